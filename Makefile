@@ -1,0 +1,103 @@
+# mod_saas: make, make demo, make test; `make help` lists the rest.
+# Relative paths only, so that a checkout may live in a folder with spaces.
+
+include apxs.mk
+
+BUILD = build
+PORT ?= 8080
+DB ?= sqlite
+PYTHON ?= /usr/bin/python3
+V ?= 0
+ifeq ($(V),0)
+Q = @
+say = @printf '  %-5s %s\n' $(1) $(2);
+else
+say =
+endif
+
+PLUGINS = accounts organizations audits billing webhooks export
+ENGINES = web
+LIBS_host = -lpq -lsqlite3 -ljansson -lcrypto
+LIBS_billing = -lcurl -ljansson
+LIBS_webhooks = -lcrypto -ljansson
+LIBS_engine_web = -lcurl -lssl -lcrypto -ljansson
+LIBS_plugin = -ljansson
+
+MODULES = $(BUILD)/modules/mod_saas.so \
+    $(PLUGINS:%=$(BUILD)/modules/mod_saas_%.so) $(ENGINES:%=$(BUILD)/modules/mod_saas_engine_%.so)
+SQLDIR = /usr/share/mod_saas/sql
+
+PG_INCLUDE := $(shell pg_config --includedir 2>/dev/null)
+CORE_CPPFLAGS := $(call apxs_q,EXTRA_CPPFLAGS) $(shell apr-1-config --includes) $(shell apu-1-config --includes) \
+    $(shell $(PKG_CONFIG) --cflags jansson libcrypto)
+
+.PHONY: all help deps demo stop install clean \
+    test test-unit test-api test-faults test-plugin test-sandbox test-guards bench bench-quick format
+
+all: $(MODULES) $(BUILD)/bin/saasctl
+
+help:
+	@echo 'make            build modules and saasctl into build/'
+	@echo 'make deps       install what building, the demo and the tests need (Debian, npm)'
+	@echo 'make demo       build, start httpd on PORT=8080 (DB=sqlite or DB=pgsql), seed, print what to do next'
+	@echo 'make stop       end the demo'
+	@echo 'make test       everything; parts: test-unit test-sandbox test-api test-faults test-plugin test-guards (K=name selects)'
+	@echo 'make bench      measure against the peers; make bench-quick a short form'
+	@echo 'make install    into DESTDIR, where this httpd keeps its modules; edits no httpd.conf'
+
+# ------------------------------------------------------------------- core --
+
+CORE_SRCS = $(wildcard mod_saas/core/*.c)
+CORE_OBJS = $(CORE_SRCS:%.c=$(BUILD)/obj/%.o)
+
+$(BUILD)/libsaas_core.a: $(CORE_OBJS)
+	$(call say,AR,$@) rm -f $@ && ar rcs $@ $(CORE_OBJS)
+
+# The core has no httpd header on its include path.
+$(BUILD)/obj/mod_saas/core/%.o: mod_saas/core/%.c $(wildcard mod_saas/core/*.h)
+	@mkdir -p $(dir $@)
+	$(call say,CC,$<) $(CC) $(CORE_CPPFLAGS) $(SAAS_CFLAGS) -c -o $@ $<
+
+# ------------------------------------------------------------------- host --
+
+HOST_SRCS = $(wildcard mod_saas/*.c)
+HOST_OBJS = $(HOST_SRCS:%.c=$(BUILD)/obj/%.o)
+
+$(BUILD)/obj/mod_saas/%.o: mod_saas/%.c $(wildcard mod_saas/*.h) $(wildcard mod_saas/core/*.h)
+	@mkdir -p $(dir $@)
+	$(call say,CC,$<) $(CC) $(SAAS_CPPFLAGS) -I$(PG_INCLUDE) -Imod_saas $(SAAS_CFLAGS) -c -o $@ $<
+
+$(BUILD)/modules/mod_saas.so: $(HOST_OBJS) $(BUILD)/libsaas_core.a
+	@mkdir -p $(dir $@)
+	@printf '{ global: saas_module; local: *; };\n' > $(BUILD)/obj/mod_saas.map
+	$(call say,LD,$@) $(CC) $(SAAS_LDFLAGS) -Wl,--version-script=$(BUILD)/obj/mod_saas.map -o $@ $(HOST_OBJS) $(BUILD)/libsaas_core.a $(LIBS_host)
+
+# ---------------------------------------------------------------- plugins --
+# A plugin sees mod_saas.h and its own folder, nothing else of the project.
+
+$(BUILD)/include/mod_saas.h: mod_saas/mod_saas.h
+	@mkdir -p $(dir $@)
+	$(Q)cp $< $@
+
+# $(1) name of the .so and the module record, $(2) folder
+define plugin_rules
+PLUGIN_OBJS_$(1) = $$(patsubst %.c,$$(BUILD)/obj/%.o,$$(wildcard $(2)/*.c))
+$$(BUILD)/obj/$(2)/%.o: $(2)/%.c $$(wildcard $(2)/*.h) $$(BUILD)/include/mod_saas.h
+	@mkdir -p $$(dir $$@)
+	$$(call say,CC,$$<) $$(CC) $$(SAAS_CPPFLAGS) -I$$(BUILD)/include -I$(2) $$(SAAS_CFLAGS) -c -o $$@ $$<
+$$(BUILD)/modules/mod_saas_$(1).so: $$(PLUGIN_OBJS_$(1))
+	@mkdir -p $$(dir $$@)
+	@printf '{ global: saas_$(1)_module; local: *; };\n' > $$(BUILD)/obj/$(1).map
+	$$(call say,LD,$$@) $$(CC) $$(SAAS_LDFLAGS) -Wl,--version-script=$$(BUILD)/obj/$(1).map -o $$@ $$(PLUGIN_OBJS_$(1)) $$(or $$(LIBS_$(1)),$$(LIBS_plugin))
+endef
+$(foreach p,$(PLUGINS),$(eval $(call plugin_rules,$(p),plugins/$(p))))
+$(foreach e,$(ENGINES),$(eval $(call plugin_rules,engine_$(e),plugins/engines/$(e))))
+
+# ---------------------------------------------------------------- saasctl --
+
+CTL_SRCS = $(wildcard tools/saasctl/*.c) $(wildcard mod_saas/db_*.c)
+$(BUILD)/bin/saasctl: $(CTL_SRCS) $(wildcard tools/saasctl/*.h mod_saas/*.h) $(BUILD)/libsaas_core.a
+	@mkdir -p $(dir $@)
+	$(call say,LD,$@) $(CC) $(CORE_CPPFLAGS) -I$(PG_INCLUDE) -Imod_saas -Itools/saasctl -DSAAS_SQLDIR='"$(SQLDIR)"' \
+	    $(filter-out -fPIC,$(SAAS_CFLAGS)) $(LDFLAGS) -o $@ $(CTL_SRCS) $(BUILD)/libsaas_core.a $(LIBS_host) \
+	    $(shell apu-1-config --link-ld) $(shell apr-1-config --link-ld) -lpthread

@@ -1,0 +1,65 @@
+# apxs.mk - how a mod_saas plugin is built.
+#
+# An outside author's whole Makefile is
+#
+#     PLUGIN = hello
+#     include $(shell apxs -q INCLUDEDIR)/mod_saas/apxs.mk
+#
+# and gives the targets all, install, check and clean for mod_saas_hello.so.
+# The project's own Makefile includes it for the flags alone (no PLUGIN).
+#
+# To set: PLUGIN, and where needed SRCS (default *.c), MODULE (the module
+# record's name, default saas_<plugin>_module), PLUGIN_CFLAGS, PLUGIN_LIBS.
+
+APXS ?= $(firstword $(shell command -v apxs 2>/dev/null) $(shell command -v apxs2 2>/dev/null) apxs)
+PKG_CONFIG ?= pkg-config
+DESTDIR ?=
+
+apxs_q = $(shell $(APXS) -q $(1) 2>/dev/null)
+LIBEXECDIR := $(call apxs_q,LIBEXECDIR)
+INCLUDEDIR := $(call apxs_q,INCLUDEDIR)
+HTTPD := $(call apxs_q,sbindir)/$(call apxs_q,progname)
+
+SAAS_WARNINGS = -Wall -Wextra -Wshadow -Werror -Wformat -Werror=format-security
+SAAS_HARDENING = -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fvisibility=hidden -fPIC
+SAAS_CPPFLAGS := $(call apxs_q,EXTRA_CPPFLAGS) -isystem $(INCLUDEDIR) \
+    $(shell apr-1-config --includes) $(shell apu-1-config --includes) $(shell $(PKG_CONFIG) --cflags jansson)
+SAAS_CFLAGS = -std=gnu11 -O2 -g $(SAAS_WARNINGS) $(SAAS_HARDENING) $(CFLAGS)
+SAAS_LDFLAGS = -shared -Wl,-z,relro -Wl,-z,now -Wl,--as-needed $(LDFLAGS)
+
+ifdef PLUGIN
+
+SRCS ?= $(wildcard *.c)
+MODULE ?= saas_$(PLUGIN)_module
+SAAS_INCLUDE ?= $(INCLUDEDIR)/mod_saas
+SO = mod_saas_$(PLUGIN).so
+
+.PHONY: all install check clean
+all: $(SO)
+
+$(SO): $(SRCS) $(wildcard *.h) $(SAAS_INCLUDE)/mod_saas.h
+	printf '{ global: %s; local: *; };\n' $(MODULE) > $(PLUGIN).map
+	$(CC) $(SAAS_CPPFLAGS) -I$(SAAS_INCLUDE) $(SAAS_CFLAGS) $(PLUGIN_CFLAGS) $(SAAS_LDFLAGS) \
+	    -Wl,--version-script=$(PLUGIN).map -o $@ $(SRCS) $(PLUGIN_LIBS) -ljansson
+
+install: $(SO)
+	install -d "$(DESTDIR)$(LIBEXECDIR)"
+	install -m 644 $(SO) "$(DESTDIR)$(LIBEXECDIR)/$(SO)"
+
+# Has httpd load the plugin beside the installed host and check both.  The
+# database named here is never opened: configtest does not connect.
+check: $(SO)
+	printf '%s\n' 'ServerRoot "/"' 'ServerName localhost' 'Listen 127.0.0.1:1' \
+	    'LoadModule mpm_event_module $(LIBEXECDIR)/mod_mpm_event.so' \
+	    'LoadModule authn_core_module $(LIBEXECDIR)/mod_authn_core.so' \
+	    'LoadModule authz_core_module $(LIBEXECDIR)/mod_authz_core.so' \
+	    'LoadModule dbd_module $(LIBEXECDIR)/mod_dbd.so' \
+	    'LoadModule saas_module $(LIBEXECDIR)/mod_saas.so' \
+	    'LoadModule $(MODULE) "$(CURDIR)/$(SO)"' \
+	    'DBDriver sqlite3' 'DBDParams "$(CURDIR)/none.db"' > $(PLUGIN)-check.conf
+	$(HTTPD) -t -f "$(CURDIR)/$(PLUGIN)-check.conf"
+
+clean:
+	rm -f $(SO) $(PLUGIN).map $(PLUGIN)-check.conf
+
+endif

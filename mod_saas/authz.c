@@ -1,0 +1,263 @@
+/* Licensed under the Apache License, Version 2.0: see LICENSE. */
+
+/*
+ * The gates in httpd.conf: AuthType Saas, the Require providers, and what a
+ * refused client is sent.
+ *
+ * 1. check_authn, for AuthType Saas: credential and organization become the
+ *    request's context, with one database statement.  No credential is 401, a
+ *    database that does not answer 503; neither ever becomes a grant.
+ * 2. mod_authz_core asks the providers, twice: before there is a user, where
+ *    they say AUTHZ_DENIED_NO_USER, and after.  They only read the context and
+ *    note the verdict.
+ * 3. mod_authz_core answers a denial with 401 even for a known user.  So the
+ *    auth_checker hook is wrapped: ours runs first, runs the hook again
+ *    without itself, and turns the denial into the noted verdict's status.
+ * 4. The body is a custom response, set only where the administrator has no
+ *    ErrorDocument for that status; httpd labels it text/html, which a filter
+ *    on the error path corrects.
+ */
+#include "gates.h"
+
+#include <mod_core.h>
+
+#include <apr_strings.h>
+
+#define JSON_NOTE "saas-json-refusal"
+#define AUTH_TYPE "Saas"
+
+static int is_ours(request_rec *r)
+{
+    const char *type = ap_auth_type(r);
+    return type && !strcasecmp(type, AUTH_TYPE);
+}
+
+/* ------------------------------------------------------------ refusals -- */
+
+static int refuse(request_rec *r, const saas_refusal_t *refusal)
+{
+    if (refusal->status == HTTP_UNAUTHORIZED) {
+        apr_table_setn(r->err_headers_out, "WWW-Authenticate", "Bearer");
+    }
+    else if (refusal->status == HTTP_SERVICE_UNAVAILABLE) {
+        apr_table_setn(r->err_headers_out, "Retry-After", "5");
+    }
+    apr_table_setn(r->err_headers_out, "Cache-Control", "no-store");
+    if (!ap_response_code_string(r, ap_index_of_response(refusal->status))) {
+        ap_custom_response(r, refusal->status, saas_refusal_json(r->pool, refusal));
+        apr_table_setn(r->notes, JSON_NOTE, "1");
+    }
+    return refusal->status;
+}
+
+/* Labels a refusal as what it is, then gets out of the way. */
+static apr_status_t label_json(ap_filter_t *f, apr_bucket_brigade *bb)
+{
+    ap_set_content_type(f->r, "application/json");
+    ap_remove_output_filter(f);
+    return ap_pass_brigade(f->next, bb);
+}
+
+static void insert_error_filter(request_rec *r)
+{
+    if (apr_table_get(r->notes, JSON_NOTE)) {
+        ap_add_output_filter("SAAS_JSON_REFUSAL", NULL, r, r->connection);
+    }
+}
+
+/* ------------------------------------------------------ authentication -- */
+
+static void find_selector(request_rec *r, saas_selector_t *selector)
+{
+    const saas_dir_config_t *conf = ap_get_module_config(r->per_dir_config, &saas_module);
+    const char *text = NULL, *err = NULL;
+    memset(selector, 0, sizeof(*selector));
+    if (conf->organization) {
+        text = ap_expr_str_exec(r, conf->organization, &err);
+        if (err) {
+            SAAS_RLOG(r, APLOG_ERR, 0, "SAAS1302", "SaasOrganization for %s failed: %s; no organization is chosen",
+                      r->uri, err);
+            selector->choice = SAAS_CHOOSE_NONE;
+            return;
+        }
+    }
+    else {
+        text = apr_table_get(r->headers_in, "X-Organization-ID");
+    }
+    saas_selector_from_text(r->pool, text, selector);
+}
+
+/* Loads the context of a gated request; the refusal's status, or OK. */
+static int authenticate(request_rec *r)
+{
+    saas_credential_t credential;
+    saas_selector_t selector;
+    saas_refusal_t refusal;
+    saas_context_t *ctx;
+    saas_credential_find(r, &credential);
+    find_selector(r, &selector);
+    ctx = saas_context_load(r, &credential, &selector);
+    if (ctx->loaded != SAAS_GRANTED) {
+        saas_refusal_get(r->pool, ctx->loaded, ctx, NULL, &refusal);
+        return refuse(r, &refusal);
+    }
+    return ctx->cross_site ? refuse(r, &saas_refusal_csrf) : OK;
+}
+
+static int check_user_id(request_rec *r)
+{
+    int status;
+    if (!is_ours(r)) {
+        return DECLINED;
+    }
+    status = authenticate(r);
+    if (status == OK) {
+        r->user = apr_pstrdup(r->pool, saas_context_get(r)->who.email);
+        r->ap_auth_type = AUTH_TYPE;
+    }
+    return status;
+}
+
+/* ap_note_auth_failure(): a user who is known and refused gets no challenge. */
+static int note_auth_failure(request_rec *r, const char *auth_type)
+{
+    saas_context_t *ctx;
+    if (strcasecmp(auth_type, AUTH_TYPE)) {
+        return DECLINED;
+    }
+    ctx = saas_context_get(r);
+    if (!ctx || ctx->loaded != SAAS_GRANTED) {
+        apr_table_setn(r->err_headers_out, "WWW-Authenticate", "Bearer");
+    }
+    return OK;
+}
+
+/* ------------------------------------------------------- authorization -- */
+
+static authz_status check_authorization(request_rec *r, const char *line, const void *parsed)
+{
+    const saas_gate_use_t *use = parsed;
+    saas_context_t *ctx = saas_context_get(r);
+    saas_verdict_e verdict;
+    (void)line;
+    if (!r->user) {
+        return AUTHZ_DENIED_NO_USER;
+    }
+    if (!ctx) {
+        /* Another module has authenticated: match its user to one of ours. */
+        saas_credential_t credential;
+        saas_selector_t selector;
+        saas_credential_find(r, &credential);
+        find_selector(r, &selector);
+        ctx = saas_context_load(r, &credential, &selector);
+    }
+    verdict = saas_gate_decide(r, ctx, use);
+    if (verdict == SAAS_GRANTED) {
+        return AUTHZ_GRANTED;
+    }
+    if (ctx->refusal == SAAS_GRANTED || verdict < ctx->refusal) {
+        ctx->refusal = verdict;
+    }
+    /* Undecided must end the whole tree, or "not" would make it a grant. */
+    return verdict == SAAS_UNAVAILABLE || verdict == SAAS_CHOOSE_ORGANIZATION ? AUTHZ_GENERAL_ERROR : AUTHZ_DENIED;
+}
+
+/* "Require [not] saas-role ADMIN": the directive's own text names the gate. */
+static const char *parse_require_line(cmd_parms *cmd, const char *line, const void **parsed)
+{
+    saas_gate_use_t *use = apr_pcalloc(cmd->pool, sizeof(*use));
+    const char *args = cmd->directive->args;
+    const char *name = ap_getword_conf(cmd->temp_pool, &args);
+    const char *err;
+    if (!strcasecmp(name, "not")) {
+        name = ap_getword_conf(cmd->temp_pool, &args);
+    }
+    err = saas_gate_parse(cmd->pool, cmd, apr_pstrcat(cmd->pool, name, " ", line, NULL), use);
+    *parsed = use;
+    return err;
+}
+
+static const authz_provider require_provider = { check_authorization, parse_require_line };
+
+static int check_access(request_rec *r)
+{
+    saas_context_t *ctx = saas_context_get(r);
+    saas_refusal_t refusal;
+    saas_verdict_e verdict;
+    int status;
+    if (ctx && ctx->in_authz) {
+        return DECLINED;
+    }
+    if (!ctx && (is_ours(r) || !r->user)) {
+        return DECLINED;
+    }
+    if (ctx) {
+        ctx->in_authz = 1;
+        ctx->refusal = SAAS_GRANTED;
+        status = ap_run_auth_checker(r);
+        ctx->in_authz = 0;
+    }
+    else {
+        /* Outer authentication: the providers load the context, if there are any. */
+        static const char guard[] = "saas-in-authz";
+        if (apr_table_get(r->notes, guard)) {
+            return DECLINED;
+        }
+        apr_table_setn(r->notes, guard, "1");
+        status = ap_run_auth_checker(r);
+        apr_table_unset(r->notes, guard);
+        ctx = saas_context_get(r);
+    }
+    if (!ctx || status == OK || status == DECLINED) {
+        return status;
+    }
+    verdict = ctx->refusal;
+    if (verdict == SAAS_GRANTED) {
+        if (status != HTTP_UNAUTHORIZED || ctx->loaded != SAAS_GRANTED) {
+            return status;
+        }
+        /* Another module's Require line refused a user we know. */
+        verdict = SAAS_WRONG_ROLE;
+    }
+    apr_table_unset(r->err_headers_out, "WWW-Authenticate");
+    saas_refusal_get(r->pool, verdict, ctx, NULL, &refusal);
+    return refuse(r, &refusal);
+}
+
+static int fixups(request_rec *r)
+{
+    const saas_dir_config_t *conf = ap_get_module_config(r->per_dir_config, &saas_module);
+    saas_context_t *ctx = r->user ? saas_context_get(r) : NULL;
+    if (!ctx || ctx->loaded != SAAS_GRANTED) {
+        return DECLINED;
+    }
+    saas_identity_export(r, &ctx->who);
+    if (conf->identity_headers == 1) {
+        saas_identity_headers(r, &ctx->who);
+    }
+    return DECLINED;
+}
+
+void saas_gates_register(apr_pool_t *pconf)
+{
+    const apr_array_header_t *plugins = saas_plugins();
+    const saas_gate_t *gate;
+    int i = -1;
+    do {
+        gate = i < 0 ? saas_host_gates : APR_ARRAY_IDX(plugins, i, const saas_plugin_t *)->gates;
+        for (; gate && gate->name; gate++) {
+            ap_register_auth_provider(pconf, AUTHZ_PROVIDER_GROUP, apr_pstrcat(pconf, "saas-", gate->name, NULL),
+                                      AUTHZ_PROVIDER_VERSION, &require_provider, AP_AUTH_INTERNAL_PER_CONF);
+        }
+    } while (++i < plugins->nelts);
+}
+
+void saas_gates_hooks(void)
+{
+    ap_hook_check_authn(check_user_id, NULL, NULL, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_check_authz(check_access, NULL, NULL, APR_HOOK_FIRST, AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_note_auth_failure(note_auth_failure, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_fixups(fixups, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_insert_error_filter(insert_error_filter, NULL, NULL, APR_HOOK_LAST);
+    ap_register_output_filter("SAAS_JSON_REFUSAL", label_json, NULL, AP_FTYPE_CONTENT_SET);
+}

@@ -1,0 +1,299 @@
+/* Licensed under the Apache License, Version 2.0: see LICENSE. */
+
+/*
+ * The host's directives: create, merge, validate.  Everything that configtest
+ * can catch is caught in these handlers, because configtest never runs
+ * post_config.  Reading a setting fills in its default, so that a directive
+ * given with its default value still wins over an inherited one.
+ */
+#include "host.h"
+#include "config.h"
+
+#include <apr_lib.h>
+#include <apr_network_io.h>
+#include <apr_strings.h>
+#include <http_config.h>
+
+#define DEFAULT_DB_WAIT apr_time_from_sec(2)
+#define DEFAULT_DB_TIMEOUT apr_time_from_sec(5)
+#define DEFAULT_MAX_BODY (1024 * 1024)
+#define DEFAULT_SESSION_LIFETIME (14 * 24 * 3600)
+#define DEFAULT_JOB_THREADS 2
+#define MAX_JOB_THREADS 16
+
+void *saas_config_create_server(apr_pool_t *p, server_rec *s)
+{
+    saas_server_config_t *conf = apr_pcalloc(p, sizeof(*conf));
+    (void)s;
+    conf->db_wait = SAAS_UNSET;
+    conf->db_timeout = SAAS_UNSET;
+    conf->max_body = SAAS_UNSET;
+    conf->session_lifetime = SAAS_UNSET;
+    conf->job_threads = SAAS_UNSET;
+    conf->secure_cookies = SAAS_UNSET;
+    conf->trust_forwarded = SAAS_UNSET;
+    return conf;
+}
+
+#define MERGE(member) merged->member = add->member != SAAS_UNSET ? add->member : base->member
+
+void *saas_config_merge_server(apr_pool_t *p, void *basev, void *addv)
+{
+    const saas_server_config_t *base = basev, *add = addv;
+    saas_server_config_t *merged = apr_pcalloc(p, sizeof(*merged));
+    MERGE(db_wait);
+    MERGE(db_timeout);
+    MERGE(max_body);
+    MERGE(session_lifetime);
+    MERGE(job_threads);
+    MERGE(secure_cookies);
+    MERGE(trust_forwarded);
+    merged->node_name = add->node_name ? add->node_name : base->node_name;
+    return merged;
+}
+
+void *saas_config_create_dir(apr_pool_t *p, char *path)
+{
+    saas_dir_config_t *conf = apr_pcalloc(p, sizeof(*conf));
+    (void)path;
+    conf->api = SAAS_UNSET;
+    conf->status = SAAS_UNSET;
+    conf->identity_headers = SAAS_UNSET;
+    return conf;
+}
+
+void *saas_config_merge_dir(apr_pool_t *p, void *basev, void *addv)
+{
+    const saas_dir_config_t *base = basev, *add = addv;
+    saas_dir_config_t *merged = apr_pcalloc(p, sizeof(*merged));
+    MERGE(api);
+    MERGE(status);
+    MERGE(identity_headers);
+    merged->mount = add->mount ? add->mount : base->mount;
+    merged->organization = add->organization ? add->organization : base->organization;
+    return merged;
+}
+
+/* ----------------------------------------------------------- reading -- */
+
+static const saas_server_config_t *server_config(server_rec *s)
+{
+    return ap_get_module_config(s->module_config, &saas_module);
+}
+
+#define READ(type, name, member, fallback) \
+    type name(server_rec *s) \
+    { \
+        const saas_server_config_t *conf = server_config(s); \
+        return conf->member != SAAS_UNSET ? conf->member : (fallback); \
+    }
+
+READ(apr_interval_time_t, saas_config_db_wait, db_wait, DEFAULT_DB_WAIT)
+READ(apr_interval_time_t, saas_config_db_timeout, db_timeout, DEFAULT_DB_TIMEOUT)
+READ(apr_off_t, saas_config_max_body, max_body, DEFAULT_MAX_BODY)
+READ(int, saas_config_session_lifetime, session_lifetime, DEFAULT_SESSION_LIFETIME)
+READ(int, saas_config_job_threads, job_threads, DEFAULT_JOB_THREADS)
+READ(int, saas_config_secure_cookies, secure_cookies, 0)
+READ(int, saas_config_trust_forwarded, trust_forwarded, 0)
+
+const char *saas_config_node(server_rec *s)
+{
+    const saas_server_config_t *conf = server_config(s);
+    static char host[APRMAXHOSTLEN + 1];
+    if (conf->node_name) {
+        return conf->node_name;
+    }
+    if (!*host && apr_gethostname(host, sizeof(host), s->process->pool) != APR_SUCCESS) {
+        apr_cpystrn(host, "localhost", sizeof(host));
+    }
+    return host;
+}
+
+/* -------------------------------------------------------- directives -- */
+
+static saas_server_config_t *of_server(cmd_parms *cmd)
+{
+    return ap_get_module_config(cmd->server->module_config, &saas_module);
+}
+
+static const char *set_interval(cmd_parms *cmd, const char *arg, apr_interval_time_t least,
+                                apr_interval_time_t most, apr_interval_time_t *value)
+{
+    if (ap_timeout_parameter_parse(arg, value, "s") != APR_SUCCESS) {
+        return apr_psprintf(cmd->pool, "%s: \"%s\" is no time; write 5, 5s or 500ms", cmd->cmd->name, arg);
+    }
+    if (*value < least || *value > most) {
+        return apr_psprintf(cmd->pool, "%s: \"%s\" is out of range, %" APR_TIME_T_FMT " to %" APR_TIME_T_FMT " ms",
+                            cmd->cmd->name, arg, apr_time_as_msec(least), apr_time_as_msec(most));
+    }
+    return NULL;
+}
+
+static const char *set_db_wait(cmd_parms *cmd, void *dir, const char *arg)
+{
+    (void)dir;
+    return set_interval(cmd, arg, apr_time_from_msec(1), apr_time_from_sec(60), &of_server(cmd)->db_wait);
+}
+
+static const char *set_db_timeout(cmd_parms *cmd, void *dir, const char *arg)
+{
+    (void)dir;
+    return set_interval(cmd, arg, apr_time_from_msec(100), apr_time_from_sec(300), &of_server(cmd)->db_timeout);
+}
+
+static const char *set_session_lifetime(cmd_parms *cmd, void *dir, const char *arg)
+{
+    apr_interval_time_t value;
+    const char *err = set_interval(cmd, arg, apr_time_from_sec(60), apr_time_from_sec(366 * 24 * 3600), &value);
+    (void)dir;
+    if (!err) {
+        of_server(cmd)->session_lifetime = (int)apr_time_sec(value);
+    }
+    return err;
+}
+
+static const char *set_number(cmd_parms *cmd, const char *arg, apr_int64_t least, apr_int64_t most,
+                              apr_int64_t *value)
+{
+    char *end;
+    *value = apr_strtoi64(arg, &end, 10);
+    if (end == arg || *end || *value < least || *value > most) {
+        return apr_psprintf(cmd->pool,
+                            "%s: \"%s\" is no number from %" APR_INT64_T_FMT " to %" APR_INT64_T_FMT,
+                            cmd->cmd->name, arg, least, most);
+    }
+    return NULL;
+}
+
+static const char *set_max_body(cmd_parms *cmd, void *dir, const char *arg)
+{
+    apr_int64_t value;
+    const char *err = set_number(cmd, arg, 1024, 1024 * 1024 * 1024, &value);
+    (void)dir;
+    if (!err) {
+        of_server(cmd)->max_body = value;
+    }
+    return err;
+}
+
+static const char *set_job_threads(cmd_parms *cmd, void *dir, const char *arg)
+{
+    apr_int64_t value;
+    const char *err = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    (void)dir;
+    if (!err && !(err = set_number(cmd, arg, 0, MAX_JOB_THREADS, &value))) {
+        of_server(cmd)->job_threads = (int)value;
+    }
+    return err;
+}
+
+static const char *set_node_name(cmd_parms *cmd, void *dir, const char *arg)
+{
+    const char *c;
+    const char *err = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    (void)dir;
+    if (err) {
+        return err;
+    }
+    for (c = arg; *c; c++) {
+        if (!apr_isalnum(*c) && !strchr(".-_", *c)) {
+            break;
+        }
+    }
+    if (!*arg || *c || strlen(arg) > 64) {
+        return "SaasNodeName: 1 to 64 letters, digits, '.', '-' or '_'";
+    }
+    of_server(cmd)->node_name = arg;
+    return NULL;
+}
+
+static const char *set_secure_cookies(cmd_parms *cmd, void *dir, int on)
+{
+    (void)dir;
+    of_server(cmd)->secure_cookies = on;
+    return NULL;
+}
+
+static const char *set_trust_forwarded(cmd_parms *cmd, void *dir, int on)
+{
+    (void)dir;
+    of_server(cmd)->trust_forwarded = on;
+    return NULL;
+}
+
+/* The path of the <Location> a directive stands in, without a slash at its
+ * end; an error elsewhere: a mount point is a place in URL space. */
+static const char *section_path(cmd_parms *cmd, const char **path)
+{
+    const ap_directive_t *parent = cmd->directive->parent;
+    apr_size_t len;
+    if (!parent || strcasecmp(parent->directive, "<Location") || !cmd->path || cmd->path[0] != '/'
+        || ap_strchr_c(parent->args, '~')) {
+        return apr_psprintf(cmd->pool, "%s belongs into a plain <Location \"/path\"> section", cmd->cmd->name);
+    }
+    len = strlen(cmd->path);
+    while (len && cmd->path[len - 1] == '/') {
+        len--;
+    }
+    *path = apr_pstrmemdup(cmd->pool, cmd->path, len);
+    return NULL;
+}
+
+static const char *set_api(cmd_parms *cmd, void *dir, int on)
+{
+    saas_dir_config_t *conf = dir;
+    const char *err = section_path(cmd, &conf->mount);
+    conf->api = on;
+    return err;
+}
+
+static const char *set_status(cmd_parms *cmd, void *dir, int on)
+{
+    saas_dir_config_t *conf = dir;
+    const char *err = section_path(cmd, &conf->mount);
+    conf->status = on;
+    return err;
+}
+
+static const char *set_identity_headers(cmd_parms *cmd, void *dir, int on)
+{
+    (void)cmd;
+    ((saas_dir_config_t *)dir)->identity_headers = on;
+    return NULL;
+}
+
+static const char *set_organization(cmd_parms *cmd, void *dir, const char *arg)
+{
+    saas_dir_config_t *conf = dir;
+    const char *err = NULL;
+    conf->organization = ap_expr_parse_cmd(cmd, arg, AP_EXPR_FLAG_STRING_RESULT, &err, NULL);
+    return err ? apr_psprintf(cmd->pool, "SaasOrganization: \"%s\" is no expression: %s", arg, err) : NULL;
+}
+
+const command_rec saas_directives[] = {
+    AP_INIT_FLAG("SaasAPI", set_api, NULL, ACCESS_CONF,
+                 "On: the plugins' routes are mounted at this <Location>"),
+    AP_INIT_FLAG("SaasStatus", set_status, NULL, ACCESS_CONF,
+                 "On: live, ready and routes are served below this <Location>"),
+    AP_INIT_FLAG("SaasIdentityHeaders", set_identity_headers, NULL, OR_AUTHCFG,
+                 "On: X-Saas-User and its kin are added to the request for a backend"),
+    AP_INIT_TAKE1("SaasOrganization", set_organization, NULL, OR_AUTHCFG,
+                  "expression that names the organization (id or slug) of a request"),
+    AP_INIT_TAKE1("SaasDBWait", set_db_wait, NULL, RSRC_CONF,
+                  "longest wait for a database connection, then 503 (default 2s)"),
+    AP_INIT_TAKE1("SaasDBTimeout", set_db_timeout, NULL, RSRC_CONF,
+                  "longest wait for an answer of the database, then 503 (default 5s)"),
+    AP_INIT_TAKE1("SaasMaxBody", set_max_body, NULL, RSRC_CONF,
+                  "largest request body of the API in bytes, then 413 (default 1 MiB)"),
+    AP_INIT_TAKE1("SaasSessionLifetime", set_session_lifetime, NULL, RSRC_CONF,
+                  "lifetime of a session (default 1209600s, 14 days)"),
+    AP_INIT_TAKE1("SaasNodeName", set_node_name, NULL, RSRC_CONF,
+                  "name of this node in leases of background work (default: the host's name)"),
+    AP_INIT_TAKE1("SaasJobThreads", set_job_threads, NULL, RSRC_CONF,
+                  "background threads of each child, 0 to 16 (default 2)"),
+    AP_INIT_FLAG("SaasSecureCookies", set_secure_cookies, NULL, RSRC_CONF,
+                 "On: cookies as under TLS, for a server behind a TLS proxy"),
+    AP_INIT_FLAG("SaasTrustForwarded", set_trust_forwarded, NULL, RSRC_CONF,
+                 "On: X-Forwarded-Proto and X-Forwarded-Host of a trusted proxy make the links"),
+    { NULL }
+};

@@ -1,0 +1,17 @@
+/* Licensed under the Apache License, Version 2.0: see LICENSE. */
+
+/**
+ * @file config.h
+ * Settings that only one or two files of the host read.
+ */
+#ifndef SAAS_CONFIG_H
+#define SAAS_CONFIG_H
+
+#include <httpd.h>
+
+/** Cookies as under TLS although this server speaks plain HTTP. */
+int saas_config_secure_cookies(server_rec *s);
+/** A trusted proxy's X-Forwarded-* headers make links. */
+int saas_config_trust_forwarded(server_rec *s);
+
+#endif

@@ -1,0 +1,97 @@
+/*
+ * UUIDv7: 48 bits of Unix milliseconds, 12 bits of sub-millisecond time that double as a counter (RFC 9562,
+ * section 6.2, method 3), 62 random bits. Must never repeat or go backwards within a process.
+ */
+
+#include "id.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <string.h>
+#include <time.h>
+
+#include <openssl/rand.h>
+
+/* The last (milliseconds << 12 | fraction) handed out. A step back of the clock, or more than 4096 ids within
+ * one millisecond, only makes the value run ahead of the clock until the clock has caught up. */
+static _Atomic uint64_t last_stamp;
+
+static uint64_t next_stamp(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_REALTIME, &ts);
+
+    uint64_t ms = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+    uint64_t fraction = ((uint64_t)ts.tv_nsec % 1000000) * 4096 / 1000000;
+    uint64_t clock = ms << 12 | fraction;
+
+    uint64_t last = atomic_load_explicit(&last_stamp, memory_order_relaxed);
+    uint64_t next;
+    do {
+        next = clock > last ? clock : last + 1;
+    } while (!atomic_compare_exchange_weak(&last_stamp, &last, next));
+    return next;
+}
+
+static void put_hex(char *out, uint64_t value, int digits)
+{
+    while (digits > 0) {
+        out[--digits] = "0123456789abcdef"[value & 15];
+        value >>= 4;
+    }
+}
+
+apr_status_t saas_uuid7(char out[SAAS_UUID_LEN + 1])
+{
+    uint64_t random;
+    if (RAND_bytes((unsigned char *)&random, sizeof(random)) != 1) {
+        out[0] = '\0';
+        return APR_EGENERAL;
+    }
+
+    uint64_t stamp = next_stamp();
+    uint64_t ms = stamp >> 12;
+    put_hex(out, ms >> 16, 8);
+    out[8] = '-';
+    put_hex(out + 9, ms & 0xffff, 4);
+    out[13] = '-';
+    put_hex(out + 14, 0x7000 | (stamp & 0xfff), 4);
+    out[18] = '-';
+    put_hex(out + 19, 0x8000 | (random >> 50), 4);
+    out[23] = '-';
+    put_hex(out + 24, random & UINT64_C(0xffffffffffff), 12);
+    out[SAAS_UUID_LEN] = '\0';
+    return APR_SUCCESS;
+}
+
+static int is_hex(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+int saas_uuid_is(const char *s)
+{
+    if (s == NULL) {
+        return 0;
+    }
+    for (int i = 0; i < SAAS_UUID_LEN; i++) {
+        int dash = i == 8 || i == 13 || i == 18 || i == 23;
+        if (dash ? s[i] != '-' : !is_hex(s[i])) {
+            return 0;
+        }
+    }
+    return s[SAAS_UUID_LEN] == '\0';
+}
+
+apr_status_t saas_uuid_canonical(char out[SAAS_UUID_LEN + 1], const char *in)
+{
+    if (!saas_uuid_is(in)) {
+        return APR_EINVAL;
+    }
+    for (int i = 0; i < SAAS_UUID_LEN; i++) {
+        char c = in[i];
+        out[i] = c >= 'A' && c <= 'F' ? (char)(c + ('a' - 'A')) : c;
+    }
+    out[SAAS_UUID_LEN] = '\0';
+    return APR_SUCCESS;
+}

@@ -1,0 +1,162 @@
+/* Licensed under the Apache License, Version 2.0: see LICENSE. */
+
+/*
+ * Streams the rows of a SELECT as CSV through COPY, one record at a time, in constant memory.
+ *
+ * COPY takes no parameters and is not allowed in pipeline mode.  So the organization and the arguments travel as
+ * transaction-local settings, in the pipeline that begins the transaction; the statement's text has been rewritten
+ * to read them back.  A value of the client's never becomes part of a statement's text.
+ */
+#include "db_pgsql.h"
+#include "db_sqltext.h"
+
+#include <apr_strings.h>
+#include <apr_tables.h>
+
+#include <string.h>
+
+/* The planner may not sort or bitmap the whole result before the first row; the primary key has the order. */
+#define STREAM_SETTINGS \
+    "SELECT set_config('role', 'none', true), set_config('saas.organization', $1, true)," \
+    " set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)," \
+    " set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)," \
+    " set_config('statement_timeout', '0', true)"
+
+/* Transaction, scope, arguments. */
+static apr_status_t prepare(pgsql_t *c, apr_pool_t *p, const char *name, const char *const *args, int nargs)
+{
+    apr_array_header_t *sql = apr_array_make(p, nargs + 1, sizeof(const char *));
+    apr_status_t rv;
+    int i;
+
+    APR_ARRAY_PUSH(sql, const char *) = STREAM_SETTINGS;
+    for (i = 2; i <= nargs; i++) {
+        APR_ARRAY_PUSH(sql, const char *) = apr_psprintf(p, ", set_config('saas.p%d', $%d, true)", i, i);
+    }
+    rv = saas_pgsql_send(c, PGSQL_CONTROL, name, apr_array_pstrcat(p, sql, 0), nargs, args);
+    if (rv == APR_SUCCESS) {
+        rv = saas_pgsql_finish(c);
+    }
+    c->tenant = 1;
+    c->organization[0] = '\0';
+    if (rv == APR_SUCCESS && (!PQexitPipelineMode(c->conn))) {
+        rv = saas_pgsql_lost(c, name, PQerrorMessage(c->conn));
+    }
+    return rv;
+}
+
+static apr_status_t missed(pgsql_t *c, const char *name, apr_status_t rv)
+{
+    return saas_pgsql_lost(c, name, rv == APR_TIMEUP ? "no row within the deadline (SaasDBTimeout)"
+                                                     : PQerrorMessage(c->conn));
+}
+
+/* Results up to the NULL that ends the command; the first failure counts, unless it was our own cancel. */
+static apr_status_t take_results(pgsql_t *c, const pgsql_command_t *command, int canceled, int *copying)
+{
+    apr_status_t first = APR_SUCCESS, rv;
+    *copying = 0;
+    for (;;) {
+        PGresult *res;
+        ExecStatusType status;
+        if ((rv = saas_pgsql_wait(c, 1)) != APR_SUCCESS) {
+            return missed(c, command->name, rv);
+        }
+        if (!(res = PQgetResult(c->conn))) {
+            return first;
+        }
+        status = PQresultStatus(res);
+        if (status == PGRES_COPY_OUT) {
+            PQclear(res);
+            *copying = 1;
+            return first;
+        }
+        if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && first == APR_SUCCESS && !canceled) {
+            first = saas_pgsql_failure(c, command, res);
+        }
+        PQclear(res);
+        if (PQstatus(c->conn) != CONNECTION_OK) {
+            return first != APR_SUCCESS ? first : missed(c, command->name, APR_SUCCESS);
+        }
+    }
+}
+
+/* One record, whose line feed becomes CR LF: the byte behind it is libpq's own NUL, so there is room. */
+static apr_status_t pass(char *row, int len, saas_driver_sink_fn *sink, void *baton)
+{
+    if (row[len - 1] == '\n') {
+        row[len - 1] = '\r';
+        row[len++] = '\n';
+    }
+    return sink(baton, row, (apr_size_t)len);
+}
+
+/* Rows until the end, or until the sink wants no more: then the server is told and the rest thrown away. */
+static apr_status_t pump(pgsql_t *c, const char *name, saas_driver_sink_fn *sink, void *baton, apr_status_t *sunk)
+{
+    apr_status_t rv;
+    for (;;) {
+        char *row;
+        int len = PQgetCopyData(c->conn, &row, 1);
+        if (len > 0) {
+            if (*sunk == APR_SUCCESS && (*sunk = pass(row, len, sink, baton)) != APR_SUCCESS) {
+                char unused[256];
+                PGcancel *cancel = PQgetCancel(c->conn);
+                if (cancel) {
+                    PQcancel(cancel, unused, sizeof(unused));
+                    PQfreeCancel(cancel);
+                }
+            }
+            PQfreemem(row);
+        }
+        else if (len < 0) {
+            return APR_SUCCESS; /* -1: the end; -2: a failure, which is the next result */
+        }
+        else if ((rv = saas_pgsql_wait(c, 0)) != APR_SUCCESS) {
+            return missed(c, name, rv);
+        }
+    }
+}
+
+static apr_status_t copy(pgsql_t *c, const char *sql, const char *name, saas_driver_sink_fn *sink, void *baton)
+{
+    pgsql_command_t command = { PGSQL_CONTROL, -1, name, NULL };
+    apr_status_t rv, sunk = APR_SUCCESS;
+    int copying;
+
+    if (!PQsendQuery(c->conn, sql)) {
+        return saas_pgsql_lost(c, name, PQerrorMessage(c->conn));
+    }
+    if ((rv = take_results(c, &command, 0, &copying)) == APR_SUCCESS && copying
+        && (rv = pump(c, name, sink, baton, &sunk)) == APR_SUCCESS) {
+        rv = take_results(c, &command, sunk != APR_SUCCESS, &copying);
+    }
+    return sunk != APR_SUCCESS ? sunk : rv;
+}
+
+apr_status_t saas_pgsql_stream(saas_connection_t *base, apr_pool_t *p, const saas_driver_statement_t *st,
+                               const char *const *args, int nargs, saas_driver_sink_fn *sink, void *baton)
+{
+    pgsql_t *c = (pgsql_t *)base;
+    const char *sql = apr_pstrcat(p, "COPY (", saas_sqltext_for_copy(p, st->sql), ") TO STDOUT (FORMAT csv)", NULL);
+    int own = !c->transaction;
+    apr_status_t rv = c->failed;
+
+    c->scratch = p;
+    if (own && (rv = saas_pgsql_begin(c, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")) != APR_SUCCESS) {
+        return rv;
+    }
+    if (rv == APR_SUCCESS && (rv = prepare(c, p, st->name, args, nargs)) == APR_SUCCESS) {
+        rv = copy(c, sql, st->name, sink, baton);
+        if (PQstatus(c->conn) == CONNECTION_OK && !PQenterPipelineMode(c->conn)) {
+            rv = saas_pgsql_lost(c, st->name, PQerrorMessage(c->conn));
+        }
+    }
+    if (own) {
+        saas_pgsql_rollback(c); /* it has only read */
+    }
+    else if (rv != APR_SUCCESS) {
+        c->failed = rv;
+    }
+    return rv;
+}

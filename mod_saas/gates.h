@@ -1,0 +1,39 @@
+/* Licensed under the Apache License, Version 2.0: see LICENSE. */
+
+/**
+ * @file gates.h
+ * Deciding and refusing: one set of gates for route tables and Require lines.
+ */
+#ifndef SAAS_GATES_H
+#define SAAS_GATES_H
+
+#include "identity.h"
+#include "plugins.h"
+
+/** Decides one gate for a context; r is for expressions in its arguments. */
+saas_verdict_e saas_gate_decide(request_rec *r, const saas_context_t *ctx, const saas_gate_use_t *use);
+
+/** What a client is told about a verdict. */
+typedef struct saas_refusal_t {
+    int status;
+    const char *code;
+    const char *detail;
+} saas_refusal_t;
+
+/** The refusal of a verdict; ctx may be NULL; denied, if given, is the text of
+ *  a subscription refusal. */
+void saas_refusal_get(apr_pool_t *p, saas_verdict_e verdict, const saas_context_t *ctx, const char *denied,
+                      saas_refusal_t *refusal);
+
+/** JSON text of a refusal. */
+const char *saas_refusal_json(apr_pool_t *p, const saas_refusal_t *refusal);
+
+/** The refusal of a cookie that came from another site. */
+extern const saas_refusal_t saas_refusal_csrf;
+
+/** Registers every gate as a Require provider; in pre_config. */
+void saas_gates_register(apr_pool_t *pconf);
+/** Hooks of the gated sections. */
+void saas_gates_hooks(void);
+
+#endif

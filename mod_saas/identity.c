@@ -1,0 +1,338 @@
+/* Licensed under the Apache License, Version 2.0: see LICENSE. */
+
+/*
+ * Who calls: reads the credential off a request, keeps the context that the
+ * gates and handlers read, and starts and ends sessions.
+ *
+ * Order of credentials: API token, session cookie, the user that another
+ * module authenticated.  A token that is wrong is never made good by a cookie
+ * beside it.  A cookie on an unsafe method counts only when the browser says
+ * that the request comes from this very origin (OWASP CSRF cheat sheet: fetch
+ * metadata, then Origin); a bearer token needs no such proof, since no browser
+ * sends it by itself.
+ */
+#include "identity.h"
+#include "config.h"
+#include "core/id.h"
+#include "core/text.h"
+#include "core/timefmt.h"
+#include "core/token.h"
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+#define TOKEN_PREFIX "saas_"
+#define COOKIE "saas_session"
+#define COOKIE_SECURE "__Host-" COOKIE
+#define CREDENTIAL_MAX 200
+
+/* ----------------------------------------------------------- reading -- */
+
+static int under_tls(request_rec *r)
+{
+    return saas_config_secure_cookies(r->server) || !strcmp(ap_http_scheme(r), "https");
+}
+
+static const char *cookie_name(request_rec *r)
+{
+    return under_tls(r) ? COOKIE_SECURE : COOKIE;
+}
+
+/* The first cookie of that name; RFC 6265, section 4.2. */
+static const char *find_cookie(request_rec *r, const char *name)
+{
+    const char *header = apr_table_get(r->headers_in, "Cookie");
+    apr_size_t len = strlen(name);
+    while (header && *header) {
+        const char *end;
+        while (*header == ' ' || *header == ';') {
+            header++;
+        }
+        end = header + strcspn(header, ";");
+        if (!strncmp(header, name, len) && header[len] == '=') {
+            header += len + 1;
+            while (end > header && end[-1] == ' ') {
+                end--;
+            }
+            return apr_pstrmemdup(r->pool, header, (apr_size_t)(end - header));
+        }
+        header = end;
+    }
+    return NULL;
+}
+
+/* The token of "Authorization: Bearer …": NULL without such a header. */
+static const char *find_bearer(request_rec *r)
+{
+    const char *header = apr_table_get(r->headers_in, "Authorization");
+    if (!header || strncasecmp(header, "Bearer", 6) || (header[6] && header[6] != ' ')) {
+        return NULL;
+    }
+    header += 6;
+    while (*header == ' ') {
+        header++;
+    }
+    return header;
+}
+
+/* Can this be a token at all?  Keeps hashing away from arbitrary input. */
+static int looks_like_token(const char *token)
+{
+    apr_size_t len = strlen(token);
+    const char *c;
+    for (c = token; *c && (apr_isalnum(*c) || *c == '_' || *c == '-'); c++) {
+    }
+    return !*c && len >= 32 && len <= CREDENTIAL_MAX;
+}
+
+/* scheme://host[:port] of Origin names the host this request was sent to. */
+static int same_origin(request_rec *r, const char *origin)
+{
+    const char *host = apr_table_get(r->headers_in, "Host");
+    const char *scheme = ap_http_scheme(r);
+    apr_size_t len = strlen(scheme);
+    if (!host) {
+        host = r->hostname;
+    }
+    if (saas_config_trust_forwarded(r->server)) {
+        const char *forwarded = apr_table_get(r->headers_in, "X-Forwarded-Host");
+        const char *proto = apr_table_get(r->headers_in, "X-Forwarded-Proto");
+        host = forwarded ? forwarded : host;
+        scheme = proto ? proto : scheme;
+        len = strlen(scheme);
+    }
+    return host && !strncasecmp(origin, scheme, len) && !strncmp(origin + len, "://", 3)
+           && !strcasecmp(origin + len + 3, host);
+}
+
+static int is_cross_site(request_rec *r)
+{
+    const char *site = apr_table_get(r->headers_in, "Sec-Fetch-Site");
+    const char *origin = apr_table_get(r->headers_in, "Origin");
+    if (r->method_number == M_GET || r->method_number == M_OPTIONS) {
+        return 0;
+    }
+    if (site) {
+        return strcmp(site, "same-origin") != 0;
+    }
+    return !origin || !same_origin(r, origin);
+}
+
+void saas_credential_find(request_rec *r, saas_credential_t *credential)
+{
+    const char *secret = find_bearer(r);
+    char *hash = apr_palloc(r->pool, SAAS_HASH_LEN + 1);
+    memset(credential, 0, sizeof(*credential));
+    if (secret) {
+        credential->by = SAAS_BY_TOKEN;
+        if (strncmp(secret, TOKEN_PREFIX, sizeof(TOKEN_PREFIX) - 1) || !looks_like_token(secret)
+            || saas_token_hash(hash, secret) != APR_SUCCESS) {
+            credential->malformed = 1;
+        }
+        credential->hash = hash;
+    }
+    else if ((secret = find_cookie(r, cookie_name(r))) && looks_like_token(secret)
+             && saas_token_hash(hash, secret) == APR_SUCCESS) {
+        credential->by = SAAS_BY_SESSION;
+        credential->hash = hash;
+        credential->cross_site = is_cross_site(r);
+    }
+    else if (r->user && *r->user) {
+        const char *email;
+        if (saas_email_parse(r->pool, r->user, &email) == APR_SUCCESS) {
+            credential->by = SAAS_BY_SERVER;
+            credential->hash = saas_email_fold(r->pool, email);
+        }
+    }
+}
+
+void saas_selector_from_text(apr_pool_t *p, const char *text, saas_selector_t *selector)
+{
+    char *id = apr_palloc(p, SAAS_UUID_LEN + 1);
+    if (!text || !*text) {
+        selector->choice = SAAS_CHOOSE_DEFAULT;
+    }
+    else if (saas_uuid_canonical(id, text) == APR_SUCCESS) {
+        selector->choice = SAAS_CHOOSE_ID;
+        selector->value = id;
+    }
+    else if (saas_slug_is(text)) {
+        selector->choice = SAAS_CHOOSE_SLUG;
+        selector->value = apr_pstrdup(p, text);
+    }
+    else {
+        selector->choice = SAAS_CHOOSE_NONE;
+    }
+}
+
+/* ----------------------------------------------------------- context -- */
+
+saas_context_t *saas_context_get(request_rec *r)
+{
+    for (; r; r = r->prev ? r->prev : r->main) {
+        saas_context_t *ctx = ap_get_module_config(r->request_config, &saas_module);
+        if (ctx) {
+            return ctx;
+        }
+    }
+    return NULL;
+}
+
+static int same_selector(const saas_selector_t *a, const saas_selector_t *b)
+{
+    return a->choice == b->choice && a->object == b->object
+           && (a->value == b->value || (a->value && b->value && !strcmp(a->value, b->value)));
+}
+
+saas_context_t *saas_context_load(request_rec *r, const saas_credential_t *credential,
+                                  const saas_selector_t *selector)
+{
+    saas_context_t *ctx = saas_context_get(r);
+    if (ctx && ctx->loaded == SAAS_GRANTED && same_selector(&ctx->selector, selector)) {
+        ap_set_module_config(r->request_config, &saas_module, ctx);
+        return ctx;
+    }
+    ctx = apr_pcalloc(r->pool, sizeof(*ctx));
+    ctx->selector = *selector;
+    ctx->cross_site = credential->cross_site;
+    if (credential->by == SAAS_BY_NOTHING || credential->malformed) {
+        ctx->loaded = SAAS_NO_USER;
+        ctx->authentication_failed = credential->malformed;
+    }
+    else {
+        saas_tenant_load(r, credential, selector, ctx);
+    }
+    ap_set_module_config(r->request_config, &saas_module, ctx);
+    return ctx;
+}
+
+/* ----------------------------------------------------------- exports -- */
+
+void saas_identity_export(request_rec *r, const saas_principal_t *who)
+{
+    apr_table_setn(r->subprocess_env, "SAAS_USER", who->user_id);
+    apr_table_setn(r->subprocess_env, "SAAS_EMAIL", who->email);
+    if (who->org_id) {
+        apr_table_setn(r->subprocess_env, "SAAS_ORG", who->org_id);
+        apr_table_setn(r->subprocess_env, "SAAS_ROLE", saas_role_text(who->role));
+        apr_table_setn(r->subprocess_env, "SAAS_SUBSCRIPTION", who->subscription);
+    }
+}
+
+void saas_identity_headers(request_rec *r, const saas_principal_t *who)
+{
+    apr_table_setn(r->headers_in, "X-Saas-User", who->user_id);
+    apr_table_setn(r->headers_in, "X-Saas-Email", who->email);
+    if (who->org_id) {
+        apr_table_setn(r->headers_in, "X-Saas-Organization", who->org_id);
+        apr_table_setn(r->headers_in, "X-Saas-Role", saas_role_text(who->role));
+        apr_table_setn(r->headers_in, "X-Saas-Subscription", who->subscription);
+    }
+}
+
+/* CGI turns '-' and '_' of a header's name into the same variable. */
+static int is_identity_header(const char *name)
+{
+    static const char prefix[] = "x-saas-";
+    apr_size_t i;
+    for (i = 0; prefix[i]; i++) {
+        char c = name[i] == '_' ? '-' : (char)apr_tolower(name[i]);
+        if (c != prefix[i]) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+int saas_identity_scrub(request_rec *r)
+{
+    const apr_array_header_t *headers = apr_table_elts(r->headers_in);
+    const apr_table_entry_t *entry = (const apr_table_entry_t *)headers->elts;
+    int i, found = 0;
+    for (i = 0; i < headers->nelts && !found; i++) {
+        found = is_identity_header(entry[i].key);
+    }
+    if (found) {
+        apr_table_t *kept = apr_table_make(r->pool, headers->nelts);
+        for (i = 0; i < headers->nelts; i++) {
+            if (!is_identity_header(entry[i].key)) {
+                apr_table_addn(kept, entry[i].key, entry[i].val);
+            }
+        }
+        r->headers_in = kept;
+    }
+    return DECLINED;
+}
+
+/* ---------------------------------------------------------- sessions -- */
+
+enum { SESSION_INSERT, SESSION_DELETE };
+
+saas_statement_t saas_session_statements[] = {
+    [SESSION_INSERT] = { .name = "session_insert", .scope = SAAS_SYSTEM,
+        .sql = "INSERT INTO sessions (id, user_id, hash, created_at, expires_at, address, user_agent)"
+               " VALUES ($1, $2, $3, now(), saas_now_plus($4), $5, $6)" },
+    [SESSION_DELETE] = { .name = "session_delete", .scope = SAAS_SYSTEM,
+        .sql = "DELETE FROM sessions WHERE id = $1" },
+    { 0 }
+};
+
+apr_status_t saas_session_start_impl(saas_request_t *rq, saas_db_t *db, const char *user_id)
+{
+    request_rec *r = rq->r;
+    saas_context_t *ctx = saas_context_get(r);
+    const char *agent = apr_table_get(r->headers_in, "User-Agent");
+    char id[SAAS_UUID_LEN + 1], hash[SAAS_HASH_LEN + 1];
+    const char *token;
+    apr_status_t rv;
+    if (!ctx) {
+        ctx = apr_pcalloc(r->pool, sizeof(*ctx));
+        ctx->loaded = SAAS_NO_USER;
+        ap_set_module_config(r->request_config, &saas_module, ctx);
+    }
+    if ((rv = saas_uuid7(id)) != APR_SUCCESS || (rv = saas_token_make(rq->pool, "", &token)) != APR_SUCCESS
+        || (rv = saas_token_hash(hash, token)) != APR_SUCCESS) {
+        return rv;
+    }
+    /* Only valid UTF-8 may travel to the database. */
+    if (agent && (!saas_utf8_valid(agent, strlen(agent)) || strlen(agent) > 512)) {
+        agent = NULL;
+    }
+    rv = saas_db_queue_impl(db, &saas_session_statements[SESSION_INSERT],
+                            SAAS_ARGS(id, user_id, hash,
+                                      apr_itoa(rq->pool, saas_config_session_lifetime(r->server)),
+                                      r->useragent_ip, agent));
+    if (rv == APR_SUCCESS) {
+        ctx->session_token = token;
+    }
+    return rv;
+}
+
+static void set_cookie(request_rec *r, const char *value, int lifetime)
+{
+    apr_table_add(r->err_headers_out, "Set-Cookie",
+                  apr_psprintf(r->pool, "%s=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax%s", cookie_name(r), value,
+                               lifetime, under_tls(r) ? "; Secure" : ""));
+}
+
+void saas_session_cookie_impl(saas_request_t *rq)
+{
+    saas_context_t *ctx = saas_context_get(rq->r);
+    if (ctx && ctx->session_token) {
+        set_cookie(rq->r, ctx->session_token, saas_config_session_lifetime(rq->r->server));
+    }
+}
+
+apr_status_t saas_session_end_impl(saas_request_t *rq, saas_db_t *db)
+{
+    saas_rows_t *rows;
+    apr_status_t rv = APR_SUCCESS;
+    if (rq->who->by == SAAS_BY_SESSION) {
+        rv = saas_db_query_impl(db, &saas_session_statements[SESSION_DELETE], &rows,
+                                SAAS_ARGS(rq->who->credential_id));
+    }
+    if (rv == APR_SUCCESS) {
+        set_cookie(rq->r, "", 0);
+    }
+    return rv;
+}

@@ -1,0 +1,87 @@
+/* Licensed under the Apache License, Version 2.0: see LICENSE. */
+
+/**
+ * @file identity.h
+ * Who calls, and for which organization: the request's context.
+ */
+#ifndef SAAS_IDENTITY_H
+#define SAAS_IDENTITY_H
+
+#include "host.h"
+
+/** How the organization of a request is chosen. */
+typedef enum {
+    SAAS_CHOOSE_NOT = 0,   /**< only the user matters */
+    SAAS_CHOOSE_DEFAULT,   /**< the token's, the user's default or only one */
+    SAAS_CHOOSE_ID,        /**< by id */
+    SAAS_CHOOSE_SLUG,      /**< by slug */
+    SAAS_CHOOSE_OBJECT,    /**< the one that an object belongs to */
+    SAAS_CHOOSE_NONE       /**< something was named that can be no organization */
+} saas_choice_e;
+
+typedef struct saas_selector_t {
+    saas_choice_e choice;
+    int object;            /**< SAAS_CHOOSE_OBJECT: number in saas_objects() */
+    const char *value;     /**< id, slug or object id, canonical */
+} saas_selector_t;
+
+/** What proves who calls. */
+typedef struct saas_credential_t {
+    saas_credential_e by;
+    const char *hash;      /**< SHA-256 of token or session, or the e-mail's key */
+    int cross_site;        /**< a cookie on an unsafe method that is not same-origin */
+    int malformed;         /**< an Authorization: Bearer that can be no token */
+} saas_credential_t;
+
+/** Kept in the request's config; found through r->prev and r->main too. */
+typedef struct saas_context_t {
+    saas_principal_t who;
+    saas_verdict_e loaded;          /**< SAAS_GRANTED, SAAS_NO_USER or SAAS_UNAVAILABLE */
+    int authentication_failed;      /**< a credential was sent and is not valid */
+    int cross_site;
+    int several;                    /**< no organization chosen, and several possible */
+    const apr_array_header_t *choices;  /**< then: slugs, const char * */
+    int touch_token;                /**< last_used_at is older than a minute */
+    saas_selector_t selector;
+    saas_verdict_e refusal;         /**< of a Require line, the most telling so far */
+    int in_authz;                   /**< the wrapped auth_checker is running */
+    const char *session_token;      /**< started in this request */
+} saas_context_t;
+
+/** Reads token, cookie or outer user off a request. */
+void saas_credential_find(request_rec *r, saas_credential_t *credential);
+
+/** Makes a selector from what a header, query or expression named. */
+void saas_selector_from_text(apr_pool_t *p, const char *text, saas_selector_t *selector);
+
+/** The request's context, loaded once for a selector; never NULL. */
+saas_context_t *saas_context_load(request_rec *r, const saas_credential_t *credential,
+                                  const saas_selector_t *selector);
+
+/** The context of this request, of the one it was redirected from, or of the
+ *  one it is a subrequest of; NULL when none has been loaded. */
+saas_context_t *saas_context_get(request_rec *r);
+
+/** Loads the principal into ctx: sets who, loaded, several, choices. */
+void saas_tenant_load(request_rec *r, const saas_credential_t *credential, const saas_selector_t *selector,
+                      saas_context_t *ctx);
+
+/** Makes the statements that saas_tenant_load() uses; after the plugins'. */
+const char *saas_tenant_prepare(apr_pool_t *pconf);
+
+/** log_transaction hook: notes a token's use, at most once a minute. */
+int saas_tenant_touch(request_rec *r);
+
+/** Variables for CGI, PHP and LogFormat. */
+void saas_identity_export(request_rec *r, const saas_principal_t *who);
+/** post_read_request hook: drops identity headers that clients send. */
+int saas_identity_scrub(request_rec *r);
+/** X-Saas-* headers for a backend. */
+void saas_identity_headers(request_rec *r, const saas_principal_t *who);
+
+apr_status_t saas_session_start_impl(saas_request_t *rq, saas_db_t *db, const char *user_id);
+void saas_session_cookie_impl(saas_request_t *rq);
+apr_status_t saas_session_end_impl(saas_request_t *rq, saas_db_t *db);
+extern saas_statement_t saas_session_statements[];
+
+#endif

@@ -1,0 +1,106 @@
+/* Licensed under the Apache License, Version 2.0: see LICENSE. */
+
+/*
+ * mod_saas: the module record and its hooks.  A table of contents, no logic.
+ *
+ * Start-up, in httpd's order:
+ *  1. register_hooks   the services for plugins (services.c)
+ *  2. pre_config       plugins are found, their tables checked, their gates
+ *                      become Require providers (plugins.c, authz.c)
+ *  3. directives       (config.c)
+ *  4. check_config     what only the whole configuration shows; the last thing
+ *                      that configtest runs
+ *  5. post_config      shared memory, watchdogs; skipped in httpd's first pass
+ *  6. child_init       the child's counter of borrowed connections (db.c)
+ */
+#include "request.h"
+#include "db.h"
+
+static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
+{
+    const char *err = saas_plugins_load(pconf, ptemp, NULL);
+    (void)plog;
+    if (!err) {
+        err = saas_statements_register(pconf, "mod_saas", saas_session_statements);
+    }
+    if (!err) {
+        err = saas_statements_register(pconf, "mod_saas", saas_activity_statements);
+    }
+    if (!err) {
+        err = saas_statements_register(pconf, "mod_saas", saas_job_statements);
+    }
+    if (!err) {
+        err = saas_tenant_prepare(pconf);
+    }
+    if (err) {
+        ap_log_perror(APLOG_MARK, APLOG_CRIT, 0, pconf, "SAAS1001: %s", err);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    saas_gates_register(pconf);
+    return OK;
+}
+
+static int check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
+{
+    const char *err = saas_db_check_config(ptemp, s);
+    (void)plog;
+    if (!err) {
+        err = saas_plugins_check_config(pconf, ptemp, s);
+    }
+    if (err) {
+        SAAS_LOG(s, APLOG_CRIT, 0, "SAAS1002", "%s", err);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return OK;
+}
+
+static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
+{
+    int status;
+    (void)plog;
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
+        return OK;
+    }
+    if ((status = saas_db_post_config(pconf, ptemp, s)) != OK
+        || (status = saas_throttle_post_config(pconf, s)) != OK) {
+        return status;
+    }
+    return saas_jobs_post_config(pconf, ptemp, s);
+}
+
+static void child_init(apr_pool_t *pchild, server_rec *s)
+{
+    saas_db_child_init(pchild, s);
+}
+
+static void register_hooks(apr_pool_t *p)
+{
+    static const char *const before_watchdog[] = { "mod_watchdog.c", NULL };
+    static const char *const before_handlers[] = { "mod_proxy.c", "mod_alias.c", "mod_userdir.c", NULL };
+    (void)p;
+    saas_services_register();
+    ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(post_config, NULL, before_watchdog, APR_HOOK_MIDDLE);
+    ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
+
+    ap_hook_post_read_request(saas_identity_scrub, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_translate_name(saas_router_translate, NULL, before_handlers, APR_HOOK_FIRST);
+    ap_hook_map_to_storage(saas_router_map_to_storage, NULL, NULL, APR_HOOK_FIRST);
+    saas_gates_hooks();
+    ap_hook_fixups(saas_router_fixups, NULL, NULL, APR_HOOK_REALLY_LAST);
+    ap_hook_handler(saas_router_handler, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_handler(saas_status_handler, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_log_transaction(saas_tenant_touch, NULL, NULL, APR_HOOK_MIDDLE);
+}
+
+AP_DECLARE_MODULE(saas) = {
+    STANDARD20_MODULE_STUFF,
+    saas_config_create_dir,
+    saas_config_merge_dir,
+    saas_config_create_server,
+    saas_config_merge_server,
+    saas_directives,
+    register_hooks,
+    AP_MODULE_FLAG_NONE
+};

@@ -1,0 +1,894 @@
+/* Licensed under the Apache License, Version 2.0: see LICENSE. */
+
+/**
+ * @file mod_saas.h
+ * The only header a mod_saas plugin needs.
+ *
+ * A plugin is an ordinary httpd module.  In its register_hooks function it
+ * calls saas_plugin_register() with one declarative table: statements, routes,
+ * gates, jobs.  The host (mod_saas.so) finds the table through httpd's provider
+ * registry, checks its version, mounts the routes and hands out its services;
+ * the inline functions below are the whole of them.  LoadModule order is free.
+ *
+ * Conventions, unless a function says otherwise: strings are UTF-8 and
+ * NUL-terminated; results live in the pool given, or in rq->pool; functions
+ * that can fail return apr_status_t, and "not found" is never an error status.
+ */
+#ifndef MOD_SAAS_H
+#define MOD_SAAS_H
+
+#include <httpd.h>
+#include <http_config.h>
+#include <http_log.h>
+#include <ap_provider.h>
+#include <apr_optional.h>
+#include <apr_pools.h>
+#include <apr_strings.h>
+#include <apr_tables.h>
+#include <apr_time.h>
+#include <jansson.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ------------------------------------------------------------- version -- */
+
+/** Provider group of plugins. */
+#define SAAS_PLUGIN_GROUP "saas-plugin"
+/** Provider group of audit engines. */
+#define SAAS_ENGINE_GROUP "saas-audit-engine"
+/** Layout version of everything in this header.  A plugin built for another
+ *  one is refused at configtest and has to be rebuilt. */
+#define SAAS_PLUGIN_ABI "1"
+/** Grows when a member is appended to a table; an older plugin keeps working. */
+#define SAAS_PLUGIN_MINOR 0
+
+typedef struct saas_request_t saas_request_t;
+typedef struct saas_db_t saas_db_t;
+typedef struct saas_job_t saas_job_t;
+typedef struct saas_stream_t saas_stream_t;
+
+/* ----------------------------------------------------------- principal -- */
+
+/** Roles in an organization; a larger value may do all that a smaller may. */
+typedef enum {
+    SAAS_ROLE_NONE = 0,
+    SAAS_ROLE_VIEWER = 1,
+    SAAS_ROLE_MEMBER = 2,
+    SAAS_ROLE_ADMIN = 3
+} saas_role_e;
+
+/** How the caller proved who they are. */
+typedef enum {
+    SAAS_BY_NOTHING = 0,
+    SAAS_BY_TOKEN,    /**< Authorization: Bearer saas_… */
+    SAAS_BY_SESSION,  /**< session cookie */
+    SAAS_BY_SERVER    /**< another httpd module authenticated the user */
+} saas_credential_e;
+
+/** Who calls, for which organization, in which role, on which subscription.
+ *  Read-only, loaded once a request. */
+typedef struct saas_principal_t {
+    saas_credential_e by;
+    const char *credential_id;  /**< id of the token or session; NULL for others */
+    const char *user_id;        /**< NULL: nobody */
+    const char *email;
+    const char *name;
+    const char *org_id;         /**< NULL: no organization chosen, or not a member */
+    const char *org_slug;
+    const char *org_name;
+    saas_role_e role;           /**< in org_id, already capped by the token's role */
+    const char *subscription;   /**< free, active, expired or canceled */
+    int has_active_subscription;
+    apr_time_t subscription_ends_at; /**< 0: open-ended */
+} saas_principal_t;
+
+/** Text of a role ("ADMIN"), and back; an unknown text is SAAS_ROLE_NONE. */
+static inline const char *saas_role_text(saas_role_e role)
+{
+    static const char *const text[] = { "", "VIEWER", "MEMBER", "ADMIN" };
+    return text[role];
+}
+
+static inline saas_role_e saas_role_parse(const char *text)
+{
+    saas_role_e role;
+    for (role = SAAS_ROLE_ADMIN; text && role > SAAS_ROLE_NONE; role--) {
+        if (!strcmp(text, saas_role_text(role))) {
+            return role;
+        }
+    }
+    return SAAS_ROLE_NONE;
+}
+
+/* --------------------------------------------------------------- gates -- */
+
+/** What a gate says, in the order of refusal: when several gates of a request
+ *  refuse, the smallest value is what the client is told. */
+typedef enum {
+    SAAS_GRANTED = 0,
+    SAAS_UNAVAILABLE,         /**< could not be decided: 503 */
+    SAAS_NO_USER,             /**< 401 */
+    SAAS_CHOOSE_ORGANIZATION, /**< member of several, none chosen: 400 */
+    SAAS_OUTSIDER,            /**< 404, as if the object did not exist */
+    SAAS_WRONG_ROLE,          /**< 403 permission_denied */
+    SAAS_NO_SUBSCRIPTION      /**< 403 subscription_required */
+} saas_verdict_e;
+
+/** A gate: usable in route tables and, as "Require saas-<name> args…", in
+ *  httpd.conf. */
+typedef struct saas_gate_t {
+    const char *name;  /**< without the "saas-" prefix */
+    /** Checks one argument at configtest: NULL, or what is wrong with it. */
+    const char *(*check_arg)(apr_pool_t *p, const char *arg);
+    /** Fewest and most arguments; most < 0: any number. */
+    int min_args, max_args;
+    /** Decides; called only with a user present (who->user_id != NULL). */
+    saas_verdict_e (*decide)(const saas_principal_t *who, int argc, const char *const *argv);
+} saas_gate_t;
+
+/** Gates of the host, as route tables name them: the text is exactly what
+ *  follows Require in httpd.conf. */
+#define saas_is_user "saas-user"
+#define saas_is_member "saas-member"
+#define saas_may_write "saas-role MEMBER ADMIN"
+#define saas_is_admin "saas-role ADMIN"
+#define saas_has_active_subscription "saas-subscription active"
+/** A route's gates, all of which must grant. */
+#define SAAS_GATES(...) .gates = { __VA_ARGS__ }
+#define SAAS_GATES_MAX 4
+
+/* ------------------------------------------------------------ database -- */
+
+/** Whose rows a statement may touch. */
+typedef enum {
+    SAAS_TENANT = 1, /**< one organization's: $1 is bound by the gateway, and on
+                          PostgreSQL row-level security confines the statement */
+    SAAS_SYSTEM      /**< across organizations: log-in, job queue, webhooks */
+} saas_scope_e;
+
+/**
+ * One SQL statement.  Parameters are $1, $2, …; in a SAAS_TENANT statement $1
+ * is the organization and is bound by the gateway: the caller's arguments begin
+ * at $2.  One text serves both databases: for SQLite the gateway drops casts
+ * (::uuid) and row locks (FOR UPDATE …) and provides now() and
+ * saas_now_plus(seconds); `sqlite` is a text of its own where that is not
+ * enough.  Parameters are sent as text, the server infers their types.
+ */
+typedef struct saas_statement_t {
+    const char *name;   /**< unique in the plugin: [a-z0-9_]+ */
+    saas_scope_e scope;
+    const char *sql;
+    const char *sqlite; /**< NULL: the same as sql */
+    int number;         /**< set by the host */
+} saas_statement_t;
+
+/** What a database call may return besides APR_SUCCESS. */
+#define SAAS_EUNIQUE (APR_OS_START_USERERR + 4201)        /**< a unique constraint refused the row */
+#define SAAS_ESERIALIZATION (APR_OS_START_USERERR + 4202) /**< roll back and try the transaction again */
+#define SAAS_EUNAVAILABLE (APR_OS_START_USERERR + 4203)   /**< no connection, pool exhausted, deadline: 503 */
+#define SAAS_EDATABASE (APR_OS_START_USERERR + 4204)      /**< any other refusal of the database; logged */
+
+/** A result: count rows of columns cells; NULL cells are SQL NULL. */
+typedef struct saas_rows_t {
+    int count;
+    int columns;
+    apr_int64_t affected;      /**< rows changed by INSERT, UPDATE, DELETE */
+    const char *const *cells;  /**< row by row */
+} saas_rows_t;
+
+/** A cell; NULL for SQL NULL and for what lies outside the result. */
+static inline const char *saas_cell(const saas_rows_t *rows, int row, int column)
+{
+    return row < rows->count && column < rows->columns ? rows->cells[row * rows->columns + column] : NULL;
+}
+
+/** A cell as an integer; 0 for NULL. */
+static inline apr_int64_t saas_cell_int(const saas_rows_t *rows, int row, int column)
+{
+    const char *text = saas_cell(rows, row, column);
+    return text ? apr_atoi64(text) : 0;
+}
+
+/** A cell as a truth value ("t" of PostgreSQL, "1" of SQLite). */
+static inline int saas_cell_bool(const saas_rows_t *rows, int row, int column)
+{
+    const char *text = saas_cell(rows, row, column);
+    return text && (*text == 't' || *text == '1');
+}
+
+/** Arguments of a statement: SAAS_ARGS(id, name, NULL). */
+#define SAAS_ARGS(...) \
+    ((const char *const[]){ __VA_ARGS__ }), \
+    ((int)(sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(const char *)))
+#define SAAS_NO_ARGS ((const char *const *)NULL), 0
+
+typedef enum { SAAS_READ = 1, SAAS_WRITE } saas_transaction_e;
+
+/* -------------------------------------------------------------- routes -- */
+
+typedef enum { SAAS_GET = 1, SAAS_POST, SAAS_PUT, SAAS_PATCH, SAAS_DELETE } saas_method_e;
+
+/** What the host does with a request body before the handler is called. */
+typedef enum {
+    SAAS_BODY_NONE = 0, /**< none is expected; what comes is discarded */
+    SAAS_BODY_JSON,     /**< one JSON object, in rq->body; an empty body is {} */
+    SAAS_BODY_RAW       /**< the bytes, in rq->raw */
+} saas_body_e;
+
+/** Answers a request; returns what saas_reply_* returned. */
+typedef int saas_handler_fn(saas_request_t *rq);
+
+/**
+ * A route below a mount point (SaasAPI On).  Path templates have literal
+ * segments and parameters in braces and end in '/'.  A parameter that is
+ * declared as an object (saas_object_t), or is "org", also chooses the
+ * organization: its own.  HEAD, OPTIONS, 405 and the slash redirect are the
+ * host's work.
+ */
+typedef struct saas_route_t {
+    saas_method_e method;
+    const char *path;
+    saas_handler_fn *handler;
+    const char *gates[SAAS_GATES_MAX]; /**< none: the route is public */
+    const char *denied;  /**< text of the subscription refusal; NULL: the general one */
+    saas_body_e body;
+} saas_route_t;
+
+/** A path parameter that names a row of a tenant table with columns org_id and
+ *  id (both uuid): the row's organization is the one the request acts on. */
+typedef struct saas_object_t {
+    const char *parameter;
+    const char *table;
+} saas_object_t;
+
+/** A request to a route. */
+struct saas_request_t {
+    request_rec *r;
+    apr_pool_t *pool;               /**< r->pool */
+    const saas_route_t *route;
+    const saas_principal_t *who;    /**< never NULL; who->user_id is NULL for nobody */
+    json_t *body;                   /**< SAAS_BODY_JSON: borrowed, lives as long as the request */
+    const char *raw;                /**< SAAS_BODY_RAW: raw_len bytes and a NUL */
+    apr_size_t raw_len;
+    json_t *errors;                 /**< field errors collected so far, or NULL */
+};
+
+/** How a field of a JSON body is read. */
+#define SAAS_FIELD_REQUIRED 1u  /**< absent: "This field is required." */
+#define SAAS_FIELD_NULLABLE 2u  /**< null is as absent */
+#define SAAS_FIELD_BLANK 4u     /**< may be empty */
+#define SAAS_FIELD_RAW 8u       /**< not trimmed, control characters allowed: passwords, tokens */
+
+/** One page of a list, from ?page= and ?page_size=. */
+typedef struct saas_page_t {
+    int page;        /**< from 1 */
+    int size;
+    const char *limit;   /**< both as text, to bind */
+    const char *offset;
+} saas_page_t;
+
+/** An entry of an organization's activity trail. */
+typedef struct saas_activity_t {
+    const char *action;       /**< "member.role_changed": <object>.<past participle> */
+    const char *target_type;
+    const char *target_id;
+    const char *target_label; /**< what a person calls it, at that time; may be NULL */
+    json_t *old_value;        /**< borrowed; may be NULL */
+    json_t *new_value;
+    const char *actor_type;   /**< NULL: the request's principal; else "system" or "stripe" */
+    const char *actor_id;     /**< with actor_type: what acted (event id, job id) */
+} saas_activity_t;
+
+/* ---------------------------------------------------------------- jobs -- */
+
+/** A claimed row of background work. */
+struct saas_job_t {
+    apr_pool_t *pool;          /**< lives for this attempt */
+    server_rec *server;
+    const char *id;
+    const char *kind;
+    const char *org_id;        /**< NULL: no organization's */
+    const char *object_id;     /**< what it is about, the plugin's own key */
+    const char *payload;       /**< JSON text or NULL */
+    int attempt;               /**< from 1 */
+    const char *lease_owner;   /**< fencing token of this claim */
+    void *host;                /**< the host's own */
+};
+
+/** A kind of background work.  Rows are claimed by any node, run on a
+ *  mod_watchdog thread, and carry a lease which saas_job_stopped() renews; a
+ *  node that dies loses it and another one runs the job again. */
+typedef struct saas_job_kind_t {
+    const char *kind;
+    /** APR_SUCCESS: done, the row is removed.  APR_EINTR: the server goes down
+     *  or the lease is lost, another node shall take over at once.  Anything
+     *  else: again after a backoff, at most max_attempts times. */
+    apr_status_t (*run)(saas_job_t *job);
+    /** The last attempt failed or was lost: settle the object.  May be NULL. */
+    void (*gave_up)(saas_job_t *job, const char *why);
+    int max_attempts;
+    int per_organization;  /**< running at once for one organization; 0: no cap */
+    int per_node;          /**< running at once on one node; 0: no cap */
+} saas_job_kind_t;
+
+/* -------------------------------------------------------------- plugin -- */
+
+/** What a plugin registers.  Arrays end with an all-zero element; any may be
+ *  NULL. */
+typedef struct saas_plugin_t {
+    unsigned size;   /**< sizeof(saas_plugin_t): SAAS_PLUGIN_INIT sets both */
+    unsigned minor;
+    const char *name;
+    saas_statement_t *statements;
+    const saas_route_t *routes;
+    const saas_object_t *objects;
+    const saas_gate_t *gates;
+    const saas_job_kind_t *jobs;
+    /** Last check of the configuration, once all modules have read theirs; a
+     *  message refuses the start and is shown by configtest.  May be NULL. */
+    const char *(*check_config)(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *main_server);
+} saas_plugin_t;
+
+#define SAAS_PLUGIN_INIT(plugin_name) \
+    .size = sizeof(saas_plugin_t), .minor = SAAS_PLUGIN_MINOR, .name = plugin_name
+
+/* -------------------------------------------------------- audit engines -- */
+
+typedef enum { SAAS_PASS, SAAS_FAIL, SAAS_MANUAL, SAAS_ERROR } saas_finding_status_e;
+typedef enum {
+    SAAS_CRITICAL, SAAS_HIGH, SAAS_MEDIUM, SAAS_LOW, SAAS_INFORMATIONAL
+} saas_severity_e;
+
+/** One piece of evidence. */
+typedef struct saas_finding_t {
+    const char *resource_id;
+    const char *check_name;
+    saas_finding_status_e status;
+    saas_severity_e severity;
+    apr_time_t time;
+    const char *comment;
+} saas_finding_t;
+
+typedef struct saas_audit_run_t saas_audit_run_t;
+
+/** What a running engine is given. */
+struct saas_audit_run_t {
+    apr_pool_t *pool;             /**< lives for the run */
+    server_rec *server;
+    const char *audit_id;
+    const char *const *targets;   /**< canonical, as validate() gave them */
+    int ntargets;
+    /** Adds a finding (copied).  Non-success: end the run, return it. */
+    apr_status_t (*report)(saas_audit_run_t *run, const saas_finding_t *finding);
+    /** Tells how far the run is.  Non-success: end the run, return it. */
+    apr_status_t (*progress)(saas_audit_run_t *run, int done, int total);
+    /** True: canceled, over its deadline, or the server goes down; return
+     *  APR_EINTR soon.  Call it at least every 100 ms. */
+    int (*stopped)(saas_audit_run_t *run);
+    void *baton;
+};
+
+/** An audit engine, registered with saas_engine_register(). */
+typedef struct saas_engine_t {
+    unsigned size, minor;
+    const char *name;
+    /** NULL and the canonical form of a target, or a message for the person
+     *  who named it. */
+    const char *(*validate)(apr_pool_t *p, server_rec *s, const char *target, const char **canonical);
+    /** Runs to the end, on a background thread. */
+    apr_status_t (*run)(saas_audit_run_t *run);
+} saas_engine_t;
+
+/* ------------------------------------------------------- host services -- */
+
+/** The services behind the inline functions.  Members are only appended. */
+typedef struct saas_host_t {
+    unsigned size, minor;
+
+    apr_status_t (*db_open)(saas_db_t **db, apr_pool_t *p, server_rec *s, const char *org_id);
+    void (*db_close)(saas_db_t *db);
+    apr_status_t (*db_begin)(saas_db_t *db, saas_transaction_e mode);
+    apr_status_t (*db_query)(saas_db_t *db, saas_statement_t *st, saas_rows_t **rows,
+                             const char *const *args, int nargs);
+    apr_status_t (*db_queue)(saas_db_t *db, saas_statement_t *st, const char *const *args, int nargs);
+    apr_status_t (*db_commit)(saas_db_t *db);
+    void (*db_rollback)(saas_db_t *db);
+    apr_status_t (*db_stream)(saas_db_t *db, saas_statement_t *st, const char *const *args, int nargs,
+                              apr_status_t (*sink)(void *baton, const char *data, apr_size_t len),
+                              void *baton);
+    apr_status_t (*db_transaction)(saas_db_t *db, apr_status_t (*body)(saas_db_t *db, void *baton), void *baton);
+    apr_status_t (*db_set_organization)(saas_db_t *db, const char *org_id);
+
+    const char *(*request_parameter)(saas_request_t *rq, const char *name);
+    const char *(*request_query)(saas_request_t *rq, const char *name);
+    const char *(*request_field)(saas_request_t *rq, const char *name, unsigned flags, int max);
+    void (*request_error)(saas_request_t *rq, const char *field, const char *message);
+    int (*request_page)(saas_request_t *rq, saas_page_t *page);
+    const char *(*request_base_url)(saas_request_t *rq);
+    const char *(*request_choice)(saas_request_t *rq, const char *name, const char *const *choices);
+
+    int (*reply_json)(saas_request_t *rq, int status, json_t *body);
+    int (*reply_error)(saas_request_t *rq, int status, const char *code, const char *detail);
+    int (*reply_errors)(saas_request_t *rq);
+    int (*reply_failure)(saas_request_t *rq, apr_status_t rv);
+    int (*reply_page)(saas_request_t *rq, const saas_page_t *page, apr_int64_t count, json_t *results);
+    int (*reply_throttled)(saas_request_t *rq, int seconds);
+    int (*reply_verdict)(saas_request_t *rq, saas_verdict_e verdict);
+
+    apr_status_t (*stream_begin)(saas_request_t *rq, const char *content_type, saas_stream_t **stream);
+    apr_status_t (*stream_write)(saas_stream_t *stream, const char *data, apr_size_t len);
+    apr_status_t (*stream_flush)(saas_stream_t *stream);
+    int (*stream_end)(saas_stream_t *stream, apr_status_t rv);
+
+    apr_status_t (*activity)(saas_db_t *db, saas_request_t *rq, const saas_activity_t *what);
+    apr_status_t (*session_start)(saas_request_t *rq, saas_db_t *db, const char *user_id);
+    void (*session_cookie)(saas_request_t *rq);
+    apr_status_t (*session_end)(saas_request_t *rq, saas_db_t *db);
+    int (*throttle)(const char *bucket, const char *key, int limit, int window_seconds);
+
+    apr_status_t (*job_enqueue)(saas_db_t *db, const char *kind, const char *org_id,
+                                const char *object_id, json_t *payload, int delay_seconds);
+    apr_status_t (*job_cancel)(saas_db_t *db, const char *kind, const char *object_id);
+    int (*job_stopped)(saas_job_t *job);
+    int (*job_canceled)(saas_job_t *job);
+    apr_status_t (*job_fence)(saas_job_t *job, saas_db_t *db);
+    void (*jobs_wake)(void);
+
+    const char *(*uuid)(apr_pool_t *p);
+    apr_status_t (*token_make)(apr_pool_t *p, const char *prefix, const char **token);
+    const char *(*token_hash)(apr_pool_t *p, const char *token);
+    apr_status_t (*password_hash)(apr_pool_t *p, const char *password, const char **stored);
+    apr_status_t (*password_verify)(apr_pool_t *p, const char *password, const char *stored, int *rehash);
+    const char *(*password_check)(apr_pool_t *p, const char *password, const char *email);
+    const char *(*email_parse)(apr_pool_t *p, const char *text, const char **folded);
+    const char *(*slug_make)(apr_pool_t *p, const char *name);
+    const char *(*time_text)(apr_pool_t *p, apr_time_t t);
+    apr_status_t (*time_parse)(const char *text, apr_time_t *t);
+    apr_size_t (*csv_put)(char *to, const char *text, apr_size_t len);
+    const char *(*secret_read)(apr_pool_t *p, const char *value, const char **secret);
+    int (*throttle_peek)(const char *bucket, const char *key, int limit, int window_seconds);
+} saas_host_t;
+
+APR_DECLARE_OPTIONAL_FN(const saas_host_t *, saas_host_services, (const char *abi, unsigned minor));
+
+/** One per plugin: SAAS_PLUGIN_MODULE defines it in the file with the table. */
+extern const saas_host_t *saas_host_table __attribute__((visibility("hidden")));
+#define SAAS_PLUGIN_DEFINE const saas_host_t *saas_host_table
+
+/** The host's services; NULL when mod_saas.so is not loaded or speaks another
+ *  version.  Usable from directive handlers on, whatever the LoadModule order. */
+static inline const saas_host_t *saas_host(void)
+{
+    if (!saas_host_table) {
+        APR_OPTIONAL_FN_TYPE(saas_host_services) *get = APR_RETRIEVE_OPTIONAL_FN(saas_host_services);
+        saas_host_table = get ? get(SAAS_PLUGIN_ABI, SAAS_PLUGIN_MINOR) : NULL;
+    }
+    return saas_host_table;
+}
+
+/** Registers a plugin; call it in register_hooks.  The table is not copied. */
+static inline void saas_plugin_register(apr_pool_t *p, const saas_plugin_t *plugin)
+{
+    saas_host_table = NULL;
+    ap_register_provider(p, SAAS_PLUGIN_GROUP, plugin->name, SAAS_PLUGIN_ABI, plugin);
+}
+
+/** Registers an audit engine; call it in register_hooks. */
+static inline void saas_engine_register(apr_pool_t *p, const saas_engine_t *engine)
+{
+    ap_register_provider(p, SAAS_ENGINE_GROUP, engine->name, SAAS_PLUGIN_ABI, engine);
+}
+
+/* The host's own files call the implementations instead. */
+#ifndef SAAS_HOST_SIDE
+
+/* Database ------------------------------------------------------------- */
+
+/** Borrows a connection for a unit of work that acts for org_id (NULL: only
+ *  SAAS_SYSTEM statements).  Waits at most SaasDBWait, then SAAS_EUNAVAILABLE.
+ *  A thread holds at most one. */
+static inline apr_status_t saas_db_open(saas_db_t **db, apr_pool_t *p, server_rec *s, const char *org_id)
+{
+    return saas_host()->db_open(db, p, s, org_id);
+}
+
+/** The same, for the request's own organization. */
+static inline apr_status_t saas_request_db(saas_request_t *rq, saas_db_t **db)
+{
+    return saas_host()->db_open(db, rq->pool, rq->r->server, rq->who->org_id);
+}
+
+/** Gives the connection back; an open transaction is rolled back.  NULL is
+ *  allowed.  Pool destruction does it too. */
+static inline void saas_db_close(saas_db_t *db)
+{
+    saas_host()->db_close(db);
+}
+
+/** Changes the organization that tenant statements act for: the one a
+ *  transaction has just created, or the one an event was found to belong to. */
+static inline apr_status_t saas_db_set_organization(saas_db_t *db, const char *org_id)
+{
+    return saas_host()->db_set_organization(db, org_id);
+}
+
+/** Begins a transaction (SQLite: BEGIN IMMEDIATE for SAAS_WRITE). */
+static inline apr_status_t saas_db_begin(saas_db_t *db, saas_transaction_e mode)
+{
+    return saas_host()->db_begin(db, mode);
+}
+
+/** Runs a statement and waits for its result, which lives in the pool given to
+ *  saas_db_open().  Outside a transaction it is one of its own. */
+static inline apr_status_t saas_db_query(saas_db_t *db, saas_statement_t *st, saas_rows_t **rows,
+                                         const char *const *args, int nargs)
+{
+    return saas_host()->db_query(db, st, rows, args, nargs);
+}
+
+/** Runs a statement inside a transaction without waiting for its result: on
+ *  PostgreSQL it travels with the next one that waits.  Its error is returned
+ *  by that one, or by saas_db_commit(). */
+static inline apr_status_t saas_db_queue(saas_db_t *db, saas_statement_t *st, const char *const *args, int nargs)
+{
+    return saas_host()->db_queue(db, st, args, nargs);
+}
+
+/** Commits; anything but APR_SUCCESS means that nothing was changed, or, for
+ *  SAAS_EUNAVAILABLE, that it is not known. */
+static inline apr_status_t saas_db_commit(saas_db_t *db)
+{
+    return saas_host()->db_commit(db);
+}
+
+/** Rolls back; harmless without a transaction. */
+static inline void saas_db_rollback(saas_db_t *db)
+{
+    saas_host()->db_rollback(db);
+}
+
+/** Runs body() in a SAAS_WRITE transaction: commits when it returns
+ *  APR_SUCCESS, else rolls back and returns its status.  A serialization
+ *  failure is tried again twice, so body() must set its results anew. */
+static inline apr_status_t saas_db_transaction(saas_db_t *db, apr_status_t (*body)(saas_db_t *db, void *baton),
+                                               void *baton)
+{
+    return saas_host()->db_transaction(db, body, baton);
+}
+
+/** Runs one statement on a connection borrowed for it. */
+static inline apr_status_t saas_query(saas_request_t *rq, saas_statement_t *st, saas_rows_t **rows,
+                                      const char *const *args, int nargs)
+{
+    saas_db_t *db;
+    apr_status_t rv = saas_request_db(rq, &db);
+    if (rv == APR_SUCCESS) {
+        rv = saas_db_query(db, st, rows, args, nargs);
+        saas_db_close(db);
+    }
+    return rv;
+}
+
+/** Streams the rows of a SAAS_TENANT SELECT as RFC 4180 records (CRLF), one
+ *  sink call per record, from one snapshot and in constant memory: COPY on
+ *  PostgreSQL, one stepped statement on SQLite.  Cells go through the formula
+ *  guard.  On PostgreSQL the arguments travel as settings, where an empty
+ *  string is NULL.  A sink that fails ends the statement at once; its status
+ *  is returned. */
+static inline apr_status_t saas_db_stream(saas_db_t *db, saas_statement_t *st, const char *const *args, int nargs,
+                                          apr_status_t (*sink)(void *baton, const char *data, apr_size_t len),
+                                          void *baton)
+{
+    return saas_host()->db_stream(db, st, args, nargs, sink, baton);
+}
+
+/* Request -------------------------------------------------------------- */
+
+/** A path parameter, as the client sent it; never NULL for one of the route's.
+ *  The host has checked that an object's is a UUID and lower-cased it. */
+static inline const char *saas_request_parameter(saas_request_t *rq, const char *name)
+{
+    return saas_host()->request_parameter(rq, name);
+}
+
+/** A query parameter, decoded; NULL when absent. */
+static inline const char *saas_request_query(saas_request_t *rq, const char *name)
+{
+    return saas_host()->request_query(rq, name);
+}
+
+/** A query parameter that must be one of choices (NULL-terminated, exact
+ *  match); NULL when absent.  Another value is noted as a field error. */
+static inline const char *saas_request_choice(saas_request_t *rq, const char *name, const char *const *choices)
+{
+    return saas_host()->request_choice(rq, name, choices);
+}
+
+/** A text field of the JSON body, trimmed, of at most max code points; NULL
+ *  when absent or wrong, which then is noted in rq->errors. */
+static inline const char *saas_request_field(saas_request_t *rq, const char *name, unsigned flags, int max)
+{
+    return saas_host()->request_field(rq, name, flags, max);
+}
+
+/** Notes a field error; field NULL: "non_field_errors". */
+static inline void saas_request_error(saas_request_t *rq, const char *field, const char *message)
+{
+    saas_host()->request_error(rq, field, message);
+}
+
+/** ?page= and ?page_size= (default 50, at most 200).  False: wrong, noted. */
+static inline int saas_request_page(saas_request_t *rq, saas_page_t *page)
+{
+    return saas_host()->request_page(rq, page);
+}
+
+/** Absolute URL of the mount point, without a slash at its end. */
+static inline const char *saas_request_base_url(saas_request_t *rq)
+{
+    return saas_host()->request_base_url(rq);
+}
+
+/* Reply ---------------------------------------------------------------- */
+
+/** Answers with JSON; steals the reference to body (NULL: no body). */
+static inline int saas_reply_json(saas_request_t *rq, int status, json_t *body)
+{
+    return saas_host()->reply_json(rq, status, body);
+}
+
+/** Answers {"detail": …, "code": …}. */
+static inline int saas_reply_error(saas_request_t *rq, int status, const char *code, const char *detail)
+{
+    return saas_host()->reply_error(rq, status, code, detail);
+}
+
+/** Answers 400 with the field errors in rq->errors. */
+static inline int saas_reply_errors(saas_request_t *rq)
+{
+    return saas_host()->reply_errors(rq);
+}
+
+/** Answers a failed call: 503 for SAAS_EUNAVAILABLE and SAAS_ESERIALIZATION,
+ *  else 500; logs what it was. */
+static inline int saas_reply_failure(saas_request_t *rq, apr_status_t rv)
+{
+    return saas_host()->reply_failure(rq, rv);
+}
+
+/** Answers 404, byte for byte as for an object of another organization. */
+static inline int saas_reply_not_found(saas_request_t *rq)
+{
+    return saas_host()->reply_verdict(rq, SAAS_OUTSIDER);
+}
+
+/** Answers a refusal as a gate would. */
+static inline int saas_reply_verdict(saas_request_t *rq, saas_verdict_e verdict)
+{
+    return saas_host()->reply_verdict(rq, verdict);
+}
+
+/** Answers a page of a list; steals results.  404 "Invalid page." past the end. */
+static inline int saas_reply_page(saas_request_t *rq, const saas_page_t *page, apr_int64_t count, json_t *results)
+{
+    return saas_host()->reply_page(rq, page, count, results);
+}
+
+/** Answers 429 with Retry-After. */
+static inline int saas_reply_throttled(saas_request_t *rq, int seconds)
+{
+    return saas_host()->reply_throttled(rq, seconds);
+}
+
+/** Starts a streamed 200 reply.  Set headers before. */
+static inline apr_status_t saas_stream_begin(saas_request_t *rq, const char *content_type, saas_stream_t **stream)
+{
+    return saas_host()->stream_begin(rq, content_type, stream);
+}
+
+/** Adds bytes (copied); blocks while the client is slower.  Non-success: the
+ *  client has gone. */
+static inline apr_status_t saas_stream_write(saas_stream_t *stream, const char *data, apr_size_t len)
+{
+    return saas_host()->stream_write(stream, data, len);
+}
+
+/** Sends what is buffered now. */
+static inline apr_status_t saas_stream_flush(saas_stream_t *stream)
+{
+    return saas_host()->stream_flush(stream);
+}
+
+/** Ends the reply.  rv != APR_SUCCESS breaks the transfer visibly instead of
+ *  ending a short file cleanly.  Returns what the handler returns. */
+static inline int saas_stream_end(saas_stream_t *stream, apr_status_t rv)
+{
+    return saas_host()->stream_end(stream, rv);
+}
+
+/* Identity ------------------------------------------------------------- */
+
+/** Writes an activity row for the organization of db, in its transaction.  rq
+ *  may be NULL with actor_type set. */
+static inline apr_status_t saas_activity(saas_db_t *db, saas_request_t *rq, const saas_activity_t *what)
+{
+    return saas_host()->activity(db, rq, what);
+}
+
+/** Creates a new session row for a user, in db's transaction; the cookie is
+ *  sent by saas_session_cookie(), to be called after the commit. */
+static inline apr_status_t saas_session_start(saas_request_t *rq, saas_db_t *db, const char *user_id)
+{
+    return saas_host()->session_start(rq, db, user_id);
+}
+
+/** Sets the cookie of the session started in this request. */
+static inline void saas_session_cookie(saas_request_t *rq)
+{
+    saas_host()->session_cookie(rq);
+}
+
+/** Ends the session of this request, if it has one, and clears its cookie. */
+static inline apr_status_t saas_session_end(saas_request_t *rq, saas_db_t *db)
+{
+    return saas_host()->session_end(rq, db);
+}
+
+/** Counts one event for key in a bucket ("login") shared by all children.
+ *  Returns 0, or the seconds to wait when limit events have been counted in
+ *  the window already. */
+static inline int saas_throttle(const char *bucket, const char *key, int limit, int window_seconds)
+{
+    return saas_host()->throttle(bucket, key, limit, window_seconds);
+}
+
+/** The same answer without counting. */
+static inline int saas_throttle_peek(const char *bucket, const char *key, int limit, int window_seconds)
+{
+    return saas_host()->throttle_peek(bucket, key, limit, window_seconds);
+}
+
+/* Jobs ----------------------------------------------------------------- */
+
+/** Adds background work, in db's transaction; call saas_jobs_wake() after the
+ *  commit so that it starts at once.  payload is borrowed, may be NULL. */
+static inline apr_status_t saas_job_enqueue(saas_db_t *db, const char *kind, const char *org_id,
+                                            const char *object_id, json_t *payload, int delay_seconds)
+{
+    return saas_host()->job_enqueue(db, kind, org_id, object_id, payload, delay_seconds);
+}
+
+/** Removes a queued job and asks a running one to stop. */
+static inline apr_status_t saas_job_cancel(saas_db_t *db, const char *kind, const char *object_id)
+{
+    return saas_host()->job_cancel(db, kind, object_id);
+}
+
+/** True when the job must stop: canceled, lease lost, server going down.  Also
+ *  renews the lease when due, so call it often, and not while a connection is
+ *  borrowed. */
+static inline int saas_job_stopped(saas_job_t *job)
+{
+    return saas_host()->job_stopped(job);
+}
+
+/** True when saas_job_stopped() said so because somebody canceled the job. */
+static inline int saas_job_canceled(saas_job_t *job)
+{
+    return saas_host()->job_canceled(job);
+}
+
+/** In a transaction: locks the job's row and makes sure that the lease is still
+ *  this attempt's.  APR_EINTR: it is not, write nothing. */
+static inline apr_status_t saas_job_fence(saas_job_t *job, saas_db_t *db)
+{
+    return saas_host()->job_fence(job, db);
+}
+
+/** Has this node look for queued jobs now. */
+static inline void saas_jobs_wake(void)
+{
+    saas_host()->jobs_wake();
+}
+
+/* Values --------------------------------------------------------------- */
+
+/** A new UUIDv7 (RFC 9562), 36 characters. */
+static inline const char *saas_uuid(apr_pool_t *p)
+{
+    return saas_host()->uuid(p);
+}
+
+/** A secret of 256 random bits behind a prefix ("saas_"). */
+static inline apr_status_t saas_token_make(apr_pool_t *p, const char *prefix, const char **token)
+{
+    return saas_host()->token_make(p, prefix, token);
+}
+
+/** SHA-256 of a token, 64 hex digits: what is stored. */
+static inline const char *saas_token_hash(apr_pool_t *p, const char *token)
+{
+    return saas_host()->token_hash(p, token);
+}
+
+/** Hashes a password (scrypt, PHC string).  Takes ~100 ms and 32 MiB. */
+static inline apr_status_t saas_password_hash(apr_pool_t *p, const char *password, const char **stored)
+{
+    return saas_host()->password_hash(p, password, stored);
+}
+
+/** APR_SUCCESS or APR_EMISMATCH.  stored NULL (unknown user) costs the same
+ *  time and is a mismatch.  *rehash: the stored form is weaker than today's. */
+static inline apr_status_t saas_password_verify(apr_pool_t *p, const char *password, const char *stored, int *rehash)
+{
+    return saas_host()->password_verify(p, password, stored, rehash);
+}
+
+/** NULL, or why a password is not accepted. */
+static inline const char *saas_password_check(apr_pool_t *p, const char *password, const char *email)
+{
+    return saas_host()->password_check(p, password, email);
+}
+
+/** The trimmed address and its case-folded key, or NULL when it is none. */
+static inline const char *saas_email_parse(apr_pool_t *p, const char *text, const char **folded)
+{
+    return saas_host()->email_parse(p, text, folded);
+}
+
+/** A slug ([a-z0-9-], at most 50) made from a name; never empty. */
+static inline const char *saas_slug_make(apr_pool_t *p, const char *name)
+{
+    return saas_host()->slug_make(p, name);
+}
+
+/** ISO 8601 UTC, microseconds and Z, as the API and the statements take it. */
+static inline const char *saas_time_text(apr_pool_t *p, apr_time_t t)
+{
+    return saas_host()->time_text(p, t);
+}
+
+/** Reads ISO 8601 in the API's form or as a database prints it. */
+static inline apr_status_t saas_time_parse(const char *text, apr_time_t *t)
+{
+    return saas_host()->time_parse(text, t);
+}
+
+/** A time cell as JSON (null for NULL), in the API's form. */
+static inline json_t *saas_cell_json_time(apr_pool_t *p, const saas_rows_t *rows, int row, int column)
+{
+    apr_time_t t;
+    const char *text = saas_cell(rows, row, column);
+    return text && saas_time_parse(text, &t) == APR_SUCCESS ? json_string(saas_time_text(p, t)) : json_null();
+}
+
+/** A text cell as JSON (null for NULL). */
+static inline json_t *saas_cell_json(const saas_rows_t *rows, int row, int column)
+{
+    const char *text = saas_cell(rows, row, column);
+    return text ? json_string(text) : json_null();
+}
+
+/** Reads a secret given to a directive: itself, "file:/path" (first line) or
+ *  "env:NAME".  NULL, or what is wrong with it (never the value).  An empty
+ *  secret is an error.  For directive handlers. */
+static inline const char *saas_secret_read(apr_pool_t *p, const char *value, const char **secret)
+{
+    return saas_host() ? saas_host()->secret_read(p, value, secret) : "mod_saas must be loaded";
+}
+
+#endif /* SAAS_HOST_SIDE */
+
+/** A line of the error log: tag "SAAS1234", the object, the way out. */
+#define SAAS_LOG(s, level, rv, tag, ...) \
+    ap_log_error(APLOG_MARK, level, rv, s, tag ": " __VA_ARGS__)
+#define SAAS_RLOG(r, level, rv, tag, ...) \
+    ap_log_rerror(APLOG_MARK, level, rv, r, tag ": " __VA_ARGS__)
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

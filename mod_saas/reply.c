@@ -1,0 +1,119 @@
+/* Licensed under the Apache License, Version 2.0: see LICENSE. */
+
+/*
+ * Replies of the API: JSON, problem replies in the manner of Django REST
+ * Framework, pages of lists.  The error shapes live here and in gates.c and
+ * nowhere else.  A reply is complete: status, headers, body; the handler
+ * returns what these functions return.
+ */
+#include "request.h"
+#include "core/urlenc.h"
+
+#include <apr_strings.h>
+
+int saas_reply_text(request_rec *r, int status, const char *json, apr_size_t len)
+{
+    r->status = status;
+    r->status_line = NULL;
+    apr_table_setn(r->headers_out, "Cache-Control", "private, no-store");
+    apr_table_setn(r->headers_out, "X-Content-Type-Options", "nosniff");
+    if (!json) {
+        if (status != HTTP_NO_CONTENT) {
+            ap_set_content_length(r, 0);
+        }
+        return OK;
+    }
+    ap_set_content_type(r, "application/json");
+    ap_set_content_length(r, (apr_off_t)len);
+    if (!r->header_only) {
+        ap_rwrite(json, (int)len, r);
+    }
+    return OK;
+}
+
+int saas_reply_json_impl(saas_request_t *rq, int status, json_t *body)
+{
+    size_t len = 0;
+    const char *text = body ? saas_json_dump(rq->pool, body, &len) : NULL;
+    if (body && !text) {
+        json_decref(body);
+        return saas_reply_failure_impl(rq, APR_EGENERAL);
+    }
+    json_decref(body);
+    return saas_reply_text(rq->r, status, text, len);
+}
+
+int saas_reply_refusal(request_rec *r, const saas_refusal_t *refusal)
+{
+    const char *text = saas_refusal_json(r->pool, refusal);
+    if (refusal->status == HTTP_UNAUTHORIZED) {
+        apr_table_setn(r->headers_out, "WWW-Authenticate", "Bearer");
+    }
+    else if (refusal->status == HTTP_SERVICE_UNAVAILABLE && !apr_table_get(r->headers_out, "Retry-After")) {
+        apr_table_setn(r->headers_out, "Retry-After", "5");
+    }
+    return saas_reply_text(r, refusal->status, text, strlen(text));
+}
+
+int saas_reply_error_impl(saas_request_t *rq, int status, const char *code, const char *detail)
+{
+    saas_refusal_t refusal;
+    refusal.status = status;
+    refusal.code = code;
+    refusal.detail = detail;
+    return saas_reply_refusal(rq->r, &refusal);
+}
+
+int saas_reply_verdict_impl(saas_request_t *rq, saas_verdict_e verdict)
+{
+    saas_call_t *call = (saas_call_t *)rq;
+    saas_refusal_t refusal;
+    saas_refusal_get(rq->pool, verdict, call->ctx, rq->route ? rq->route->denied : NULL, &refusal);
+    return saas_reply_refusal(rq->r, &refusal);
+}
+
+int saas_reply_errors_impl(saas_request_t *rq)
+{
+    return saas_reply_json_impl(rq, HTTP_BAD_REQUEST, rq->errors ? json_incref(rq->errors) : json_object());
+}
+
+int saas_reply_failure_impl(saas_request_t *rq, apr_status_t rv)
+{
+    if (rv == SAAS_EUNAVAILABLE || rv == SAAS_ESERIALIZATION) {
+        return saas_reply_verdict_impl(rq, SAAS_UNAVAILABLE);
+    }
+    SAAS_RLOG(rq->r, APLOG_ERR, rv < APR_OS_START_USERERR ? rv : 0, "SAAS1401",
+              "%s %s failed (status %d): the client was told 500; an earlier line says why", rq->r->method,
+              rq->route ? rq->route->path : rq->r->uri, rv);
+    return saas_reply_error_impl(rq, HTTP_INTERNAL_SERVER_ERROR, "error", "A server error occurred.");
+}
+
+int saas_reply_throttled_impl(saas_request_t *rq, int seconds)
+{
+    apr_table_setn(rq->r->headers_out, "Retry-After", apr_itoa(rq->pool, seconds));
+    return saas_reply_error_impl(rq, HTTP_TOO_MANY_REQUESTS, "throttled",
+                                 apr_psprintf(rq->pool, "Request was throttled. Expected available in %d second%s.",
+                                              seconds, seconds == 1 ? "" : "s"));
+}
+
+/* This list's URL with another page. */
+static json_t *link_to(saas_request_t *rq, apr_int64_t page)
+{
+    const char *url = apr_pstrcat(rq->pool, saas_request_base_url_impl(rq),
+                                  rq->r->uri + strlen(((saas_call_t *)rq)->mount), NULL);
+    return json_string(saas_link_set(rq->pool, url, rq->r->args, "page", apr_psprintf(rq->pool, "%" APR_INT64_T_FMT, page)));
+}
+
+int saas_reply_page_impl(saas_request_t *rq, const saas_page_t *page, apr_int64_t count, json_t *results)
+{
+    apr_int64_t last = (count + page->size - 1) / page->size;
+    if (page->page > 1 && page->page > last) {
+        json_decref(results);
+        return saas_reply_error_impl(rq, HTTP_NOT_FOUND, "not_found", "Invalid page.");
+    }
+    return saas_reply_json_impl(rq, HTTP_OK,
+                                json_pack("{s:I, s:o, s:o, s:o}", "count", (json_int_t)count, "next",
+                                          page->page < last ? link_to(rq, page->page + 1) : json_null(), "previous",
+                                          page->page > 1 ? link_to(rq, page->page - 1) : json_null(), "results",
+                                          results));
+}

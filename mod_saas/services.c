@@ -1,0 +1,147 @@
+/* Licensed under the Apache License, Version 2.0: see LICENSE. */
+
+/*
+ * The one table through which plugins reach the host.  It has no logic of its
+ * own: small adapters give the pure core pool-friendly signatures.
+ */
+#include "request.h"
+#include "core/csv.h"
+#include "core/id.h"
+#include "core/password.h"
+#include "core/text.h"
+#include "core/timefmt.h"
+#include "core/token.h"
+
+#include <apr_strings.h>
+
+static const char *uuid(apr_pool_t *p)
+{
+    char *id = apr_palloc(p, SAAS_UUID_LEN + 1);
+    /* Without random numbers there is no key and no secret: nothing can be served. */
+    ap_assert(saas_uuid7(id) == APR_SUCCESS);
+    return id;
+}
+
+static const char *token_hash(apr_pool_t *p, const char *token)
+{
+    char *hash = apr_palloc(p, SAAS_HASH_LEN + 1);
+    ap_assert(saas_token_hash(hash, token) == APR_SUCCESS);
+    return hash;
+}
+
+static apr_status_t password_verify(apr_pool_t *p, const char *password, const char *stored, int *rehash)
+{
+    *rehash = 0;
+    if (!stored) {
+        saas_password_dummy(p, password);
+        return APR_EMISMATCH;
+    }
+    return saas_password_verify(p, password, stored, rehash);
+}
+
+static const char *password_check(apr_pool_t *p, const char *password, const char *email)
+{
+    const char *why = NULL;
+    (void)p;
+    return saas_password_check(password, email, &why) == APR_SUCCESS ? NULL : why;
+}
+
+static const char *email_parse(apr_pool_t *p, const char *text, const char **folded)
+{
+    const char *email;
+    if (saas_email_parse(p, text, &email) != APR_SUCCESS) {
+        return NULL;
+    }
+    if (folded) {
+        *folded = saas_email_fold(p, email);
+    }
+    return email;
+}
+
+static const char *slug_make(apr_pool_t *p, const char *name)
+{
+    return saas_slugify(p, name, 50);
+}
+
+static const char *time_text(apr_pool_t *p, apr_time_t t)
+{
+    char *text = apr_palloc(p, SAAS_TIME_ISO_SIZE);
+    return saas_time_iso(text, t) == APR_SUCCESS ? text : "";
+}
+
+static apr_status_t time_parse(const char *text, apr_time_t *t)
+{
+    return saas_time_parse(text, t);
+}
+
+static apr_size_t csv_put(char *to, const char *text, apr_size_t len)
+{
+    return saas_csv_put(to, text, len);
+}
+
+static const saas_host_t services = {
+    .size = sizeof(saas_host_t),
+    .minor = SAAS_PLUGIN_MINOR,
+    .db_open = saas_db_open_impl,
+    .db_close = saas_db_close_impl,
+    .db_begin = saas_db_begin_impl,
+    .db_query = saas_db_query_impl,
+    .db_queue = saas_db_queue_impl,
+    .db_commit = saas_db_commit_impl,
+    .db_rollback = saas_db_rollback_impl,
+    .db_stream = saas_db_stream_impl,
+    .db_transaction = saas_db_transaction_impl,
+    .db_set_organization = saas_db_set_organization_impl,
+    .request_parameter = saas_request_parameter_impl,
+    .request_query = saas_request_query_impl,
+    .request_field = saas_request_field_impl,
+    .request_error = saas_request_error_impl,
+    .request_page = saas_request_page_impl,
+    .request_base_url = saas_request_base_url_impl,
+    .request_choice = saas_request_choice_impl,
+    .reply_json = saas_reply_json_impl,
+    .reply_error = saas_reply_error_impl,
+    .reply_errors = saas_reply_errors_impl,
+    .reply_failure = saas_reply_failure_impl,
+    .reply_page = saas_reply_page_impl,
+    .reply_throttled = saas_reply_throttled_impl,
+    .reply_verdict = saas_reply_verdict_impl,
+    .stream_begin = saas_stream_begin_impl,
+    .stream_write = saas_stream_write_impl,
+    .stream_flush = saas_stream_flush_impl,
+    .stream_end = saas_stream_end_impl,
+    .activity = saas_activity_impl,
+    .session_start = saas_session_start_impl,
+    .session_cookie = saas_session_cookie_impl,
+    .session_end = saas_session_end_impl,
+    .throttle = saas_throttle_impl,
+    .job_enqueue = saas_job_enqueue_impl,
+    .job_cancel = saas_job_cancel_impl,
+    .job_stopped = saas_job_stopped_impl,
+    .job_canceled = saas_job_canceled_impl,
+    .job_fence = saas_job_fence_impl,
+    .jobs_wake = saas_jobs_wake_impl,
+    .uuid = uuid,
+    .token_make = saas_token_make,
+    .token_hash = token_hash,
+    .password_hash = saas_password_hash,
+    .password_verify = password_verify,
+    .password_check = password_check,
+    .email_parse = email_parse,
+    .slug_make = slug_make,
+    .time_text = time_text,
+    .time_parse = time_parse,
+    .csv_put = csv_put,
+    .secret_read = saas_secret_read_impl,
+    .throttle_peek = saas_throttle_peek_impl,
+};
+
+static const saas_host_t *saas_host_services(const char *abi, unsigned minor)
+{
+    return !strcmp(abi, SAAS_PLUGIN_ABI) && minor <= SAAS_PLUGIN_MINOR ? &services : NULL;
+}
+
+void saas_services_register(void)
+{
+    APR_REGISTER_OPTIONAL_FN(saas_host_services);
+}

@@ -1,0 +1,82 @@
+/* Licensed under the Apache License, Version 2.0: see LICENSE. */
+
+/*
+ * SaasStatus sections: what operators and their machines ask.
+ *   live    the process answers
+ *   ready   the database answers and has the schema that this build needs
+ *   routes  every mounted route with its gates, for tests and documentation
+ */
+#include "request.h"
+
+#include <apr_strings.h>
+
+static int answer(request_rec *r, int status, json_t *body)
+{
+    size_t len;
+    const char *text = saas_json_dump(r->pool, body, &len);
+    json_decref(body);
+    return text ? saas_reply_text(r, status, text, len) : HTTP_INTERNAL_SERVER_ERROR;
+}
+
+static int live(request_rec *r)
+{
+    return answer(r, HTTP_OK, json_pack("{s:s}", "status", "live"));
+}
+
+static int ready(request_rec *r)
+{
+    const char *why = NULL;
+    if (saas_db_ready(r->pool, r->server, &why) == APR_SUCCESS) {
+        return answer(r, HTTP_OK, json_pack("{s:s}", "status", "ready"));
+    }
+    apr_table_setn(r->headers_out, "Retry-After", "5");
+    return answer(r, HTTP_SERVICE_UNAVAILABLE,
+                  json_pack("{s:s, s:s}", "status", "unavailable", "detail", why ? why : "database unavailable"));
+}
+
+static int routes(request_rec *r)
+{
+    static const char *const methods[] = { "", "GET", "POST", "PUT", "PATCH", "DELETE" };
+    const apr_array_header_t *all = saas_routes();
+    json_t *list = json_array();
+    int i, j;
+    for (i = 0; i < all->nelts; i++) {
+        const saas_mounted_route_t *mounted = APR_ARRAY_IDX(all, i, saas_mounted_route_t *);
+        json_t *gates = json_array();
+        for (j = 0; j < mounted->ngates; j++) {
+            json_array_append_new(gates, json_string(mounted->gates[j].text));
+        }
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:o}", "plugin", mounted->plugin, "method",
+                                              methods[mounted->route->method], "path", mounted->route->path, "gates",
+                                              gates));
+    }
+    return answer(r, HTTP_OK, list);
+}
+
+static const struct {
+    const char *path;
+    int (*handler)(request_rec *r);
+} pages[] = { { "/live", live }, { "/ready", ready }, { "/routes", routes } };
+
+int saas_status_handler(request_rec *r)
+{
+    const saas_dir_config_t *conf;
+    const char *rest;
+    size_t i;
+    if (!r->handler || strcmp(r->handler, "saas-status")) {
+        return DECLINED;
+    }
+    r->allowed |= (apr_int64_t)1 << M_GET;
+    if (r->method_number != M_GET) {
+        return HTTP_METHOD_NOT_ALLOWED;
+    }
+    conf = ap_get_module_config(r->per_dir_config, &saas_module);
+    rest = r->uri + strlen(conf->mount);
+    for (i = 0; i < sizeof(pages) / sizeof(*pages); i++) {
+        apr_size_t len = strlen(pages[i].path);
+        if (!strncmp(rest, pages[i].path, len) && (!rest[len] || !strcmp(rest + len, "/"))) {
+            return pages[i].handler(r);
+        }
+    }
+    return HTTP_NOT_FOUND;
+}

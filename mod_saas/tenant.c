@@ -1,0 +1,223 @@
+/* Licensed under the Apache License, Version 2.0: see LICENSE. */
+
+/*
+ * For which organization: turns a credential and a selector into a principal,
+ * with exactly one statement.
+ *
+ * The statement is composed once at start from three parts: whose credential
+ * (token, session, an outer module's user), how the organization is chosen
+ * (by id, slug, object, not at all), and the columns, which are the same for
+ * all.  The organization is always reached through the user's own directory
+ * (user_organizations), so an organization that the user is not a member of
+ * looks exactly like one that does not exist.
+ *
+ * A failure of the database is a verdict of its own here; it must never be
+ * read as "no such user" or "not a member".
+ */
+#include "identity.h"
+#include "plugins.h"
+#include "core/timefmt.h"
+
+#include <apr_strings.h>
+
+/* More organizations than this are not listed in the "choose one" answer. */
+#define CHOICES_MAX 50
+
+enum { C_USER, C_EMAIL, C_NAME, C_DEFAULT, C_CREDENTIAL, C_CAP, C_STALE, C_ORG, C_SLUG, C_ORG_NAME, C_ROLE,
+       C_SUBSCRIPTION, C_ENDS, C_ACTIVE };
+
+#define COLUMNS_ORG \
+    ", o.id, o.slug, o.name, m.role, o.subscription_status, o.subscription_ends_at," \
+    " o.subscription_status = 'active' AND (o.subscription_ends_at IS NULL OR o.subscription_ends_at > now())"
+
+/* Indexed by saas_credential_e. */
+static const struct {
+    const char *name, *columns, *from, *where, *restriction;
+} by[] = {
+    [SAAS_BY_TOKEN] = {
+        "token",
+        "t.id, t.role, t.last_used_at IS NULL OR t.last_used_at < saas_now_plus(-60)",
+        "tokens t JOIN users u ON u.id = t.user_id",
+        "t.hash = $1 AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now())",
+        " AND (t.organization_id IS NULL OR d.org_id = t.organization_id)" },
+    [SAAS_BY_SESSION] = {
+        "session",
+        "t.id, NULL, FALSE",
+        "sessions t JOIN users u ON u.id = t.user_id",
+        "t.hash = $1 AND t.expires_at > now()",
+        "" },
+    [SAAS_BY_SERVER] = {
+        "server",
+        "NULL, NULL, FALSE",
+        "users u",
+        "u.email_key = $1",
+        "" },
+};
+#define N_BY 4
+
+/* Indexed by saas_choice_e; objects come after. */
+static const struct {
+    const char *name, *condition;
+} choose[] = {
+    [SAAS_CHOOSE_NOT] = { "user", NULL },
+    [SAAS_CHOOSE_DEFAULT] = { "default", "" },
+    [SAAS_CHOOSE_ID] = { "id", " AND d.org_id = $2" },
+    [SAAS_CHOOSE_SLUG] = { "slug", " AND d.org_id = (SELECT s.id FROM organizations s WHERE s.slug = $2)" },
+};
+#define N_CHOOSE 4
+
+static saas_statement_t *statements;  /* by credential, then by choice or object */
+static int per_credential;
+
+static saas_statement_t touch[] = {
+    { .name = "token_touch", .scope = SAAS_SYSTEM,
+      .sql = "UPDATE tokens SET last_used_at = now() WHERE id = $1"
+             " AND (last_used_at IS NULL OR last_used_at < saas_now_plus(-60))" },
+    { 0 }
+};
+
+static const char *compose(apr_pool_t *p, int credential, const char *condition)
+{
+    if (!condition) {
+        return apr_psprintf(p, "SELECT u.id, u.email, u.name, u.default_org_id, %s FROM %s WHERE %s AND u.is_active",
+                            by[credential].columns, by[credential].from, by[credential].where);
+    }
+    return apr_psprintf(
+        p,
+        "SELECT u.id, u.email, u.name, u.default_org_id, %s" COLUMNS_ORG " FROM %s"
+        " LEFT JOIN user_organizations d ON d.user_id = u.id%s%s"
+        " LEFT JOIN memberships m ON m.org_id = d.org_id AND m.user_id = d.user_id"
+        " LEFT JOIN organizations o ON o.id = m.org_id AND o.deleted_at IS NULL"
+        " WHERE %s AND u.is_active"
+        " ORDER BY CASE WHEN d.org_id = u.default_org_id THEN 0 ELSE 1 END, d.org_id LIMIT %d",
+        by[credential].columns, by[credential].from, by[credential].restriction, condition, by[credential].where,
+        CHOICES_MAX + 1);
+}
+
+const char *saas_tenant_prepare(apr_pool_t *p)
+{
+    const apr_array_header_t *objects = saas_objects();
+    int credential, i;
+    saas_statement_t *st;
+    const char *err;
+    per_credential = N_CHOOSE + objects->nelts;
+    statements = apr_pcalloc(p, sizeof(*statements) * (apr_size_t)(N_BY * per_credential + 1));
+    st = statements;
+    for (credential = SAAS_BY_TOKEN; credential < N_BY; credential++) {
+        for (i = 0; i < per_credential; i++, st++) {
+            const saas_object_t *object
+                = i < N_CHOOSE ? NULL : APR_ARRAY_IDX(objects, i - N_CHOOSE, const saas_object_t *);
+            st->scope = SAAS_SYSTEM;
+            st->name = apr_psprintf(p, "principal_%s_%s", by[credential].name,
+                                    object ? object->table : choose[i].name);
+            st->sql = compose(p, credential,
+                              object ? apr_psprintf(p, " AND EXISTS (SELECT 1 FROM %s x WHERE x.org_id = d.org_id"
+                                                    " AND x.id = $2)", object->table)
+                                     : choose[i].condition);
+        }
+    }
+    err = saas_statements_register(p, "mod_saas", statements);
+    return err ? err : saas_statements_register(p, "mod_saas", touch);
+}
+
+/* Takes the organization of a row. */
+static void take_organization(const saas_rows_t *rows, int row, saas_principal_t *who)
+{
+    saas_role_e cap = saas_role_parse(saas_cell(rows, row, C_CAP));
+    who->org_id = saas_cell(rows, row, C_ORG);
+    who->org_slug = saas_cell(rows, row, C_SLUG);
+    who->org_name = saas_cell(rows, row, C_ORG_NAME);
+    who->role = saas_role_parse(saas_cell(rows, row, C_ROLE));
+    if (saas_cell(rows, row, C_CAP) && cap < who->role) {
+        who->role = cap;
+    }
+    who->subscription = saas_cell(rows, row, C_SUBSCRIPTION);
+    who->has_active_subscription = saas_cell_bool(rows, row, C_ACTIVE);
+    if (saas_cell(rows, row, C_ENDS)) {
+        saas_time_parse(saas_cell(rows, row, C_ENDS), &who->subscription_ends_at);
+    }
+}
+
+/* None was named: the default one, or the only one; else the caller must say. */
+static void choose_default(apr_pool_t *p, const saas_rows_t *rows, saas_context_t *ctx)
+{
+    const char *preferred = saas_cell(rows, 0, C_DEFAULT);
+    apr_array_header_t *slugs = apr_array_make(p, 4, sizeof(const char *));
+    int row, found = -1;
+    for (row = 0; row < rows->count; row++) {
+        const char *id = saas_cell(rows, row, C_ORG);
+        if (!id) {
+            continue;
+        }
+        if (preferred && !strcmp(preferred, id)) {
+            take_organization(rows, row, &ctx->who);
+            return;
+        }
+        found = row;
+        if (slugs->nelts < CHOICES_MAX) {
+            *(const char **)apr_array_push(slugs) = saas_cell(rows, row, C_SLUG);
+        }
+    }
+    if (slugs->nelts == 1) {
+        take_organization(rows, found, &ctx->who);
+    }
+    else if (slugs->nelts > 1) {
+        ctx->several = 1;
+        ctx->choices = slugs;
+    }
+}
+
+void saas_tenant_load(request_rec *r, const saas_credential_t *credential, const saas_selector_t *selector,
+                      saas_context_t *ctx)
+{
+    saas_choice_e choice = selector->choice == SAAS_CHOOSE_NONE ? SAAS_CHOOSE_NOT : selector->choice;
+    int index = choice == SAAS_CHOOSE_OBJECT ? N_CHOOSE + selector->object : (int)choice;
+    saas_statement_t *st = &statements[((int)credential->by - SAAS_BY_TOKEN) * per_credential + index];
+    saas_rows_t *rows = NULL;
+    saas_db_t *db = NULL;
+    apr_status_t rv = saas_db_open_impl(&db, r->pool, r->server, NULL);
+    if (rv == APR_SUCCESS) {
+        const char *args[2];
+        args[0] = credential->hash;
+        args[1] = selector->value;
+        rv = saas_db_query_impl(db, st, &rows, args, index > SAAS_CHOOSE_DEFAULT ? 2 : 1);
+        saas_db_close_impl(db);
+    }
+    if (rv != APR_SUCCESS) {
+        ctx->loaded = SAAS_UNAVAILABLE;
+        return;
+    }
+    if (!rows->count) {
+        ctx->loaded = SAAS_NO_USER;
+        ctx->authentication_failed = 1;
+        return;
+    }
+    ctx->loaded = SAAS_GRANTED;
+    ctx->who.by = credential->by;
+    ctx->who.user_id = saas_cell(rows, 0, C_USER);
+    ctx->who.email = saas_cell(rows, 0, C_EMAIL);
+    ctx->who.name = saas_cell(rows, 0, C_NAME);
+    ctx->who.credential_id = saas_cell(rows, 0, C_CREDENTIAL);
+    ctx->touch_token = credential->by == SAAS_BY_TOKEN && saas_cell_bool(rows, 0, C_STALE);
+    if (choice == SAAS_CHOOSE_DEFAULT) {
+        choose_default(r->pool, rows, ctx);
+    }
+    else if (choice != SAAS_CHOOSE_NOT && saas_cell(rows, 0, C_ORG)) {
+        take_organization(rows, 0, &ctx->who);
+    }
+}
+
+int saas_tenant_touch(request_rec *r)
+{
+    saas_context_t *ctx = saas_context_get(r);
+    saas_db_t *db;
+    saas_rows_t *rows;
+    if (ctx && ctx->touch_token) {
+        ctx->touch_token = 0;
+        if (saas_db_open_impl(&db, r->pool, r->server, NULL) == APR_SUCCESS) {
+            (void)saas_db_query_impl(db, touch, &rows, SAAS_ARGS(ctx->who.credential_id));
+            saas_db_close_impl(db);
+        }
+    }
+    return DECLINED;
+}

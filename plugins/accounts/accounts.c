@@ -1,0 +1,133 @@
+/* Licensed under the Apache License, Version 2.0: see LICENSE. */
+
+/*
+ * The accounts plugin at a glance: who somebody is and how they prove it.
+ * Registration, log-in and log-out, the profile, the password, API tokens.
+ *
+ * It must never store or log a password or a token, only what is derived from
+ * them, and never tell whether an address has an account to somebody who cannot
+ * log in to it (registration excepted, where the contract wants it told).
+ */
+
+#include "accounts.h"
+
+SAAS_PLUGIN_DEFINE;
+
+/* What a token that is bound to an organization may touch: that organization's
+ * tokens only.  $n is the id of the calling token, NULL for other callers. */
+#define WITHIN_CALLING_TOKEN(n)                                                                            \
+    " AND NOT EXISTS (SELECT 1 FROM tokens c WHERE c.id = " n "::uuid AND c.organization_id IS NOT NULL" \
+    " AND (tokens.organization_id IS NULL OR tokens.organization_id <> c.organization_id))"
+
+saas_statement_t accounts_statements[ACCOUNTS_STATEMENTS + 1] = {
+    [USER_FOR_LOGIN] = { .name = "user_for_login", .scope = SAAS_SYSTEM, .sql =
+        "SELECT id, password_hash FROM users WHERE email_key = $1 AND is_active" },
+
+    /* The stored form that was verified is named again, so that a password
+     * changed in between starts no session. */
+    [USER_LOGGED_IN] = { .name = "user_logged_in", .scope = SAAS_SYSTEM, .sql =
+        "UPDATE users SET last_login_at = now(), password_hash = coalesce($3::text, password_hash)"
+        " WHERE id = $1::uuid AND password_hash = $2 AND is_active" },
+
+    [USER_PASSWORD] = { .name = "user_password", .scope = SAAS_SYSTEM, .sql =
+        "SELECT password_hash FROM users WHERE id = $1::uuid" },
+
+    [USER_PASSWORD_UPDATE] = { .name = "user_password_update", .scope = SAAS_SYSTEM, .sql =
+        "UPDATE users SET password_hash = $3, updated_at = now() WHERE id = $1::uuid AND password_hash = $2" },
+
+    /* A taken address gives no row instead of an error, also when two
+     * registrations race: the second one waits for the first. */
+    [USER_INSERT] = { .name = "user_insert", .scope = SAAS_SYSTEM, .sql =
+        "INSERT INTO users (id, email, email_key, name, password_hash, created_at, updated_at, last_login_at)"
+        " VALUES ($1, $2, $3, $4, $5, now(), now(), now())"
+        " ON CONFLICT (email_key) DO NOTHING RETURNING created_at" },
+
+    /* $2 NULL: the name stays.  $3 NULL: the default stays; empty: none. */
+    [USER_UPDATE] = { .name = "user_update", .scope = SAAS_SYSTEM, .sql =
+        "UPDATE users SET name = coalesce($2::text, name), updated_at = now(),"
+        " default_org_id = CASE WHEN $3::text IS NULL THEN default_org_id ELSE nullif($3::text, '')::uuid END"
+        " WHERE id = $1::uuid" },
+
+    [PROFILE] = { .name = "profile", .scope = SAAS_SYSTEM, .sql =
+        "SELECT u.id, u.email, u.name, u.created_at, u.default_org_id,"
+        " o.id, o.name, o.slug, m.role, o.subscription_status,"
+        " o.subscription_status = 'active' AND (o.subscription_ends_at IS NULL OR o.subscription_ends_at > now()),"
+        " t.organization_id, t.role, t.expires_at"
+        " FROM users u"
+        " LEFT JOIN tokens t ON t.id = $2::uuid AND t.user_id = u.id"
+        " LEFT JOIN user_organizations d ON d.user_id = u.id"
+        " AND (t.organization_id IS NULL OR t.organization_id = d.org_id)"
+        " LEFT JOIN memberships m ON m.org_id = d.org_id AND m.user_id = d.user_id"
+        " LEFT JOIN organizations o ON o.id = m.org_id AND o.deleted_at IS NULL"
+        " WHERE u.id = $1::uuid ORDER BY o.name, o.id" },
+
+    [SESSION_DELETE] = { .name = "session_delete", .scope = SAAS_SYSTEM, .sql =
+        "DELETE FROM sessions WHERE id = $1::uuid" },
+
+    [SESSIONS_DELETE_OTHERS] = { .name = "sessions_delete_others", .scope = SAAS_SYSTEM, .sql =
+        "DELETE FROM sessions WHERE user_id = $1::uuid AND ($2::uuid IS NULL OR id <> $2::uuid)" },
+
+    [ORGANIZATION_INSERT] = { .name = "organization_insert", .scope = SAAS_TENANT, .sql =
+        "INSERT INTO organizations (id, name, slug, created_at, updated_at) VALUES ($1, $2, $3, now(), now())"
+        " ON CONFLICT (slug) DO NOTHING" },
+
+    [MEMBERSHIP_INSERT] = { .name = "membership_insert", .scope = SAAS_TENANT, .sql =
+        "INSERT INTO memberships (org_id, user_id, role, created_at, updated_at)"
+        " VALUES ($1, $2, $3, now(), now())" },
+
+    [INVITE_FIND] = { .name = "invite_find", .scope = SAAS_TENANT, .sql =
+        "SELECT i.id, i.email_key, i.role, i.state, i.expires_at > now(), o.name, o.slug, i.email"
+        " FROM invites i JOIN organizations o ON o.id = i.org_id AND o.deleted_at IS NULL"
+        " WHERE i.org_id = $1 AND i.hash = $2 FOR UPDATE OF i" },
+
+    [INVITE_ACCEPT] = { .name = "invite_accept", .scope = SAAS_TENANT, .sql =
+        "UPDATE invites SET state = 'accepted', accepted_at = now(), accepted_by = $3"
+        " WHERE org_id = $1 AND id = $2 AND state = 'pending' AND expires_at > now()" },
+
+    [TOKEN_INSERT] = { .name = "token_insert", .scope = SAAS_SYSTEM, .sql =
+        "INSERT INTO tokens (id, user_id, organization_id, role, name, hint, hash, created_at, expires_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, now(), $8) RETURNING created_at" },
+
+    [TOKEN_LIST] = { .name = "token_list", .scope = SAAS_SYSTEM, .sql =
+        "SELECT tokens.id, tokens.name, tokens.hint, o.id, o.name, o.slug, tokens.role,"
+        " tokens.created_at, tokens.expires_at, tokens.last_used_at, count(*) OVER ()"
+        " FROM tokens LEFT JOIN organizations o ON o.id = tokens.organization_id"
+        " WHERE tokens.user_id = $1::uuid AND tokens.revoked_at IS NULL AND o.deleted_at IS NULL"
+        WITHIN_CALLING_TOKEN("$2")
+        " ORDER BY tokens.id DESC LIMIT CAST($3 AS bigint) OFFSET CAST($4 AS bigint)" },
+
+    [TOKEN_REVOKE] = { .name = "token_revoke", .scope = SAAS_SYSTEM, .sql =
+        "UPDATE tokens SET revoked_at = now()"
+        " WHERE id = $1::uuid AND user_id = $2::uuid AND revoked_at IS NULL"
+        WITHIN_CALLING_TOKEN("$3")
+        " RETURNING organization_id, name" },
+};
+
+static const saas_route_t routes[] = {
+    { SAAS_POST, "/auth/register/", accounts_register, .body = SAAS_BODY_JSON },
+    { SAAS_POST, "/auth/login/", accounts_login, .body = SAAS_BODY_JSON },
+    { SAAS_POST, "/auth/logout/", accounts_logout, SAAS_GATES(saas_is_user) },
+    { SAAS_GET, "/auth/me/", accounts_me, SAAS_GATES(saas_is_user) },
+    { SAAS_PATCH, "/auth/me/", accounts_me_update, SAAS_GATES(saas_is_user), .body = SAAS_BODY_JSON },
+    { SAAS_POST, "/auth/password/", accounts_password, SAAS_GATES(saas_is_user), .body = SAAS_BODY_JSON },
+    { SAAS_GET, "/auth/tokens/", accounts_tokens, SAAS_GATES(saas_is_user) },
+    { SAAS_POST, "/auth/tokens/", accounts_token_create, SAAS_GATES(saas_is_user), .body = SAAS_BODY_JSON },
+    { SAAS_DELETE, "/auth/tokens/{token}/", accounts_token_revoke, SAAS_GATES(saas_is_user) },
+    { 0 }
+};
+
+static const saas_plugin_t plugin = {
+    SAAS_PLUGIN_INIT("accounts"),
+    .statements = accounts_statements,
+    .routes = routes,
+};
+
+static void register_hooks(apr_pool_t *p)
+{
+    saas_plugin_register(p, &plugin);
+}
+
+module AP_MODULE_DECLARE_DATA saas_accounts_module = {
+    STANDARD20_MODULE_STUFF,
+    .register_hooks = register_hooks,
+};

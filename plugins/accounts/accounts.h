@@ -1,0 +1,106 @@
+/* Licensed under the Apache License, Version 2.0: see LICENSE. */
+
+/**
+ * @file accounts.h
+ * What the files of the accounts plugin share: the statements, the handlers
+ * and the profile, which several handlers read.
+ */
+#ifndef ACCOUNTS_H
+#define ACCOUNTS_H
+
+#include "mod_saas.h"
+
+extern module AP_MODULE_DECLARE_DATA saas_accounts_module;
+APLOG_USE_MODULE(saas_accounts);
+
+/** Indices into accounts_statements. */
+enum {
+    USER_FOR_LOGIN,
+    USER_LOGGED_IN,
+    USER_PASSWORD,
+    USER_PASSWORD_UPDATE,
+    USER_INSERT,
+    USER_UPDATE,
+    PROFILE,
+    SESSION_DELETE,
+    SESSIONS_DELETE_OTHERS,
+    ORGANIZATION_INSERT,
+    MEMBERSHIP_INSERT,
+    INVITE_FIND,
+    INVITE_ACCEPT,
+    TOKEN_INSERT,
+    TOKEN_LIST,
+    TOKEN_REVOKE,
+    ACCOUNTS_STATEMENTS
+};
+
+extern saas_statement_t accounts_statements[];
+
+/** Longest texts that are taken, in code points.  The bound on passwords only
+ *  keeps nonsense away from the hash: what is a good one is the host's to say. */
+#define ACCOUNTS_EMAIL_MAX 254
+#define ACCOUNTS_NAME_MAX 150
+#define ACCOUNTS_ORGANIZATION_MAX 200
+#define ACCOUNTS_PASSWORD_MAX 1024
+#define ACCOUNTS_REFERENCE_MAX 100
+#define ACCOUNTS_TOKEN_NAME_MAX 100
+
+/** Attempts that fail before the next one has to wait. */
+#define ACCOUNTS_FAILURES_PER_ACCOUNT 10
+#define ACCOUNTS_FAILURES_PER_ADDRESS 50
+#define ACCOUNTS_REGISTRATIONS_PER_ADDRESS 100
+#define ACCOUNTS_WINDOW_SECONDS 300
+
+/** What a transaction's body returns to have it rolled back because the input
+ *  asks for something that cannot be, as against a failure. */
+#define ACCOUNTS_REFUSED APR_EACCES
+
+/* The profile: one row per organization of the user, at least one row. */
+enum {
+    PROFILE_ID,
+    PROFILE_EMAIL,
+    PROFILE_NAME,
+    PROFILE_CREATED_AT,
+    PROFILE_DEFAULT_ORG,
+    PROFILE_ORG_ID, /* NULL: a row without an organization */
+    PROFILE_ORG_NAME,
+    PROFILE_ORG_SLUG,
+    PROFILE_ROLE,
+    PROFILE_SUBSCRIPTION,
+    PROFILE_ACTIVE,
+    PROFILE_TOKEN_ORG, /* of the calling token; NULL: not bound to one */
+    PROFILE_TOKEN_ROLE,
+    PROFILE_TOKEN_EXPIRES
+};
+
+/** Id of the token that the caller uses, or NULL: what a call may see and give
+ *  away is limited to what this token may. */
+const char *accounts_calling_token(const saas_request_t *rq);
+
+/** Reads a user's profile, as far as the calling token may see it; rows->count
+ *  is 0 when the user has gone. */
+apr_status_t accounts_profile_query(saas_request_t *rq, saas_db_t *db, const char *user_id, saas_rows_t **rows);
+
+/** The body of auth/me/, a new reference. */
+json_t *accounts_profile_json(apr_pool_t *p, const saas_rows_t *rows);
+
+/** The row of the organization with this id or slug, or -1. */
+int accounts_profile_find(const saas_rows_t *rows, const char *id_or_slug);
+
+/** The user's role in a row's organization, capped by the calling token's. */
+saas_role_e accounts_profile_role(const saas_rows_t *rows, int row);
+
+/** {"id", "name", "slug"} from three neighbouring cells, or null. */
+json_t *accounts_organization_json(const saas_rows_t *rows, int row, int first_column);
+
+saas_handler_fn accounts_register;
+saas_handler_fn accounts_login;
+saas_handler_fn accounts_logout;
+saas_handler_fn accounts_me;
+saas_handler_fn accounts_me_update;
+saas_handler_fn accounts_password;
+saas_handler_fn accounts_tokens;
+saas_handler_fn accounts_token_create;
+saas_handler_fn accounts_token_revoke;
+
+#endif

@@ -1,0 +1,273 @@
+/* Licensed under the Apache License, Version 2.0: see LICENSE. */
+
+/*
+ * The audits plugin at a glance: directives, statements, routes, job.
+ *
+ * An audit runs in the background, in an engine that is a plugin of this one.
+ * Its row says what became of it; evidence, counts, progress and status change
+ * together in transactions that are fenced by the job's lease, so that what a
+ * client reads is always consistent, whichever process died.
+ *
+ * Lock order: the job's row, then the audit's.  Nothing may take them the other
+ * way round.
+ */
+
+#include "audits.h"
+
+#include <apr_strings.h>
+
+SAAS_PLUGIN_DEFINE;
+
+/* ----------------------------------------------------------- directives -- */
+
+#define DEFAULT_PER_ORGANIZATION 2
+#define DEFAULT_PER_NODE 8
+#define DEFAULT_DEADLINE 600
+#define UNSET (-1)
+
+typedef struct config_t {
+    int per_organization;
+    int per_node;
+    int deadline;
+} config_t;
+
+static void *create_config(apr_pool_t *p, server_rec *s)
+{
+    config_t *conf = apr_palloc(p, sizeof(*conf));
+    (void)s;
+    conf->per_organization = conf->per_node = conf->deadline = UNSET;
+    return conf;
+}
+
+static const char *set_int(cmd_parms *cmd, const char *arg, int least, int most, int *value)
+{
+    char *end;
+    apr_int64_t n;
+    const char *err = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+
+    if (err) {
+        return err;
+    }
+    n = apr_strtoi64(arg, &end, 10);
+    if (*end || end == arg || n < least || n > most) {
+        return apr_psprintf(cmd->pool, "%s: a whole number from %d to %d is needed, not '%s'", cmd->cmd->name, least,
+                            most, arg);
+    }
+    *value = (int)n;
+    return NULL;
+}
+
+static config_t *config_of(server_rec *s)
+{
+    return ap_get_module_config(s->module_config, &saas_audits_module);
+}
+
+static const char *set_per_organization(cmd_parms *cmd, void *dir, const char *arg)
+{
+    (void)dir;
+    return set_int(cmd, arg, 0, 100000, &config_of(cmd->server)->per_organization);
+}
+
+static const char *set_per_node(cmd_parms *cmd, void *dir, const char *arg)
+{
+    (void)dir;
+    return set_int(cmd, arg, 0, 100000, &config_of(cmd->server)->per_node);
+}
+
+static const char *set_deadline(cmd_parms *cmd, void *dir, const char *arg)
+{
+    (void)dir;
+    return set_int(cmd, arg, 1, 86400, &config_of(cmd->server)->deadline);
+}
+
+static const command_rec directives[] = {
+    AP_INIT_TAKE1("SaasAuditsPerOrganization", set_per_organization, NULL, RSRC_CONF,
+                  "audits of one organization that run at once, 0 for any number (default 2)"),
+    AP_INIT_TAKE1("SaasAuditsPerNode", set_per_node, NULL, RSRC_CONF,
+                  "audits that run at once on this node, 0 for any number (default 8)"),
+    AP_INIT_TAKE1("SaasAuditDeadline", set_deadline, NULL, RSRC_CONF,
+                  "seconds after which a running audit is failed (default 600)"),
+    { NULL }
+};
+
+int audits_deadline(server_rec *s)
+{
+    const config_t *conf = config_of(s);
+    return conf->deadline == UNSET ? DEFAULT_DEADLINE : conf->deadline;
+}
+
+/* ----------------------------------------------------------- statements -- */
+
+#define AUDIT_FILTER(t) \
+    t "org_id = $1 AND ($2::text IS NULL OR " t "status = $2) AND ($3::text IS NULL OR " t "engine = $3)"
+#define AUDIT_PAGE(order) \
+    .scope = SAAS_TENANT, .sql = \
+    "SELECT " AUDIT_COLUMNS ", (SELECT count(*) FROM audits c WHERE " AUDIT_FILTER("c.") ")" \
+    " FROM audits WHERE " AUDIT_FILTER("") " ORDER BY " order " LIMIT CAST($4 AS bigint) OFFSET CAST($5 AS bigint)"
+
+#define EVIDENCE_COLUMNS "number, resource_id, check_name, status, severity, observed_at, comment"
+#define EVIDENCE_FILTER \
+    "org_id = $1 AND audit_id = $2 AND ($3::text IS NULL OR status = $3) AND ($4::text IS NULL OR severity = $4)" \
+    " AND ($5::text IS NULL OR check_name = $5) AND ($6::text IS NULL OR lower(resource_id) LIKE lower($6) ESCAPE '\\'" \
+    " OR lower(check_name) LIKE lower($6) ESCAPE '\\' OR lower(comment) LIKE lower($6) ESCAPE '\\')"
+#define EVIDENCE_STORED "(SELECT a.evidence_count FROM audits a WHERE a.org_id = $1 AND a.id = $2)"
+/* Rows are counted only when a filter makes the stored count useless. */
+#define EVIDENCE_PAGE(order) \
+    .scope = SAAS_TENANT, .sql = \
+    "SELECT " EVIDENCE_COLUMNS ", CASE WHEN $3::text IS NULL AND $4::text IS NULL AND $5::text IS NULL" \
+    " AND $6::text IS NULL THEN " EVIDENCE_STORED " ELSE (SELECT count(*) FROM evidence WHERE " EVIDENCE_FILTER ") END" \
+    " FROM evidence WHERE " EVIDENCE_FILTER " ORDER BY " order " LIMIT CAST($7 AS bigint) OFFSET CAST($8 AS bigint)"
+#define EVIDENCE_FROM(where, order) \
+    .scope = SAAS_TENANT, .sql = \
+    "SELECT " EVIDENCE_COLUMNS ", " EVIDENCE_STORED \
+    " FROM evidence WHERE " EVIDENCE_FILTER where " ORDER BY " order " LIMIT CAST($8 AS bigint)"
+#define SEVERITY_RANK \
+    "CASE severity WHEN 'critical' THEN 0 WHEN 'high' THEN 1 WHEN 'medium' THEN 2 WHEN 'low' THEN 3 ELSE 4 END"
+
+const char *const audits_orders[] = {
+    "-created_at", "created_at", "name", "-name", "status", "-status", "engine", "-engine", "score", "-score",
+    "finished_at", "-finished_at", NULL
+};
+
+const char *const evidence_orders[] = {
+    "id", "-id", "timestamp", "-timestamp", "severity", "-severity", "status", "-status", "check_name", "-check_name",
+    "resource_id", "-resource_id", NULL
+};
+
+saas_statement_t audits_statements[] = {
+    [AUDIT_CREATE] = { .name = "audit_create", .scope = SAAS_TENANT, .sql =
+        "INSERT INTO audits (org_id, id, name, engine, targets, status, progress_total, idempotency_key, created_by,"
+        " created_at) VALUES ($1, $2, $3, $4, $5, 'queued', CAST($6 AS integer), $7, $8, now())"
+        " ON CONFLICT (org_id, idempotency_key) DO NOTHING RETURNING " AUDIT_COLUMNS },
+    [AUDIT_BY_KEY] = { .name = "audit_by_key", .scope = SAAS_TENANT, .sql =
+        "SELECT " AUDIT_COLUMNS " FROM audits WHERE org_id = $1 AND idempotency_key = $2" },
+    [AUDIT_GET] = { .name = "audit_get", .scope = SAAS_TENANT, .sql =
+        "SELECT " AUDIT_COLUMNS " FROM audits WHERE org_id = $1 AND id = $2" },
+    [AUDIT_STATUS] = { .name = "audit_status", .scope = SAAS_TENANT, .sql =
+        "SELECT status FROM audits WHERE org_id = $1 AND id = $2" },
+    [AUDIT_CANCEL] = { .name = "audit_cancel", .scope = SAAS_TENANT, .sql =
+        "UPDATE audits SET status = 'canceled', finished_at = now()"
+        " WHERE org_id = $1 AND id = $2 AND status IN ('queued', 'running') RETURNING " AUDIT_COLUMNS },
+    [AUDIT_DELETE] = { .name = "audit_delete", .scope = SAAS_TENANT, .sql =
+        "DELETE FROM audits WHERE org_id = $1 AND id = $2 AND status <> 'running' RETURNING " AUDIT_COLUMNS },
+    [AUDIT_RUN] = { .name = "audit_run", .scope = SAAS_TENANT, .sql =
+        "UPDATE audits SET status = 'running', started_at = coalesce(started_at, now()), evidence_count = 0,"
+        " counts = '{}' WHERE org_id = $1 AND id = $2 AND status IN ('queued', 'running')"
+        " RETURNING " AUDIT_COLUMNS },
+    [AUDIT_PROGRESS] = { .name = "audit_progress", .scope = SAAS_TENANT, .sql =
+        "UPDATE audits SET progress_done = CASE WHEN CAST($3 AS integer) > progress_done"
+        " THEN CAST($3 AS integer) ELSE progress_done END, progress_total = CAST($4 AS integer),"
+        " evidence_count = CAST($5 AS bigint), counts = $6"
+        " WHERE org_id = $1 AND id = $2 AND status = 'running' RETURNING id" },
+    [AUDIT_END] = { .name = "audit_end", .scope = SAAS_TENANT, .sql =
+        "UPDATE audits SET status = $3, score = CAST($4 AS integer), error = $5,"
+        " evidence_count = coalesce(CAST($6 AS bigint), evidence_count), counts = coalesce($7, counts),"
+        " progress_done = CASE WHEN $3 = 'completed' THEN progress_total ELSE progress_done END, finished_at = now()"
+        " WHERE org_id = $1 AND id = $2 AND status IN ('queued', 'running') RETURNING " AUDIT_COLUMNS },
+    [EVIDENCE_CLEAR] = { .name = "evidence_clear", .scope = SAAS_TENANT, .sql =
+        "DELETE FROM evidence WHERE org_id = $1 AND audit_id = $2" },
+    /* A batch whose commit was lost from sight is written again, as it was. */
+    [EVIDENCE_ADD] = { .name = "evidence_add", .scope = SAAS_TENANT, .sql =
+        "INSERT INTO evidence (org_id, audit_id, number, resource_id, check_name, status, severity, observed_at,"
+        " comment) VALUES ($1, $2, CAST($3 AS bigint), $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING" },
+    [EVIDENCE_COUNT] = { .name = "evidence_count", .scope = SAAS_TENANT, .sql =
+        "SELECT evidence_count FROM audits WHERE org_id = $1 AND id = $2" },
+    [EVIDENCE_AFTER] = { .name = "evidence_after",
+        EVIDENCE_FROM(" AND number > CAST($7 AS bigint)", "number") },
+    [EVIDENCE_BEFORE] = { .name = "evidence_before",
+        EVIDENCE_FROM(" AND number < CAST($7 AS bigint)", "number DESC") },
+
+    /* An id grows with the time of its making, and leads the primary key. */
+    [AUDIT_LIST] = { .name = "audit_list_created_desc", AUDIT_PAGE("id DESC") },
+    { .name = "audit_list_created", AUDIT_PAGE("id") },
+    { .name = "audit_list_name", AUDIT_PAGE("name, id") },
+    { .name = "audit_list_name_desc", AUDIT_PAGE("name DESC, id DESC") },
+    { .name = "audit_list_status", AUDIT_PAGE("status, id") },
+    { .name = "audit_list_status_desc", AUDIT_PAGE("status DESC, id DESC") },
+    { .name = "audit_list_engine", AUDIT_PAGE("engine, id") },
+    { .name = "audit_list_engine_desc", AUDIT_PAGE("engine DESC, id DESC") },
+    { .name = "audit_list_score", AUDIT_PAGE("score NULLS LAST, id") },
+    { .name = "audit_list_score_desc", AUDIT_PAGE("score DESC NULLS LAST, id DESC") },
+    { .name = "audit_list_finished", AUDIT_PAGE("finished_at NULLS LAST, id") },
+    { .name = "audit_list_finished_desc", AUDIT_PAGE("finished_at DESC NULLS LAST, id DESC") },
+
+    [EVIDENCE_LIST] = { .name = "evidence_list", EVIDENCE_PAGE("number") },
+    { .name = "evidence_list_desc", EVIDENCE_PAGE("number DESC") },
+    { .name = "evidence_list_time", EVIDENCE_PAGE("observed_at, number") },
+    { .name = "evidence_list_time_desc", EVIDENCE_PAGE("observed_at DESC, number DESC") },
+    { .name = "evidence_list_severity", EVIDENCE_PAGE(SEVERITY_RANK ", number") },
+    { .name = "evidence_list_severity_desc", EVIDENCE_PAGE(SEVERITY_RANK " DESC, number DESC") },
+    { .name = "evidence_list_status", EVIDENCE_PAGE("status, number") },
+    { .name = "evidence_list_status_desc", EVIDENCE_PAGE("status DESC, number DESC") },
+    { .name = "evidence_list_check", EVIDENCE_PAGE("check_name, number") },
+    { .name = "evidence_list_check_desc", EVIDENCE_PAGE("check_name DESC, number DESC") },
+    { .name = "evidence_list_resource", EVIDENCE_PAGE("resource_id, number") },
+    { .name = "evidence_list_resource_desc", EVIDENCE_PAGE("resource_id DESC, number DESC") },
+    [AUDITS_STATEMENTS] = { .name = NULL }
+};
+
+int audits_order(const char *const *orders, const char *name)
+{
+    int i;
+    for (i = 0; name && orders[i]; i++) {
+        if (!strcmp(orders[i], name)) {
+            return i;
+        }
+    }
+    return 0;
+}
+
+/* --------------------------------------------------------------- plugin -- */
+
+static const saas_route_t routes[] = {
+    { SAAS_GET, "/audits/", audits_list, SAAS_GATES(saas_is_member) },
+    { SAAS_POST, "/audits/start/", audits_start, SAAS_GATES(saas_may_write), .body = SAAS_BODY_JSON },
+    { SAAS_GET, "/audits/{audit}/", audits_view, SAAS_GATES(saas_is_member) },
+    { SAAS_DELETE, "/audits/{audit}/", audits_delete, SAAS_GATES(saas_is_admin) },
+    { SAAS_POST, "/audits/{audit}/cancel/", audits_cancel, SAAS_GATES(saas_may_write) },
+    { SAAS_GET, "/audits/{audit}/evidence/", audits_evidence, SAAS_GATES(saas_is_member) },
+    { 0 }
+};
+
+static const saas_object_t objects[] = { { "audit", "audits" }, { NULL, NULL } };
+
+/* The caps are the administrator's: check_config() fills them in. */
+static saas_job_kind_t jobs[] = {
+    { .kind = AUDIT_JOB, .run = audits_job_run, .gave_up = audits_job_gave_up, .max_attempts = AUDIT_ATTEMPTS },
+    { .kind = NULL }
+};
+
+static const char *check_config(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s)
+{
+    const config_t *conf = config_of(s);
+    (void)pconf;
+    (void)ptemp;
+    jobs[0].per_organization = conf->per_organization == UNSET ? DEFAULT_PER_ORGANIZATION : conf->per_organization;
+    jobs[0].per_node = conf->per_node == UNSET ? DEFAULT_PER_NODE : conf->per_node;
+    return NULL;
+}
+
+static const saas_plugin_t plugin = {
+    SAAS_PLUGIN_INIT("audits"),
+    .statements = audits_statements,
+    .routes = routes,
+    .objects = objects,
+    .jobs = jobs,
+    .check_config = check_config,
+};
+
+static void register_hooks(apr_pool_t *p)
+{
+    saas_plugin_register(p, &plugin);
+}
+
+module AP_MODULE_DECLARE_DATA saas_audits_module = {
+    STANDARD20_MODULE_STUFF,
+    NULL,
+    NULL,
+    create_config,
+    NULL,
+    directives,
+    register_hooks,
+    AP_MODULE_FLAG_NONE
+};

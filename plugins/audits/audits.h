@@ -1,0 +1,81 @@
+/* Licensed under the Apache License, Version 2.0: see LICENSE. */
+
+/**
+ * @file audits.h
+ * What the files of the audits plugin share.
+ */
+#ifndef AUDITS_H
+#define AUDITS_H
+
+#include "mod_saas.h"
+
+extern module AP_MODULE_DECLARE_DATA saas_audits_module;
+APLOG_USE_MODULE(saas_audits);
+
+/** The kind of the background job that runs an audit; its object is the audit. */
+#define AUDIT_JOB "audit"
+/** Tries of one audit before it is failed. */
+#define AUDIT_ATTEMPTS 3
+#define AUDIT_TARGETS_MAX 200
+
+/** Statements; audits.c has their texts in this order. */
+enum {
+    AUDIT_CREATE,
+    AUDIT_BY_KEY,
+    AUDIT_GET,
+    AUDIT_STATUS,
+    AUDIT_CANCEL,
+    AUDIT_DELETE,
+    AUDIT_RUN,
+    AUDIT_PROGRESS,
+    AUDIT_END,
+    EVIDENCE_CLEAR,
+    EVIDENCE_ADD,
+    EVIDENCE_COUNT,
+    EVIDENCE_AFTER,
+    EVIDENCE_BEFORE,
+    /* Lists, one statement for each order: see audits_orders, evidence_orders. */
+    AUDIT_LIST,
+    EVIDENCE_LIST = AUDIT_LIST + 12,
+    AUDITS_STATEMENTS = EVIDENCE_LIST + 12
+};
+extern saas_statement_t audits_statements[];
+
+/** ?ordering= of the two lists: the n-th is statement AUDIT_LIST + n,
+ *  EVIDENCE_LIST + n.  NULL-terminated; the first is the default. */
+extern const char *const audits_orders[];
+extern const char *const evidence_orders[];
+
+/** Index of an order; 0 for NULL. */
+int audits_order(const char *const *orders, const char *name);
+
+/** Seconds that one try of an audit may take. */
+int audits_deadline(server_rec *s);
+
+/** The columns that audits_json() reads. */
+#define AUDIT_COLUMNS \
+    "id, name, engine, targets, status, progress_done, progress_total, counts, evidence_count, score, error," \
+    " created_by, created_at, started_at, finished_at"
+enum { COLUMN_ID, COLUMN_NAME, COLUMN_ENGINE, COLUMN_TARGETS, COLUMN_STATUS, COLUMN_DONE, COLUMN_TOTAL, COLUMN_COUNTS,
+       COLUMN_EVIDENCE, COLUMN_SCORE, COLUMN_ERROR, COLUMN_CREATED_BY, COLUMN_CREATED, COLUMN_STARTED, COLUMN_FINISHED,
+       AUDIT_COLUMNS_COUNT };
+
+/** An audit as the API shows it; a new reference. */
+json_t *audits_json(apr_pool_t *p, const saas_rows_t *rows, int row);
+
+/** Writes the activity row of a change of an audit, in db's transaction.  rq is
+ *  NULL for what the server did itself, which then names the job. */
+apr_status_t audits_activity(saas_db_t *db, saas_request_t *rq, const char *job_id, const char *action, apr_pool_t *p,
+                             const saas_rows_t *rows);
+
+int audits_start(saas_request_t *rq);
+int audits_list(saas_request_t *rq);
+int audits_view(saas_request_t *rq);
+int audits_cancel(saas_request_t *rq);
+int audits_delete(saas_request_t *rq);
+int audits_evidence(saas_request_t *rq);
+
+apr_status_t audits_job_run(saas_job_t *job);
+void audits_job_gave_up(saas_job_t *job, const char *why);
+
+#endif

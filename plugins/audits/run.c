@@ -1,0 +1,456 @@
+/* Licensed under the Apache License, Version 2.0: see LICENSE. */
+
+/*
+ * The background run of an audit: what stands between an engine and the
+ * database.
+ *
+ * Findings are numbered as they come and written in batches; with each batch go
+ * the counts and the progress, so the audit's row always agrees with its
+ * evidence.  Every transaction begins with the job's fence and demands that the
+ * audit is still running: after a cancel, or once another node has taken over,
+ * nothing can be written any more.  A second try removes what the first one
+ * left.  When the database is away, findings wait in memory for a while.
+ */
+
+#include "audits.h"
+#include "score.h"
+
+#include <apr_strings.h>
+
+#include <time.h>
+
+#define BATCH 200             /* findings of one transaction */
+#define BATCH_MS 500          /* between two transactions, when there is something to write */
+#define WAITING_MAX 5000      /* findings that may wait for the database */
+#define RETRY_MS 300
+#define RESOURCE_MAX 2048     /* bytes of the texts of a finding */
+#define CHECK_MAX 200
+#define COMMENT_MAX 8192
+
+typedef struct row_t {
+    const char *number;
+    const char *resource;
+    const char *check;
+    const char *status;
+    const char *severity;
+    const char *time;
+    const char *comment;
+} row_t;
+
+/** Why a run has to end before its engine is done.  ENDED_ELSEWHERE: the audit
+ *  was canceled.  BROKEN: the database refuses, or another node has the job. */
+typedef enum { GOING_ON, ENDED_ELSEWHERE, TOO_LATE, BROKEN } halt_e;
+
+typedef struct run_t {
+    saas_audit_run_t engine;      /* what the engine sees; first, so that it is the run */
+    saas_job_t *job;
+    saas_score_t *score;
+    apr_pool_t *batch;            /* of the rows that wait */
+    apr_array_header_t *rows;     /* row_t */
+    apr_int64_t number;           /* of the last finding */
+    int done, total;
+    int unwritten;                /* progress that no transaction has carried yet */
+    apr_int64_t next_write;       /* ms, monotonic */
+    apr_int64_t deadline;
+    halt_e halt;
+    apr_status_t rv;              /* why, when BROKEN */
+} run_t;
+
+static apr_int64_t monotonic_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (apr_int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* ----------------------------------------------------------------- text -- */
+
+/** Length of the well-formed UTF-8 character at s (RFC 3629), 0 for none. */
+static int utf8_char(const unsigned char *s)
+{
+    if (s[0] < 0x80) {
+        return s[0] != 0;
+    }
+    if (s[0] >= 0xC2 && s[0] <= 0xDF) {
+        return (s[1] & 0xC0) == 0x80 ? 2 : 0;
+    }
+    if (s[0] >= 0xE0 && s[0] <= 0xEF) {
+        if ((s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xED && s[1] > 0x9F)) {
+            return 0;
+        }
+        return (s[1] & 0xC0) == 0x80 && (s[2] & 0xC0) == 0x80 ? 3 : 0;
+    }
+    if (s[0] >= 0xF0 && s[0] <= 0xF4) {
+        if ((s[0] == 0xF0 && s[1] < 0x90) || (s[0] == 0xF4 && s[1] > 0x8F)) {
+            return 0;
+        }
+        return (s[1] & 0xC0) == 0x80 && (s[2] & 0xC0) == 0x80 && (s[3] & 0xC0) == 0x80 ? 4 : 0;
+    }
+    return 0;
+}
+
+/** A copy that a database takes and that is at most max bytes long: targets are
+ *  hostile, and bytes that are no UTF-8 become U+FFFD. */
+static const char *clean(apr_pool_t *p, const char *text, apr_size_t max)
+{
+    const unsigned char *s = (const unsigned char *)(text ? text : "");
+    apr_size_t len = strlen((const char *)s);
+    char *out = apr_palloc(p, (len < max ? len * 3 : max) + 4);
+    char *to = out;
+    int n;
+
+    for (; *s; s += n ? n : 1) {
+        n = utf8_char(s);
+        if ((apr_size_t)(to - out) + (n ? (apr_size_t)n : 3) > max) {
+            break;
+        }
+        memcpy(to, n ? (const char *)s : "\xEF\xBF\xBD", n ? (apr_size_t)n : 3);
+        to += n ? n : 3;
+    }
+    *to = '\0';
+    return out;
+}
+
+/* -------------------------------------------------------------- writing -- */
+
+static const char *counts_text(run_t *run, apr_pool_t *p)
+{
+    json_t *counts = saas_score_counts(run->score);
+    char *text = json_dumps(counts, JSON_COMPACT);
+    const char *copy = apr_pstrdup(p, text);
+    free(text);
+    json_decref(counts);
+    return copy;
+}
+
+/** Something to be written in a transaction of this run. */
+typedef struct write_t {
+    run_t *run;
+    apr_pool_t *pool;
+    const char *status;    /**< NULL: the run goes on */
+    const char *error;
+} write_t;
+
+static apr_status_t add_rows(run_t *run, saas_db_t *db)
+{
+    apr_status_t rv = APR_SUCCESS;
+    int i;
+
+    for (i = 0; i < run->rows->nelts && rv == APR_SUCCESS; i++) {
+        const row_t *row = &APR_ARRAY_IDX(run->rows, i, row_t);
+        rv = saas_db_queue(db, &audits_statements[EVIDENCE_ADD],
+                           SAAS_ARGS(run->job->object_id, row->number, row->resource, row->check, row->status,
+                                     row->severity, row->time, row->comment));
+    }
+    return rv;
+}
+
+static apr_status_t write_body(saas_db_t *db, void *baton)
+{
+    const write_t *write = baton;
+    run_t *run = write->run;
+    apr_pool_t *p = write->pool;
+    saas_job_t *job = run->job;
+    const char *number = apr_psprintf(p, "%" APR_INT64_T_FMT, run->number);
+    const char *score = NULL;
+    saas_rows_t *rows;
+    apr_status_t rv;
+
+    if ((rv = saas_job_fence(job, db)) != APR_SUCCESS) {
+        return rv;
+    }
+    rv = saas_db_query(db, &audits_statements[AUDIT_PROGRESS], &rows,
+                       SAAS_ARGS(job->object_id, apr_itoa(p, run->done), apr_itoa(p, run->total), number,
+                                 counts_text(run, p)));
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (rows->count == 0) {
+        return APR_NOTFOUND;
+    }
+    if ((rv = add_rows(run, db)) != APR_SUCCESS || !write->status) {
+        return rv;
+    }
+    if (!strcmp(write->status, "completed") && saas_score_value(run->score) >= 0) {
+        score = apr_itoa(p, saas_score_value(run->score));
+    }
+    rv = saas_db_query(db, &audits_statements[AUDIT_END], &rows,
+                       SAAS_ARGS(job->object_id, write->status, score, write->error, NULL, NULL));
+    if (rv == APR_SUCCESS) {
+        rv = audits_activity(db, NULL, job->id, apr_pstrcat(p, "audit.", write->status, NULL), p, rows);
+    }
+    return rv;
+}
+
+/** Runs a body in a transaction on a connection borrowed for it. */
+static apr_status_t transact(saas_job_t *job, apr_pool_t *p,
+                             apr_status_t (*body)(saas_db_t *db, void *baton), void *baton)
+{
+    saas_db_t *db;
+    apr_status_t rv = saas_db_open(&db, p, job->server, job->org_id);
+    if (rv == APR_SUCCESS) {
+        rv = saas_db_transaction(db, body, baton);
+        saas_db_close(db);
+    }
+    return rv;
+}
+
+/** The same, until the database answers; APR_EINTR when the job has to stop
+ *  before that. */
+static apr_status_t transact_patiently(saas_job_t *job, apr_pool_t *p,
+                                       apr_status_t (*body)(saas_db_t *db, void *baton), void *baton)
+{
+    apr_status_t rv;
+    while ((rv = transact(job, p, body, baton)) == SAAS_EUNAVAILABLE || rv == SAAS_ESERIALIZATION) {
+        if (saas_job_stopped(job)) {
+            return APR_EINTR;
+        }
+        apr_sleep(apr_time_from_msec(RETRY_MS));
+    }
+    return rv;
+}
+
+static void written(run_t *run)
+{
+    apr_pool_clear(run->batch);
+    run->rows = apr_array_make(run->batch, BATCH, sizeof(row_t));
+    run->unwritten = 0;
+}
+
+/** Writes what waits.  A database that is away is not an error while there is
+ *  room to wait. */
+static void flush(run_t *run)
+{
+    write_t write = { .run = run };
+    apr_status_t rv;
+
+    apr_pool_create(&write.pool, run->job->pool);
+    rv = transact(run->job, write.pool, write_body, &write);
+    apr_pool_destroy(write.pool);
+    run->next_write = monotonic_ms() + BATCH_MS;
+    if (rv == APR_SUCCESS) {
+        written(run);
+    }
+    else if (rv == APR_NOTFOUND) {
+        run->halt = ENDED_ELSEWHERE;
+    }
+    else if ((rv != SAAS_EUNAVAILABLE && rv != SAAS_ESERIALIZATION) || run->rows->nelts >= WAITING_MAX) {
+        run->halt = BROKEN;
+        run->rv = rv;
+    }
+}
+
+/* ------------------------------------------- what the engine may call -- */
+
+static apr_status_t halted(const run_t *run)
+{
+    return run->halt == GOING_ON ? APR_SUCCESS : APR_EINTR;
+}
+
+static apr_status_t on_report(saas_audit_run_t *engine, const saas_finding_t *finding)
+{
+    run_t *run = (run_t *)engine;
+    row_t *row;
+
+    if (run->halt != GOING_ON) {
+        return APR_EINTR;
+    }
+    if ((unsigned)finding->status > SAAS_ERROR || (unsigned)finding->severity > SAAS_INFORMATIONAL) {
+        return APR_EINVAL;
+    }
+    row = apr_array_push(run->rows);
+    row->number = apr_psprintf(run->batch, "%" APR_INT64_T_FMT, ++run->number);
+    row->resource = clean(run->batch, finding->resource_id, RESOURCE_MAX);
+    row->check = clean(run->batch, finding->check_name, CHECK_MAX);
+    row->status = saas_finding_statuses[finding->status];
+    row->severity = saas_finding_severities[finding->severity];
+    row->time = saas_time_text(run->batch, finding->time ? finding->time : apr_time_now());
+    row->comment = clean(run->batch, finding->comment, COMMENT_MAX);
+    saas_score_add(run->score, row->resource, row->status, row->severity);
+    if (run->rows->nelts == BATCH || monotonic_ms() >= run->next_write) {
+        flush(run);
+    }
+    return halted(run);
+}
+
+static apr_status_t on_progress(saas_audit_run_t *engine, int done, int total)
+{
+    run_t *run = (run_t *)engine;
+
+    if (done > run->done || total != run->total) {
+        run->done = done > run->done ? done : run->done;
+        run->total = total;
+        run->unwritten = 1;
+    }
+    if (run->halt == GOING_ON && run->unwritten && monotonic_ms() >= run->next_write) {
+        flush(run);
+    }
+    return halted(run);
+}
+
+static int on_stopped(saas_audit_run_t *engine)
+{
+    run_t *run = (run_t *)engine;
+    apr_int64_t now = monotonic_ms();
+
+    if (run->halt == GOING_ON && now >= run->deadline) {
+        run->halt = TOO_LATE;
+    }
+    if (run->halt == GOING_ON && (run->rows->nelts || run->unwritten) && now >= run->next_write) {
+        flush(run);
+    }
+    return run->halt != GOING_ON || saas_job_stopped(run->job);
+}
+
+/* ------------------------------------------------------ begin, run, end -- */
+
+typedef struct begin_t {
+    saas_job_t *job;
+    saas_rows_t *rows;
+} begin_t;
+
+static apr_status_t begin_body(saas_db_t *db, void *baton)
+{
+    begin_t *begin = baton;
+    saas_job_t *job = begin->job;
+    apr_status_t rv;
+
+    if ((rv = saas_job_fence(job, db)) != APR_SUCCESS
+        || (rv = saas_db_query(db, &audits_statements[AUDIT_RUN], &begin->rows, SAAS_ARGS(job->object_id)))
+               != APR_SUCCESS) {
+        return rv;
+    }
+    if (begin->rows->count == 0) {
+        return APR_NOTFOUND;
+    }
+    return saas_db_queue(db, &audits_statements[EVIDENCE_CLEAR], SAAS_ARGS(job->object_id));
+}
+
+/** Ends the audit.  APR_SUCCESS also when somebody else has ended it. */
+static apr_status_t end(run_t *run, const char *status, const char *error)
+{
+    write_t write = { .run = run, .pool = run->job->pool, .status = status, .error = error };
+    apr_status_t rv = transact_patiently(run->job, run->job->pool, write_body, &write);
+    return rv == APR_NOTFOUND ? APR_SUCCESS : rv;
+}
+
+/** What an engine's or the run's own end means. */
+static apr_status_t conclude(run_t *run, apr_status_t rv)
+{
+    saas_job_t *job = run->job;
+    char reason[120];
+
+    if (run->halt == ENDED_ELSEWHERE) {
+        return APR_SUCCESS;
+    }
+    if (run->halt == BROKEN) {
+        return run->rv;
+    }
+    if (rv == APR_SUCCESS) {
+        return end(run, "completed", NULL);
+    }
+    if (run->halt == TOO_LATE) {
+        return end(run, "failed", apr_psprintf(job->pool, "The audit did not finish within %d seconds.",
+                                               audits_deadline(job->server)));
+    }
+    if (saas_job_stopped(job)) {
+        return APR_EINTR;
+    }
+    SAAS_LOG(job->server, APLOG_ERR, rv, "SAAS1301", "audit %s: the engine ended with an error", job->object_id);
+    return end(run, "failed", apr_psprintf(job->pool, "The engine ended with an error: %s.",
+                                           apr_strerror(rv, reason, sizeof(reason))));
+}
+
+static void read_targets(run_t *run, const char *text)
+{
+    apr_pool_t *p = run->job->pool;
+    json_t *list = json_loads(text ? text : "[]", 0, NULL);
+    json_t *value;
+    const char **targets = apr_pcalloc(p, (json_array_size(list) + 1) * sizeof(*targets));
+    size_t i;
+
+    json_array_foreach(list, i, value) {
+        if (json_is_string(value)) {
+            targets[run->engine.ntargets++] = apr_pstrdup(p, json_string_value(value));
+        }
+    }
+    run->engine.targets = targets;
+    json_decref(list);
+}
+
+apr_status_t audits_job_run(saas_job_t *job)
+{
+    apr_pool_t *p = job->pool;
+    begin_t begin = { .job = job };
+    run_t *run = apr_pcalloc(p, sizeof(*run));
+    const saas_engine_t *engine;
+    const char *name;
+    apr_status_t rv;
+
+    rv = transact_patiently(job, p, begin_body, &begin);
+    if (rv != APR_SUCCESS) {
+        return rv == APR_NOTFOUND ? APR_SUCCESS : rv;
+    }
+    run->job = job;
+    run->score = saas_score_make(p);
+    run->total = (int)saas_cell_int(begin.rows, 0, COLUMN_TOTAL);
+    apr_pool_create(&run->batch, p);
+    written(run);
+    run->next_write = monotonic_ms() + BATCH_MS;
+    run->deadline = monotonic_ms() + (apr_int64_t)audits_deadline(job->server) * 1000;
+    run->engine.pool = p;
+    run->engine.server = job->server;
+    run->engine.audit_id = job->object_id;
+    run->engine.report = on_report;
+    run->engine.progress = on_progress;
+    run->engine.stopped = on_stopped;
+    read_targets(run, saas_cell(begin.rows, 0, COLUMN_TARGETS));
+
+    name = saas_cell(begin.rows, 0, COLUMN_ENGINE);
+    engine = ap_lookup_provider(SAAS_ENGINE_GROUP, name, SAAS_PLUGIN_ABI);
+    if (!engine) {
+        SAAS_LOG(job->server, APLOG_ERR, 0, "SAAS1302",
+                 "audit %s: engine %s is not loaded on this node; every node that runs jobs needs it",
+                 job->object_id, name);
+        return end(run, "failed", apr_psprintf(p, "The engine %s is not loaded on this server.", name));
+    }
+    return conclude(run, engine->run(&run->engine));
+}
+
+/* ---------------------------------------------------------------- given up -- */
+
+typedef struct lost_t {
+    saas_job_t *job;
+    const char *error;
+} lost_t;
+
+static apr_status_t lost_body(saas_db_t *db, void *baton)
+{
+    const lost_t *lost = baton;
+    saas_job_t *job = lost->job;
+    saas_rows_t *rows;
+    apr_status_t rv;
+
+    if ((rv = saas_job_fence(job, db)) != APR_SUCCESS
+        || (rv = saas_db_query(db, &audits_statements[AUDIT_END], &rows,
+                               SAAS_ARGS(job->object_id, "failed", NULL, lost->error, NULL, NULL))) != APR_SUCCESS
+        || rows->count == 0) {
+        return rv;
+    }
+    return audits_activity(db, NULL, job->id, "audit.failed", job->pool, rows);
+}
+
+void audits_job_gave_up(saas_job_t *job, const char *why)
+{
+    lost_t lost = { .job = job };
+    apr_status_t rv;
+
+    lost.error = job->attempt > AUDIT_ATTEMPTS
+                     ? "The server was interrupted too often while this audit ran."
+                     : apr_psprintf(job->pool, "The audit could not be completed: %s.", why);
+    rv = transact_patiently(job, job->pool, lost_body, &lost);
+    if (rv != APR_SUCCESS && !APR_STATUS_IS_EINTR(rv)) {
+        SAAS_LOG(job->server, APLOG_ERR, 0, "SAAS1303", "audit %s could not be marked as failed; cancel it by hand",
+                 job->object_id);
+    }
+}

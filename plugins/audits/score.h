@@ -1,0 +1,33 @@
+/* Licensed under the Apache License, Version 2.0: see LICENSE. */
+
+#ifndef AUDITS_SCORE_H
+#define AUDITS_SCORE_H
+
+#include <apr_pools.h>
+#include <jansson.h>
+
+/** Counts and score of an audit, kept while its evidence arrives: memory grows
+ *  with the number of resources, not of findings. */
+typedef struct saas_score_t saas_score_t;
+
+/** Words as stored, most severe first; NULL-terminated. */
+extern const char *const saas_finding_statuses[];
+extern const char *const saas_finding_severities[];
+
+/** An empty score in the pool. */
+saas_score_t *saas_score_make(apr_pool_t *p);
+
+/** Counts one finding.  Words that are not in the lists are not counted. */
+void saas_score_add(saas_score_t *score, const char *resource, const char *status, const char *severity);
+
+/** 0 to 100; -1 when nothing could be tested. */
+int saas_score_value(const saas_score_t *score);
+
+/** {"status": {"PASS": n, …}, "severity": {"critical": n, …}}, over all
+ *  findings; a new reference. */
+json_t *saas_score_counts(const saas_score_t *score);
+
+/** The same without findings. */
+json_t *saas_score_no_counts(void);
+
+#endif

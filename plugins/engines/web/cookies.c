@@ -1,0 +1,125 @@
+/* See cookies.h. This file must never copy a cookie's value.
+ */
+#include "cookies.h"
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+#include <string.h>
+
+#define NAME_MAX_SHOWN 64
+
+static const char *const session_words[] = { "sess", "login", "auth",  "token", "jwt",
+                                             "sid",  "user",  "remember" };
+static const char *const csrf_words[] = { "csrf", "xsrf", "antiforgery", "requestverification" };
+
+static int has_word(const char *name, const char *const *words, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t len = strlen(words[i]);
+
+        for (const char *c = name; *c; c++) {
+            if (strncasecmp(c, words[i], len) == 0) {
+                return 1;
+            }
+        }
+    }
+    return 0;
+}
+
+static int is_word(const char *from, size_t len, const char *word)
+{
+    return strlen(word) == len && strncasecmp(from, word, len) == 0;
+}
+
+static void trim(const char **from, const char **to)
+{
+    while (*from < *to && apr_isspace(**from)) {
+        (*from)++;
+    }
+    while (*to > *from && apr_isspace((*to)[-1])) {
+        (*to)--;
+    }
+}
+
+static void read_attribute(const char *from, const char *to, saas_web_cookie_t *out, int *deleted)
+{
+    static const struct {
+        const char *word;
+        saas_web_samesite_e value;
+    } sites[] = { { "strict", SAAS_WEB_SAMESITE_STRICT },
+                  { "lax", SAAS_WEB_SAMESITE_LAX },
+                  { "none", SAAS_WEB_SAMESITE_NONE } };
+    const char *equals = memchr(from, '=', to - from);
+    const char *name_end = equals ? equals : to;
+    const char *value = equals ? equals + 1 : to;
+
+    trim(&from, &name_end);
+    trim(&value, &to);
+    if (is_word(from, name_end - from, "secure")) {
+        out->secure = 1;
+    }
+    else if (is_word(from, name_end - from, "httponly")) {
+        out->httponly = 1;
+    }
+    else if (is_word(from, name_end - from, "samesite")) {
+        out->samesite = SAAS_WEB_SAMESITE_INVALID;
+        for (size_t i = 0; i < sizeof(sites) / sizeof(sites[0]); i++) {
+            if (is_word(value, to - value, sites[i].word)) {
+                out->samesite = sites[i].value;
+            }
+        }
+    }
+    else if (is_word(from, name_end - from, "max-age")) {
+        *deleted = value < to && (*value == '-' || is_word(value, to - value, "0"));
+    }
+}
+
+int saas_web_cookie_read(apr_pool_t *p, const char *value, saas_web_cookie_t *out)
+{
+    const char *end = value + strcspn(value, ";");
+    const char *equals = memchr(value, '=', end - value);
+    const char *name = value;
+    const char *name_end = equals;
+    int deleted = 0;
+    size_t len;
+
+    memset(out, 0, sizeof(*out));
+    if (!equals) {
+        return 0;
+    }
+    trim(&name, &name_end);
+    len = name_end - name;
+    if (len == 0) {
+        return 0;
+    }
+    out->name = apr_pstrmemdup(p, name, len > NAME_MAX_SHOWN ? NAME_MAX_SHOWN : len);
+    out->is_csrf = has_word(out->name, csrf_words, sizeof(csrf_words) / sizeof(csrf_words[0]));
+    out->is_session = !out->is_csrf && has_word(out->name, session_words,
+                                                sizeof(session_words) / sizeof(session_words[0]));
+    while (*end) {
+        const char *from = end + 1;
+
+        end = from + strcspn(from, ";");
+        read_attribute(from, end, out, &deleted);
+    }
+    return !deleted;
+}
+
+apr_array_header_t *saas_web_cookies(apr_pool_t *p, const saas_web_reply_t *reply)
+{
+    apr_array_header_t *cookies = apr_array_make(p, 4, sizeof(saas_web_cookie_t));
+
+    for (int i = 0; i < reply->hops->nelts; i++) {
+        const saas_web_hop_t *hop = APR_ARRAY_IDX(reply->hops, i, saas_web_hop_t *);
+
+        for (int k = 0; k < hop->headers->nelts; k++) {
+            const saas_web_header_t *h = &APR_ARRAY_IDX(hop->headers, k, saas_web_header_t);
+            saas_web_cookie_t cookie;
+
+            if (strcmp(h->name, "set-cookie") == 0 && saas_web_cookie_read(p, h->value, &cookie)) {
+                APR_ARRAY_PUSH(cookies, saas_web_cookie_t) = cookie;
+            }
+        }
+    }
+    return cookies;
+}

@@ -1,0 +1,208 @@
+/* Licensed under the Apache License, Version 2.0: see LICENSE. */
+
+/*
+ * The CSV export of an audit: one route.  The database makes the records, the
+ * host sends them; nothing is kept in memory and nothing is sent before the
+ * first record is there, so that a database that fails at once is a clean 503
+ * and one that fails midway breaks the transfer.
+ */
+#include "mod_saas.h"
+
+#include <http_protocol.h>
+
+#include <apr_strings.h>
+
+SAAS_PLUGIN_DEFINE;
+
+#define HEADER "Resource ID,Check Name,Status,Severity,Timestamp,Comment\r\n"
+#define BOM "\xEF\xBB\xBF"
+
+/* status and severity are words of the schema and need no guard. */
+#define COLUMNS_PGSQL \
+    "SELECT saas_csv_guard(resource_id), saas_csv_guard(check_name), status, severity," \
+    " replace((observed_at AT TIME ZONE 'UTC')::text, ' ', 'T') || 'Z', saas_csv_guard(comment) FROM evidence" \
+    " WHERE org_id = $1 AND audit_id = $2::uuid"
+#define COLUMNS_SQLITE \
+    "SELECT resource_id, check_name, status, severity, observed_at, comment FROM evidence" \
+    " WHERE org_id = $1 AND audit_id = $2"
+
+enum { AUDIT, EXPORT_ALL, EXPORT_FILTERED };
+
+static saas_statement_t statements[] = {
+    [AUDIT] = { .name = "export_audit", .scope = SAAS_TENANT,
+        .sql = "SELECT status FROM audits WHERE org_id = $1 AND id = $2" },
+    /* Without filters a text of its own: a filter that is not set would still be evaluated for every row. */
+    [EXPORT_ALL] = { .name = "export_all", .scope = SAAS_TENANT,
+        .sql = COLUMNS_PGSQL " ORDER BY number",
+        .sqlite = COLUMNS_SQLITE " ORDER BY number" },
+    [EXPORT_FILTERED] = { .name = "export_filtered", .scope = SAAS_TENANT,
+        .sql = COLUMNS_PGSQL " AND ($3::text IS NULL OR status = $3) AND ($4::text IS NULL OR severity = $4)"
+               " AND ($5::text IS NULL OR check_name = $5)"
+               " AND ($6::text IS NULL OR resource_id ILIKE $6 OR check_name ILIKE $6 OR comment ILIKE $6)"
+               " ORDER BY number",
+        .sqlite = COLUMNS_SQLITE " AND ($3 IS NULL OR status = $3) AND ($4 IS NULL OR severity = $4)"
+               " AND ($5 IS NULL OR check_name = $5)"
+               " AND ($6 IS NULL OR resource_id LIKE $6 ESCAPE '\\' OR check_name LIKE $6 ESCAPE '\\'"
+               " OR comment LIKE $6 ESCAPE '\\') ORDER BY number" },
+    { 0 }
+};
+
+static const char *const statuses[] = { "PASS", "FAIL", "MANUAL", "ERROR", NULL };
+static const char *const severities[] = { "critical", "high", "medium", "low", "informational", NULL };
+static const char *const switches[] = { "0", "1", NULL };
+
+typedef struct export_t {
+    saas_request_t *rq;
+    saas_stream_t *stream;   /* NULL until the first record, or the end */
+    int bom;
+} export_t;
+
+/* "%text%" for LIKE, with its wildcards taken literally. */
+static const char *pattern_of(apr_pool_t *p, const char *text)
+{
+    char *pattern = apr_palloc(p, 2 * strlen(text) + 3), *to = pattern;
+    *to++ = '%';
+    for (; *text; text++) {
+        if (*text == '%' || *text == '_' || *text == '\\') {
+            *to++ = '\\';
+        }
+        *to++ = *text;
+    }
+    *to++ = '%';
+    *to = '\0';
+    return pattern;
+}
+
+static void set_disposition(saas_request_t *rq)
+{
+    apr_time_exp_t t;
+    apr_time_exp_gmt(&t, rq->r->request_time);
+    apr_table_setn(rq->r->headers_out, "Content-Disposition",
+                   apr_psprintf(rq->pool, "attachment; filename=\"audit_%s_%04d%02d%02dT%02d%02d%02dZ.csv\"",
+                                saas_request_parameter(rq, "audit"), t.tm_year + 1900, t.tm_mon + 1, t.tm_mday,
+                                t.tm_hour, t.tm_min, t.tm_sec));
+}
+
+static apr_status_t begin(export_t *export)
+{
+    apr_status_t rv;
+    set_disposition(export->rq);
+    rv = saas_stream_begin(export->rq, "text/csv; charset=utf-8", &export->stream);
+    if (rv == APR_SUCCESS && export->bom) {
+        rv = saas_stream_write(export->stream, BOM, sizeof(BOM) - 1);
+    }
+    return rv == APR_SUCCESS ? saas_stream_write(export->stream, HEADER, sizeof(HEADER) - 1) : rv;
+}
+
+static apr_status_t take_record(void *baton, const char *data, apr_size_t len)
+{
+    export_t *export = baton;
+    apr_status_t rv;
+    if (export->stream) {
+        return saas_stream_write(export->stream, data, len);
+    }
+    if ((rv = begin(export)) != APR_SUCCESS || (rv = saas_stream_write(export->stream, data, len)) != APR_SUCCESS) {
+        return rv;
+    }
+    return saas_stream_flush(export->stream);
+}
+
+/* What may be exported; OK, or answered. */
+static int check_audit(saas_request_t *rq, saas_db_t *db, int *status)
+{
+    saas_rows_t *rows;
+    const char *state;
+    apr_status_t rv = saas_db_query(db, &statements[AUDIT], &rows, SAAS_ARGS(saas_request_parameter(rq, "audit")));
+    if (rv != APR_SUCCESS) {
+        *status = saas_reply_failure(rq, rv);
+        return 0;
+    }
+    state = saas_cell(rows, 0, 0);
+    if (!state) {
+        *status = saas_reply_not_found(rq);
+        return 0;
+    }
+    if (!strcmp(state, "queued") || !strcmp(state, "running")) {
+        *status = saas_reply_error(rq, HTTP_CONFLICT, "conflict",
+                                   apr_psprintf(rq->pool, "The audit is %s; export it when it has finished.", state));
+        return 0;
+    }
+    return 1;
+}
+
+static int stream_records(export_t *export, saas_db_t *db, saas_statement_t *st, const char *const *args, int nargs)
+{
+    apr_status_t rv = saas_db_stream(db, st, args, nargs, take_record, export);
+    saas_db_close(db);
+    if (!export->stream) {
+        if (rv != APR_SUCCESS) {
+            return saas_reply_failure(export->rq, rv);
+        }
+        rv = begin(export);
+    }
+    else if (rv != APR_SUCCESS && !export->rq->r->connection->aborted) {
+        SAAS_RLOG(export->rq->r, APLOG_ERR, 0, "SAAS1601",
+                  "export of audit %s failed midway: the transfer was broken off; an earlier line says why",
+                  saas_request_parameter(export->rq, "audit"));
+    }
+    return saas_stream_end(export->stream, rv);
+}
+
+static int export_csv(saas_request_t *rq)
+{
+    export_t export = { .rq = rq };
+    const char *audit = saas_request_parameter(rq, "audit");
+    const char *status = saas_request_choice(rq, "status", statuses);
+    const char *severity = saas_request_choice(rq, "severity", severities);
+    const char *bom = saas_request_choice(rq, "bom", switches);
+    const char *check = saas_request_query(rq, "check");
+    const char *search = saas_request_query(rq, "search");
+    saas_db_t *db;
+    apr_status_t rv;
+    int answered;
+
+    if (rq->errors) {
+        return saas_reply_errors(rq);
+    }
+    export.bom = bom && *bom == '1';
+    if ((rv = saas_request_db(rq, &db)) != APR_SUCCESS) {
+        return saas_reply_failure(rq, rv);
+    }
+    if (!check_audit(rq, db, &answered)) {
+        saas_db_close(db);
+        return answered;
+    }
+    if (rq->r->header_only) {
+        saas_db_close(db);
+        rv = begin(&export);
+        return saas_stream_end(export.stream, rv);
+    }
+    if (search && !*search) {
+        search = NULL;
+    }
+    if (check && !*check) {
+        check = NULL;
+    }
+    if (status || severity || check || search) {
+        return stream_records(&export, db, &statements[EXPORT_FILTERED],
+                              SAAS_ARGS(audit, status, severity, check, search ? pattern_of(rq->pool, search) : NULL));
+    }
+    return stream_records(&export, db, &statements[EXPORT_ALL], SAAS_ARGS(audit));
+}
+
+static const saas_route_t routes[] = {
+    { SAAS_GET, "/audits/{audit}/export/csv/", export_csv,
+      SAAS_GATES(saas_is_member, saas_has_active_subscription), .denied = "Upgrade to Premium to export data" },
+    { 0 }
+};
+
+static const saas_plugin_t plugin = { SAAS_PLUGIN_INIT("export"), .statements = statements, .routes = routes };
+
+static void register_hooks(apr_pool_t *p)
+{
+    saas_plugin_register(p, &plugin);
+}
+
+AP_DECLARE_MODULE(saas_export) = {
+    STANDARD20_MODULE_STUFF, NULL, NULL, NULL, NULL, NULL, register_hooks, AP_MODULE_FLAG_NONE
+};

@@ -1,0 +1,126 @@
+/* Licensed under the Apache License, Version 2.0: see LICENSE. */
+
+/*
+ * The caller's organizations: the list of them, and a new one, of which the
+ * caller becomes the ADMIN in the same transaction.
+ */
+
+#include "organizations.h"
+
+#include <apr_strings.h>
+
+int organizations_list(saas_request_t *rq)
+{
+    enum { ID, NAME, SLUG, ROLE, TOKEN_ROLE, SUBSCRIPTION, ACTIVE, TOTAL };
+    const saas_principal_t *who = rq->who;
+    saas_page_t page;
+    saas_rows_t *rows;
+    json_t *results;
+    apr_status_t rv;
+    int row;
+
+    if (!saas_request_page(rq, &page)) {
+        return saas_reply_errors(rq);
+    }
+    rv = saas_query(rq, &organizations_statements[ORGANIZATION_LIST], &rows,
+                    SAAS_ARGS(who->user_id, who->by == SAAS_BY_TOKEN ? who->credential_id : NULL, page.limit,
+                              page.offset));
+    if (rv != APR_SUCCESS) {
+        return saas_reply_failure(rq, rv);
+    }
+    results = json_array();
+    for (row = 0; row < rows->count; row++) {
+        const char *role = saas_cell(rows, row, ROLE), *cap = saas_cell(rows, row, TOKEN_ROLE);
+        json_array_append_new(results,
+            json_pack("{s:o, s:o, s:o, s:s, s:o, s:b}",
+                      "id", saas_cell_json(rows, row, ID),
+                      "name", saas_cell_json(rows, row, NAME),
+                      "slug", saas_cell_json(rows, row, SLUG),
+                      "role", cap && saas_role_parse(cap) < saas_role_parse(role) ? cap : role,
+                      "subscription_status", saas_cell_json(rows, row, SUBSCRIPTION),
+                      "has_active_subscription", saas_cell_bool(rows, row, ACTIVE)));
+    }
+    return saas_reply_page(rq, &page, saas_cell_int(rows, 0, TOTAL), results);
+}
+
+typedef struct creation_t {
+    saas_request_t *rq;
+    const char *id, *name;
+    const char *asked_slug; /* NULL: make one from the name */
+    saas_rows_t *detail;    /* set anew by each attempt */
+} creation_t;
+
+/* Inserts the row; *slug is what it is known by. */
+static apr_status_t insert(creation_t *creation, saas_db_t *db, const char **slug)
+{
+    apr_pool_t *p = creation->rq->pool;
+    const char *made = creation->asked_slug ? creation->asked_slug : saas_slug_make(p, creation->name);
+    saas_rows_t *rows;
+    apr_status_t rv;
+    int attempt;
+
+    for (attempt = 0; attempt < 5; attempt++) {
+        *slug = attempt || strlen(made) < ORGANIZATIONS_SLUG_MIN ? organizations_slug_variant(p, made) : made;
+        rv = saas_db_query(db, &organizations_statements[ORGANIZATION_INSERT], &rows, SAAS_ARGS(creation->name, *slug));
+        if (rv != APR_SUCCESS || rows->affected == 1) {
+            return rv;
+        }
+        if (creation->asked_slug) {
+            return ORGANIZATIONS_REFUSED;
+        }
+    }
+    return SAAS_EUNIQUE;
+}
+
+static apr_status_t create(saas_db_t *db, void *baton)
+{
+    creation_t *creation = baton;
+    saas_activity_t activity = {
+        .action = "organization.created", .target_type = "organization", .target_id = creation->id,
+        .target_label = creation->name
+    };
+    const char *slug;
+    apr_status_t rv;
+
+    if ((rv = saas_db_set_organization(db, creation->id)) != APR_SUCCESS
+        || (rv = insert(creation, db, &slug)) != APR_SUCCESS
+        || (rv = saas_db_queue(db, &organizations_statements[ORGANIZATION_MEMBERSHIP],
+                               SAAS_ARGS(creation->rq->who->user_id))) != APR_SUCCESS) {
+        return rv;
+    }
+    activity.new_value = json_pack("{s:s, s:s}", "name", creation->name, "slug", slug);
+    rv = saas_activity(db, creation->rq, &activity);
+    json_decref(activity.new_value);
+    if (rv == APR_SUCCESS) {
+        rv = saas_db_query(db, &organizations_statements[ORGANIZATION_DETAIL], &creation->detail, SAAS_NO_ARGS);
+    }
+    return rv;
+}
+
+int organizations_create(saas_request_t *rq)
+{
+    creation_t creation = { .rq = rq };
+    saas_db_t *db;
+    apr_status_t rv;
+
+    creation.name = saas_request_field(rq, "name", SAAS_FIELD_REQUIRED, ORGANIZATIONS_NAME_MAX);
+    creation.asked_slug = organizations_slug_field(rq, SAAS_FIELD_NULLABLE);
+    if (rq->errors) {
+        return saas_reply_errors(rq);
+    }
+    creation.id = saas_uuid(rq->pool);
+    if ((rv = saas_request_db(rq, &db)) == APR_SUCCESS) {
+        rv = saas_db_transaction(db, create, &creation);
+        saas_db_close(db);
+    }
+    if (rv == ORGANIZATIONS_REFUSED) {
+        saas_request_error(rq, "slug", ORGANIZATIONS_SLUG_TAKEN);
+        return saas_reply_errors(rq);
+    }
+    if (rv != APR_SUCCESS) {
+        return saas_reply_failure(rq, rv);
+    }
+    apr_table_setn(rq->r->headers_out, "Location",
+                   apr_pstrcat(rq->pool, saas_request_base_url(rq), "/organizations/", creation.id, "/", NULL));
+    return saas_reply_json(rq, HTTP_CREATED, organizations_detail_json(rq->pool, creation.detail, SAAS_ROLE_ADMIN));
+}

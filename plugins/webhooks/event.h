@@ -1,0 +1,71 @@
+/* Licensed under the Apache License, Version 2.0: see LICENSE. */
+
+/*
+ * Reads a Stripe event into the facts that matter here.  Pure: jansson and APR
+ * only.  It takes every payload generation (period end on the subscription, on
+ * its items, or both; invoice -> subscription through "parent" or directly)
+ * and ids as strings or as expanded objects.  It decides nothing.
+ */
+#ifndef SAAS_WEBHOOKS_EVENT_H
+#define SAAS_WEBHOOKS_EVENT_H
+
+#include <apr_pools.h>
+#include <apr_tables.h>
+#include <jansson.h>
+
+/** What an event is about, by its type. */
+typedef enum {
+    SAAS_EVENT_OTHER = 0,
+    SAAS_EVENT_SESSION_COMPLETED,
+    SAAS_EVENT_SESSION_PAID,    /**< checkout.session.async_payment_succeeded */
+    SAAS_EVENT_SESSION_FAILED,  /**< checkout.session.async_payment_failed */
+    SAAS_EVENT_SESSION_EXPIRED,
+    SAAS_EVENT_SUBSCRIPTION_CREATED,
+    SAAS_EVENT_SUBSCRIPTION_CHANGED,
+    SAAS_EVENT_SUBSCRIPTION_DELETED,
+    SAAS_EVENT_INVOICE_PAID,
+    SAAS_EVENT_INVOICE_FAILED,
+    SAAS_EVENT_CUSTOMER_DELETED
+} saas_event_e;
+
+/** The facts of an event.  Texts live in the pool; NULL and 0 are "not said".
+ *  Times are Stripe's, in seconds since 1970. */
+typedef struct saas_event_t {
+    const char *id;
+    const char *type;
+    saas_event_e kind;
+    const char *api_version;
+    int livemode;
+    const char *account;          /**< a connected account's event */
+    apr_int64_t created;
+
+    const char *customer;
+    const char *subscription;
+    const char *session;
+    const char *client_reference; /**< may have been set by whoever opened a payment link */
+    const char *metadata_org;     /**< metadata.org_id when it is a UUID, lower-cased */
+
+    const char *mode;             /**< of a checkout session */
+    const char *payment_status;
+
+    const char *status;           /**< of a subscription, Stripe's word */
+    const char *previous_status;  /**< the status that this event ended, if it says so */
+    apr_array_header_t *prices;   /**< const char *: ids of all items or lines; never NULL */
+    apr_int64_t period_end;       /**< latest end of a paid or current period */
+    apr_int64_t cancel_at;
+    int cancel_at_period_end;
+    apr_int64_t started_at;
+    apr_int64_t ended_at;
+} saas_event_t;
+
+/** Longest id that is stored. */
+#define SAAS_EVENT_ID_MAX 255
+
+/**
+ * Reads an event.  The result borrows nothing from root.
+ * @return NULL, or why this is not an event that can be stored: no snapshot
+ *         event of Stripe's ("thin" events of API v2 included)
+ */
+const char *saas_event_read(apr_pool_t *p, const json_t *root, saas_event_t *event);
+
+#endif

@@ -1,0 +1,109 @@
+"""Misconfiguration: refused at configtest with the object and the way out, never served ungated."""
+
+import pytest
+
+from saastest import Httpd
+from saastest.site import MOUNTS
+
+
+@pytest.fixture(scope="module")
+def httpd(databases):
+    server = Httpd()
+    yield server
+    server.close()
+
+
+def refused(httpd, conf, *words):
+    status, said = httpd.configtest(conf)
+    assert status != 0, "configtest let this pass: " + said
+    for word in words:
+        assert word in said, said
+    return said
+
+
+DB = 'DBDriver sqlite3\nDBDParams "/nonexistent/saas.db"\n'
+
+
+def test_the_plain_configuration_is_fine(httpd):
+    status, said = httpd.configtest(DB + MOUNTS)
+    assert status == 0, said
+
+
+@pytest.mark.parametrize("line, words", [
+    ("Require saas-role ADMINN", ["ADMINN", "ADMIN", "MEMBER", "VIEWER"]), ("Require saas-role", ["saas-role"]), ("Require saas-role admin", ["admin"]),
+    ("Require saas-subscription paid", ["paid", "active"]), ("Require saas-subscription", ["saas-subscription"]), ("Require saas-premium", ["saas-premium"]),
+    ("SaasAPI Maybe", ["SaasAPI"]), ("SaasIdentityHeaders Yes", ["SaasIdentityHeaders"]), ('SaasOrganization "%{HTTP:"', ["SaasOrganization"]),
+    ("SaasUnknownDirective On", ["SaasUnknownDirective"]),
+])
+def test_bad_lines_are_refused_with_what_is_allowed(httpd, line, words):
+    refused(httpd, DB + MOUNTS + f'<Location "/x">\nAuthType Saas\n{line}\n</Location>\n', *words, "line")
+
+
+@pytest.mark.parametrize("line", ["SaasStripeWebhookSecret \"\"", "SaasStripeWebhookSecret \"   \"", "SaasScanAllow 300.0.0.0/8", "SaasScanAllow 127.0.0.0/99",
+                                  "SaasScanAllow nonsense", "SaasStripeSecretKey \"\"", "SaasDBWait never", "SaasMaxBody -1", "SaasJobThreads 99",
+                                  "SaasFrontendURL not-a-url", "SaasStripeAPI ftp://x/"])
+def test_bad_values_are_refused(httpd, line):
+    said = refused(httpd, DB + MOUNTS + line + "\n")
+    assert line.split()[0] in said
+
+
+def test_a_secret_is_never_shown(httpd):
+    said = httpd.configtest(DB + MOUNTS + "SaasStripeWebhookSecret whsec_verysecretvalue extra_argument_9931 x y z\n")[1]
+    assert "verysecretvalue" not in said
+
+
+def test_a_missing_secret_file_is_named(httpd):
+    refused(httpd, DB + MOUNTS + "SaasStripeSecretKey file:/nonexistent/key\n", "/nonexistent/key")
+
+
+@pytest.mark.parametrize("order", ["host last", "host first"])
+def test_plugins_load_in_any_order(databases, order):
+    server = Httpd()
+    try:
+        original = server.module_lines
+
+        def reordered():
+            lines = original()
+            host = [line for line in lines if " saas_module " in line]
+            rest = [line for line in lines if " saas_module " not in line]
+            return rest[::-1] + host if order == "host last" else host + rest
+
+        server.module_lines = reordered
+        status, said = server.configtest(DB + MOUNTS)
+        assert status == 0, said
+    finally:
+        server.close()
+
+
+def test_a_plugin_without_the_host_is_refused(httpd):
+    original = httpd.module_lines
+    try:
+        httpd.module_lines = lambda: [line for line in original() if " saas_module " not in line]
+        status, said = httpd.configtest("")
+        assert status != 0 and "mod_saas" in said
+    finally:
+        httpd.module_lines = original
+
+
+def test_without_mod_dbd_it_says_so(httpd):
+    original = httpd.module_lines
+    try:
+        httpd.module_lines = lambda: [line for line in original() if " dbd_module " not in line]
+        refused(httpd, MOUNTS, "mod_dbd")
+    finally:
+        httpd.module_lines = original
+
+
+def test_a_gate_without_authtype_never_opens(httpd, databases):
+    """Require saas-user in a section whose AuthType is not set must not let anybody in."""
+    httpd.page("closed/index.html", "secret words")
+    conf = DB + MOUNTS + '<Location "/closed">\nRequire saas-user\n</Location>\n'
+    if httpd.configtest(conf)[0] != 0:
+        return
+    httpd.start(conf)
+    try:
+        import requests
+        reply = requests.get(httpd.base + "/closed/", timeout=10)
+        assert reply.status_code in (401, 403, 500, 503) and "secret words" not in reply.text
+    finally:
+        httpd.stop()

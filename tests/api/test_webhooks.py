@@ -1,0 +1,323 @@
+"""Stripe's webhook: signature, deduplication, order, shapes, what each status means for an organization."""
+
+import itertools
+import json
+import random
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from saastest import seed, stripe
+
+SITE_STRIPE = False   # no key: the event itself decides (the offline rule), and nothing is fetched
+
+
+def until(done, seconds=10):
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end, "it never happened"
+        time.sleep(0.05)
+
+
+def status(person):
+    org = person.ok("GET", f"organizations/{person.org['id']}/")
+    return org["subscription_status"], org["has_active_subscription"]
+
+
+@pytest.fixture
+def story(site, person):
+    return stripe.Story(person.org["id"], site.price)
+
+
+def give(site, *events):
+    for event in events:
+        reply = site.deliver(event)
+        assert reply.status_code == 200, reply.text
+
+
+@pytest.mark.parametrize("generation", ["acacia", "basil"])
+def test_the_first_payment_unlocks(site, person, generation):
+    story = stripe.Story(person.org["id"], site.price, generation=generation)
+    give(site, story.created("incomplete"))
+    assert status(person) == ("free", False)
+    give(site, story.updated("active"), story.invoice(), story.checkout())
+    assert status(person) == ("active", True)
+    org = person.ok("GET", f"organizations/{person.org['id']}/")
+    assert org["stripe_subscription_id"] == story.id and org["stripe_customer_id"] == story.customer and org["stripe_status"] == "active"
+
+
+@pytest.mark.parametrize("theirs, ours, access", [
+    ("incomplete", "free", False), ("incomplete_expired", "free", False), ("trialing", "active", True), ("active", "active", True),
+    ("past_due", "active", True), ("unpaid", "expired", False), ("paused", "expired", False), ("canceled", "canceled", False),
+])
+@pytest.mark.parametrize("generation", ["acacia", "basil"])
+def test_the_status_table(site, person, theirs, ours, access, generation):
+    story = stripe.Story(person.org["id"], site.price, generation=generation)
+    give(site, story.updated(theirs))
+    assert status(person) == (ours, access)
+
+
+@pytest.mark.expects("SAAS")
+def test_an_unknown_status_changes_nothing(site, person, story):
+    give(site, story.updated("active"), story.updated("hibernating", at=9))
+    assert status(person) == ("active", True)
+
+
+def test_a_scheduled_cancel_keeps_access_until_the_end(site, person, story):
+    end = int(time.time()) + 3
+    give(site, story.updated("active"))
+    give(site, story.updated("active", at=9, cancel_at_period_end=True, cancel_at=end, period_end=end))
+    org = person.ok("GET", f"organizations/{person.org['id']}/")
+    assert org["has_active_subscription"] is True and org["subscription_ends_at"] is not None
+    time.sleep(3.5)
+    assert person.ok("GET", f"organizations/{person.org['id']}/")["has_active_subscription"] is False
+    assert person.get("billing/subscription/").status_code == 200
+
+
+def test_taking_the_cancel_back(site, person, story):
+    end = story.start + stripe.MONTH
+    give(site, story.updated("active"), story.updated("active", at=9, cancel_at_period_end=True, cancel_at=end),
+         story.updated("active", at=12))
+    assert person.ok("GET", f"organizations/{person.org['id']}/")["subscription_ends_at"] is None
+
+
+def test_deletion_ends_access_at_once(site, person, story):
+    give(site, story.updated("active"), story.deleted())
+    assert status(person) == ("canceled", False)
+
+
+def test_nothing_wakes_a_dead_subscription(site, person, story):
+    give(site, story.updated("active"), story.deleted(at=30), story.updated("active", at=60), story.updated("active", at=30))
+    assert status(person) == ("canceled", False)
+
+
+def test_deletion_of_another_subscription_does_not_downgrade(site, person, story):
+    other = stripe.Story(person.org["id"], site.price, customer=story.customer)
+    give(site, other.updated("active"), story.updated("active", at=5), other.deleted(at=40))
+    assert status(person) == ("active", True)
+
+
+def test_a_new_subscription_after_an_old_one(site, person, story):
+    give(site, story.updated("active"), story.deleted())
+    again = stripe.Story(person.org["id"], site.price, customer=story.customer)
+    give(site, again.created("incomplete", at=100), again.updated("active", at=103))
+    assert status(person) == ("active", True)
+
+
+def histories(story):
+    yield "paid", ("active", True), [story.created("incomplete"), story.updated("active"), story.invoice(), story.checkout()]
+    yield "ended", ("canceled", False), [story.created("incomplete"), story.updated("active"), story.deleted(), story.checkout()]
+    yield "tie", ("active", True), [story.created("incomplete", at=3), story.updated("active", at=3), story.invoice(at=3)]
+
+
+@pytest.mark.parametrize("generation", ["acacia", "basil"])
+@pytest.mark.parametrize("which", ["paid", "ended", "tie"])
+def test_every_order_ends_the_same(site, which, generation):
+    person = site.register()
+    orgs = 24
+    for order in range(orgs):
+        org = person.ok("POST", "organizations/", {"name": f"Order {which} {order}"})
+        story = stripe.Story(org["id"], site.price, generation=generation)
+        _, wanted, events = next(h for h in histories(story) if h[0] == which)
+        permutations = list(itertools.permutations(events))
+        chosen = list(permutations[order % len(permutations)])
+        chosen += random.Random(order).sample(events, 2)  # late duplicates
+        give(site, *chosen)
+        got = person.ok("GET", f"organizations/{org['id']}/")
+        assert (got["subscription_status"], got["has_active_subscription"]) == wanted, [e["type"] for e in chosen]
+
+
+def test_a_duplicate_changes_nothing(site, person, story):
+    paid = story.updated("active")
+    give(site, paid, story.deleted(), paid, paid)
+    assert status(person) == ("canceled", False)
+
+
+def test_the_same_event_on_eight_connections_is_applied_once(site, person, story):
+    paid = story.updated("active")
+    with ThreadPoolExecutor(8) as pool:
+        replies = list(pool.map(lambda _: site.deliver(paid).status_code, range(8)))
+    assert set(replies) == {200}
+    assert status(person) == ("active", True)
+    rows = site.database.execute("SELECT count(*) FROM stripe_events WHERE id = ?", paid["id"])
+    assert rows[0][0] == 1
+
+
+def test_different_events_of_one_subscription_at_once(site, person, story):
+    events = [story.created("incomplete"), story.updated("active"), story.invoice(), story.checkout()] + [
+        story.updated("active", at=10 + n, previous={}) for n in range(12)]
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(lambda e: site.deliver(e).status_code, events)) == {200}
+    assert status(person) == ("active", True)
+
+
+def now():
+    return int(time.time())
+
+
+# Each makes a header that must be refused; sign(secret, t) is (t, the right signature).
+BAD_HEADERS = {
+    "none": lambda s, sign: "",
+    "words": lambda s, sign: "I'm not even a real signature header",
+    "no t": lambda s, sign: "v1=" + sign(s)[1],
+    "no v1": lambda s, sign: f"t={now()}",
+    "only v0": lambda s, sign: "t=%d,v0=%s" % sign(s),
+    "only v2": lambda s, sign: "t=%d,v2=%s" % sign(s),
+    "wrong secret": lambda s, sign: "t=%d,v1=%s" % sign(s + "x"),
+    "empty secret": lambda s, sign: "t=%d,v1=%s" % sign(""),
+    "secret without its prefix": lambda s, sign: "t=%d,v1=%s" % sign(s.removeprefix("whsec_")),
+    "stale": lambda s, sign: "t=%d,v1=%s" % sign(s, now() - 301 - 5),
+    "from the future": lambda s, sign: "t=%d,v1=%s" % sign(s, now() + 301 + 5),
+    "other t": lambda s, sign: "t=%d,v1=%s" % (now() - 1, sign(s, now())[1]),
+    "upper case": lambda s, sign: "t=%d,v1=%s" % (now(), sign(s)[1].upper()),
+    "truncated": lambda s, sign: "t=%d,v1=%s" % (now(), sign(s)[1][:63]),
+    "too long": lambda s, sign: "t=%d,v1=%s" % (now(), sign(s)[1] + "0"),
+    "flipped": lambda s, sign: "t=%d,v1=%s" % (now(), sign(s)[1][:-1] + ("0" if sign(s)[1][-1] != "0" else "1")),
+    "two t": lambda s, sign: "t=%d,t=%d,v1=%s" % (now(), now(), sign(s)[1]),
+    "space": lambda s, sign: "t=%d, v1=%s" % sign(s),
+    "t with letters": lambda s, sign: "t=%sx,v1=%s" % sign(s),
+    "t with zero in front": lambda s, sign: "t=0%d,v1=%s" % sign(s),
+    "negative t": lambda s, sign: "t=-%d,v1=%s" % sign(s),
+    "huge t": lambda s, sign: "t=99999999999999999999,v1=%s" % sign(s)[1],
+    "empty t": lambda s, sign: "t=,v1=%s" % sign(s)[1],
+    "seventeen": lambda s, sign: "t=%d,%s,v1=%s" % (now(), ",".join(["v1=" + "0" * 64] * 16), sign(s)[1]),
+    "very long": lambda s, sign: "t=%d,%s,v1=%s" % (now(), "v0=" + "a" * 5000, sign(s)[1]),
+}
+
+
+@pytest.mark.expects("SAAS")
+@pytest.mark.parametrize("name", BAD_HEADERS)
+def test_bad_signatures_are_400_and_change_nothing(site, person, story, name):
+    payload = stripe.dump(story.updated("active"))
+
+    def sign(secret, t=None):
+        t = now() if t is None else t
+        return t, stripe.signature(payload, secret, t)
+
+    reply = site.deliver(None, raw=payload, header=BAD_HEADERS[name](site.webhook_secret, sign))
+    assert reply.status_code == 400, reply.text
+    assert stripe.signature(payload, site.webhook_secret)[:16] not in reply.text
+    assert status(person) == ("free", False)
+
+
+@pytest.mark.parametrize("form", ["two v1, second good", "two v1, first good", "empty v1 first", "with v0", "v1 before t"])
+def test_good_signatures_in_every_form(site, person, story, form):
+    payload = stripe.dump(story.updated("active"))
+    t = now()
+    good = stripe.signature(payload, site.webhook_secret, t)
+    header = {"two v1, second good": f"t={t},v1={'0' * 64},v1={good}", "two v1, first good": f"t={t},v1={good},v1=potato",
+              "empty v1 first": f"t={t},v1=,v1={good}", "with v0": f"t={t},v1={good},v0={'a' * 64}", "v1 before t": f"v1={good},t={t}"}[form]
+    assert site.deliver(None, raw=payload, header=header).status_code == 200
+    assert status(person) == ("active", True)
+
+
+@pytest.mark.parametrize("seconds", [-290, 290])
+def test_five_minutes_of_clock_are_allowed(site, person, story, seconds):
+    assert site.deliver(story.updated("active"), t=now() + seconds).status_code == 200
+    assert status(person) == ("active", True)
+
+
+@pytest.mark.expects("SAAS")
+@pytest.mark.parametrize("change", [lambda b: b + b"\n", lambda b: b.replace(b"\n", b"\r\n"), lambda b: json.dumps(json.loads(b)).encode(),
+                                    lambda b: b.replace(b"active", b"trialing", 1)], ids=["newline", "crlf", "minified", "changed"])
+def test_the_raw_bytes_are_what_is_signed(site, person, story, change):
+    payload = stripe.dump(story.updated("active"))
+    reply = site.deliver(None, raw=change(payload), header=stripe.header(payload, site.webhook_secret))
+    assert reply.status_code == 400
+    assert status(person) == ("free", False)
+
+
+@pytest.mark.expects("SAAS")
+@pytest.mark.parametrize("raw", [b"", b"} I am not valid JSON; 123][", b"[]", b"null", b'"x"', b"{}", b'{"id": 5, "type": [], "data": null}',
+                                 b'{"id": "evt_1", "object": "event", "type": "customer.subscription.updated"}', b'{"id":"evt_2","object":"event","type":"invoice.paid","created":"x","data":{"object":[]}}',
+                                 b'{"id": "evt_nul\\u0000", "object": "event", "type": "x", "created": 1, "data": {"object": {}}}', b"\xff\xfe{}",
+                                 json.dumps({"id": "evt_v2", "object": "v2.core.event", "type": "v1.billing.meter", "created": "2026-01-01T00:00:00Z"}).encode(),
+                                 b"[" * 100000])
+def test_signed_nonsense_is_400(site, raw):
+    assert site.deliver(None, raw=raw).status_code == 400
+
+
+@pytest.mark.parametrize("change", [
+    {"type": "product.updated"}, {"type": "invoice.upcoming"}, {"livemode": True}, {"account": "acct_somebody"},
+], ids=str)
+@pytest.mark.expects("SAAS")
+def test_what_is_not_for_us_is_200_and_ignored(site, person, story, change):
+    event = {**story.updated("active"), **change}
+    if "type" in change:
+        event["data"]["object"] = {"id": "prod_x", "object": "product"}
+    assert site.deliver(event).status_code == 200
+    assert status(person) == ("free", False)
+    assert site.database.execute("SELECT count(*) FROM stripe_events WHERE id = ?", event["id"])[0][0] == 1
+
+
+@pytest.mark.expects("SAAS")
+def test_an_unknown_customer_without_organization_is_200(site):
+    story = stripe.Story("nobody", site.price)
+    assert site.deliver(story.updated("active", metadata={})).status_code == 200
+    assert site.deliver(story.updated("active", metadata={"org_id": "42"})).status_code == 200
+    assert site.deliver(story.updated("active", metadata={"org_id": seed.uuid7()})).status_code == 200
+    assert site.deliver(stripe.Story("'; DROP TABLE organizations; --", site.price).updated("active")).status_code == 200
+
+
+@pytest.mark.expects("SAAS")
+def test_a_customer_of_one_organization_cannot_pay_for_another(site, person, bob, story):
+    give(site, story.updated("active"))
+    thief = stripe.Story(bob.org["id"], site.price, customer=story.customer)
+    assert site.deliver(thief.updated("active")).status_code == 200
+    assert status(bob) == ("free", False)
+    assert status(person) == ("active", True)
+
+
+@pytest.mark.expects("SAAS")
+def test_a_checkout_that_we_did_not_create_binds_nobody(site, bob):
+    story = stripe.Story(bob.org["id"], site.price)
+    session = story.checkout(metadata={})
+    assert site.deliver(session).status_code == 200
+    assert site.deliver(story.updated("active", metadata={})).status_code == 200
+    assert status(bob) == ("free", False)
+
+
+@pytest.mark.parametrize("generation", ["acacia", "basil"])
+def test_both_payload_generations_give_the_period_end(site, person, generation):
+    story = stripe.Story(person.org["id"], site.price, generation=generation)
+    give(site, story.updated("active"))
+    wanted = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(story.start + stripe.MONTH))
+    assert wanted in person.get("billing/subscription/").text
+
+
+def test_ids_may_be_expanded_objects(site, person, story):
+    event = story.updated("active")
+    event["data"]["object"]["customer"] = {"id": story.customer, "object": "customer", "metadata": {}}
+    give(site, event)
+    assert status(person) == ("active", True)
+
+
+def test_only_post_is_a_webhook(site):
+    api = site.nobody()
+    for method in ("GET", "PUT", "DELETE", "PATCH"):
+        reply = api.call(method, "billing/webhooks/stripe/")
+        assert reply.status_code == 405 and "POST" in reply.headers["Allow"]
+
+
+def test_a_body_over_the_cap_is_413(site):
+    assert site.deliver(None, raw=b'{"pad": "' + b"x" * (1 << 20) + b'"}').status_code == 413
+
+
+def test_webhooks_need_no_organization_and_no_login_and_set_no_cookie(site, story):
+    reply = site.deliver(story.created("incomplete"), headers={"Cookie": "saas_session=nonsense", "Authorization": "Bearer nonsense"})
+    assert reply.status_code == 200 and "Set-Cookie" not in reply.headers
+
+
+def test_a_webhook_is_seen_by_every_child_at_once(site, person, story):
+    url = f"organizations/{person.org['id']}/"
+    for _ in range(8):
+        assert person.ok("GET", url)["has_active_subscription"] is False
+    give(site, story.updated("active"))
+    assert all(person.ok("GET", url, headers={"Connection": "close"})["has_active_subscription"] for _ in range(16))
+
+
+def test_customer_deletion_ends_access(site, person, story):
+    give(site, story.updated("active"))
+    give(site, stripe.event("customer.deleted", {"id": story.customer, "object": "customer", "deleted": True, "metadata": {}, "livemode": False}, story.start + 60))
+    assert status(person)[1] is False

@@ -1,0 +1,146 @@
+"""Large exports: clients that go away or read slowly, a database that dies midway, memory."""
+
+import socket
+import time
+
+import pytest
+
+from saastest import seed
+
+SITE_CONF = "DBDMax 3\nDBDKeep 1\nDBDMin 1\n"
+NOISE = ("SAAS", "AH00629", "AH00630", "AH00632", "AH00633", "dbd", "DBD")
+ROWS = 300000
+
+
+@pytest.fixture(scope="module")
+def large(site, payer):
+    return seed.large_audit(site.database, payer.org["id"], ROWS)
+
+
+def open_export(site, payer, audit, receive=65536):
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
+    s.settimeout(30)
+    s.connect(("127.0.0.1", site.httpd.port))
+    s.sendall((f"GET /api/v1/audits/{audit}/export/csv/ HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+               f"Cookie: saas_session={payer.http.cookies['saas_session']}\r\n\r\n").encode())
+    return s
+
+
+def read_all(s):
+    data = bytearray()
+    while True:
+        got = s.recv(1 << 16)
+        if not got:
+            return bytes(data)
+        data += got
+
+
+@pytest.mark.expects("SAAS")
+def test_clients_that_go_away_free_the_connection_at_once(site, payer, large):
+    for n in range(12):
+        s = open_export(site, payer, large)
+        assert s.recv(4096).startswith(b"HTTP/1.1 200")
+        s.close()
+        began = time.monotonic()
+        assert payer.get("audits/").status_code == 200
+        assert time.monotonic() - began < 2, "an abandoned export still holds its connection"
+    if site.database.kind == "pgsql":
+        end = time.monotonic() + 5
+        while site.database.execute("SELECT count(*) FROM pg_stat_activity WHERE usename = 'saas_app' AND state = 'active'")[0][0]:
+            assert time.monotonic() < end, "PostgreSQL still works for clients that went away"
+            time.sleep(0.1)
+
+
+@pytest.mark.expects("SAAS")
+def test_slow_readers_do_not_lock_the_others_out(site, payer, large):
+    slow = [open_export(site, payer, large, 4096) for _ in range(6)]
+    try:
+        for s in slow:
+            s.recv(1000)
+        time.sleep(1)
+        began = time.monotonic()
+        statuses = [payer.get("audits/").status_code for _ in range(5)]
+        assert set(statuses) == {200} and time.monotonic() - began < 15, statuses
+    finally:
+        for s in slow:
+            s.close()
+    end = time.monotonic() + 10
+    while payer.get("audits/").status_code != 200:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def test_a_slow_reader_gets_every_row(site, payer):
+    key = seed.large_audit(site.database, payer.org["id"], 5000)
+    s = open_export(site, payer, key, 4096)
+    data = bytearray()
+    while True:
+        got = s.recv(16384)
+        if not got:
+            break
+        data += got
+        if len(data) < 300000:
+            time.sleep(0.02)
+    s.close()
+    assert data.endswith(b"0\r\n\r\n") and data.count(b"row number") == 5000
+
+
+@pytest.mark.only_db("pgsql")
+@pytest.mark.expects(*NOISE)
+def test_a_database_that_dies_midway_breaks_the_transfer(site, payer, large):
+    s = open_export(site, payer, large, 16384)
+    head = s.recv(4096)
+    assert head.startswith(b"HTTP/1.1 200")
+    site.database.cluster.sql("postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'saas_app'")
+    try:
+        data = head + read_all(s)
+    except ConnectionResetError:
+        return
+    finally:
+        s.close()
+    assert not data.endswith(b"\r\n0\r\n\r\n"), "a short file ended as if it were whole"
+
+
+def test_deleted_while_reading_is_still_one_snapshot(site, payer):
+    key = seed.large_audit(site.database, payer.org["id"], 50000)
+    s = open_export(site, payer, key, 8192)
+    first = s.recv(2000)
+    connection = site.database.connect()
+    mark = "?" if site.database.kind == "sqlite" else "%s"
+    connection.cursor().execute(f"DELETE FROM evidence WHERE audit_id = {mark} AND number > 100", (key,))
+    connection.close()
+    data = first + read_all(s)
+    s.close()
+    assert data.endswith(b"0\r\n\r\n") and data.count(b"row number") == 50000
+
+
+def test_a_million_rows_in_constant_memory(site, payer):
+    key = seed.large_audit(site.database, payer.org["id"], 1000000)
+    site.httpd.stop()
+    site.httpd.start()
+    warm = payer.as_token()
+    small = seed.audit(site.database, payer.org["id"])
+    for _ in range(8):
+        assert warm.get(f"audits/{small}/export/csv/").status_code == 200
+    before = {pid: peak(pid) for pid in site.httpd.children()}
+    s = open_export(site, payer, key, 1 << 18)
+    rows = size = 0
+    tail = b""
+    while True:
+        got = s.recv(1 << 18)
+        if not got:
+            break
+        rows += got.count(b"\n") + 0
+        size += len(got)
+        tail = (tail + got)[-16:]
+    s.close()
+    assert tail.endswith(b"\r\n0\r\n\r\n") and rows > 1000000 and size > 150 << 20
+    grown = max(peak(pid) - was for pid, was in before.items() if pid in site.httpd.children())
+    assert grown <= 8 << 20, f"a child grew by {grown >> 10} KiB"
+
+
+def peak(pid):
+    """The most memory the process ever had resident, bytes."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))

@@ -1,0 +1,134 @@
+"""Fixtures and rules shared by tests/api and tests/faults: every test module gets an httpd of its own on
+each database, and after every test the error log holds nothing that the test has not announced.
+
+A module may set SITE_CONF (more configuration), SITE_MPM, SITE_STRIPE = False, SITE_MODULES.
+Markers: expects("SAAS1234", …) announces words of log lines; kills announces that the test kills a child;
+only_db("pgsql") binds a test to one database.
+"""
+
+import itertools
+import os
+
+import pytest
+
+from . import places as where
+from .places import Places
+from .postgres import Postgres
+from .site import Pgsql, Site, Sqlite
+
+_numbers = itertools.count(1)
+
+
+def pytest_addoption(parser):
+    try:
+        parser.addoption("--db", choices=("sqlite", "pgsql", "both"), default=os.environ.get("SAAS_TEST_DB", "both"),
+                         help="the database(s) to run on")
+    except ValueError:
+        pass  # the other folder's conftest has added it already
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "expects(*words): log lines at warn or above with one of these words are expected")
+    config.addinivalue_line("markers", "kills: the test kills a child of httpd")
+    config.addinivalue_line("markers", "only_db(kind): the test is about one database")
+
+
+def pytest_generate_tests(metafunc):
+    if "db_kind" in metafunc.fixturenames:
+        chosen = metafunc.config.getoption("--db", default="both")
+        kinds = ["sqlite", "pgsql"] if chosen == "both" else [chosen]
+        only = metafunc.definition.get_closest_marker("only_db")
+        if only:
+            kinds = [k for k in kinds if k in only.args]
+        metafunc.parametrize("db_kind", kinds, scope="module")
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    pg = Postgres().create()
+    yield pg
+    pg.close()
+
+
+class Databases:
+    """Migrated once a session and kind; every module works on a copy."""
+
+    def __init__(self, get_cluster):
+        self.get_cluster = get_cluster
+        self.places = Places()
+        self.templates = {}
+
+    def fresh(self, kind, places):
+        n = next(_numbers)
+        if kind == "pgsql":
+            cluster = self.get_cluster()
+            if kind not in self.templates:
+                self.templates[kind] = Pgsql(cluster, "saas_template").name
+            return Pgsql(cluster, f"saas_{os.getpid()}_{n}", self.templates[kind])
+        if kind not in self.templates:
+            self.templates[kind] = Sqlite(self.places, "template.db").path
+        return Sqlite(places, f"saas_{n}.db", self.templates[kind])
+
+
+@pytest.fixture(scope="session")
+def databases(request):
+    if not (where.BUILD / "modules" / "mod_saas.so").exists():
+        pytest.exit(f"{where.BUILD}/modules/mod_saas.so is missing: build first", returncode=2)
+    made = Databases(lambda: request.getfixturevalue("cluster"))
+    yield made
+    made.places.close()
+
+
+@pytest.fixture(scope="module")
+def site(request, databases, db_kind):
+    """The installation of this test module, running."""
+    scratch = Places()
+    module = request.module
+    made = Site(databases.fresh(db_kind, scratch), conf=getattr(module, "SITE_CONF", ""),
+                mpm=getattr(module, "SITE_MPM", "event"), places=scratch,
+                with_stripe=getattr(module, "SITE_STRIPE", True), modules=getattr(module, "SITE_MODULES", ()))
+    try:
+        made.start()
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture(autouse=True)
+def quiet_log(request):
+    """Fails a test that has made httpd complain, or crash, without announcing it."""
+    logs = []
+    if "site" in request.fixturenames:
+        logs.append(request.getfixturevalue("site").httpd.watch())
+    request.node.quiet_logs = logs
+    yield logs
+    expected = [word for marker in request.node.iter_markers("expects") for word in marker.args]
+    kills = request.node.get_closest_marker("kills") is not None
+    found = [line for log in logs for line in log.problems(expected, kills)]
+    assert not found, "the error log holds what the test has not announced:\n" + "\n".join(found)
+
+
+@pytest.fixture
+def person(site):
+    """Somebody new with an organization of their own, free tier."""
+    return site.register()
+
+
+@pytest.fixture(scope="module")
+def alice(site):
+    """ADMIN of an organization on the free tier; shared by the tests of a module that only read her."""
+    return site.register(organization="Alice & Co")
+
+
+@pytest.fixture(scope="module")
+def bob(site):
+    """ADMIN of another organization."""
+    return site.register(organization="Bob Ltd")
+
+
+@pytest.fixture(scope="module")
+def payer(site):
+    """ADMIN of an organization that has paid."""
+    somebody = site.register(organization="Premium Inc")
+    site.pay(somebody)
+    return somebody

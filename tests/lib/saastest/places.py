@@ -1,0 +1,130 @@
+"""Where things are and as whom they run: the checkout, the build tree, scratch folders that the
+unprivileged users of httpd and PostgreSQL can enter even when the checkout is below a home that only
+its owner may enter. Never writes into the checkout outside build/.
+"""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+BUILD = Path(os.environ.get("SAAS_BUILD", ROOT / "build")).absolute()
+
+PLUGINS = ("accounts", "organizations", "audits", "billing", "webhooks", "export", "engine_web")
+AS_ROOT = os.geteuid() == 0
+
+
+def program(*names):
+    """The full path of the first of these programs that is installed; system folders count too."""
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin", "/sbin"])
+    for name in names:
+        found = shutil.which(name, path=path)
+        if found:
+            return found
+    raise RuntimeError("none of these programs is installed: " + ", ".join(names))
+
+
+def account(*names):
+    """The passwd entry of the first of these users that exists."""
+    for name in names:
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    raise RuntimeError("none of these users exists: " + ", ".join(names))
+
+
+def httpd_user():
+    """The account httpd's children run as, or None when we are not root and nothing can be switched."""
+    return account("www-data", "apache", "httpd", "nobody") if AS_ROOT else None
+
+
+def postgres_user():
+    """The account PostgreSQL runs as (it refuses root), or None when we are not root."""
+    return account("postgres", "nobody") if AS_ROOT else None
+
+
+def give(path, user):
+    """Hand a file, or a folder with all that is in it, to an account; nothing to do when not root."""
+    if user is None:
+        return
+    path = Path(path)
+    os.lchown(path, user.pw_uid, user.pw_gid)
+    if path.is_dir() and not path.is_symlink():
+        for below in path.rglob("*"):
+            os.lchown(below, user.pw_uid, user.pw_gid)
+
+
+def command_as(user, argv, die_with_parent):
+    """argv, prefixed so that it runs as user and, if wanted, ends when this process dies."""
+    prefix = []
+    if user is not None:
+        prefix += ["--reuid", user.pw_name, "--regid", str(user.pw_gid), "--init-groups"]
+    if die_with_parent:
+        prefix += ["--pdeathsig", "TERM"]
+    return ([program("setpriv")] + prefix + ["--"] if prefix else []) + [str(a) for a in argv]
+
+
+def clean_environment(**more):
+    """An environment with nothing of the caller's that could change what a server does."""
+    keep = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "SAAS", "STRIPE", "LC_", "http", "HTTP", "APACHE"))}
+    keep.update({"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"})
+    # A sanitizer build of the modules is loaded into an uninstrumented httpd through these.
+    if os.environ.get("SAAS_HTTPD_PRELOAD"):
+        keep["LD_PRELOAD"] = os.environ["SAAS_HTTPD_PRELOAD"]
+    keep.update({k: str(v) for k, v in more.items()})
+    return keep
+
+
+_handed_out = set()
+
+
+def free_port():
+    """A TCP port of 127.0.0.1 that nobody uses now and that this process has not handed out before."""
+    for _ in range(200):
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        if port not in _handed_out:
+            _handed_out.add(port)
+            return port
+    raise RuntimeError("no free port")
+
+
+def port_is_open(port, host="127.0.0.1"):
+    with socket.socket() as s:
+        s.settimeout(1)
+        return s.connect_ex((host, port)) == 0
+
+
+class Places:
+    """One scratch folder, short enough for a unix socket, that everybody can enter."""
+
+    def __init__(self, path=None):
+        self.own = path is None
+        self.path = Path(path) if path else Path(tempfile.mkdtemp(prefix="saas-"))
+        os.chmod(self.path, 0o755)
+
+    def folder(self, name, user=None, mode=0o755):
+        path = self.path / name
+        path.mkdir(parents=True, exist_ok=True)
+        os.chmod(path, mode)
+        give(path, user)
+        return path
+
+    def close(self):
+        if self.own and not os.environ.get("SAAS_KEEP"):
+            shutil.rmtree(self.path, ignore_errors=True)
+
+
+def saasctl(db, *args, stdin=None, check=True, timeout=120):
+    """Run the operator's command against a database URL; returns what it printed, without the last newline."""
+    done = subprocess.run([str(BUILD / "bin" / "saasctl"), "--db", db, *args], input=stdin, text=True, timeout=timeout,
+                          capture_output=True, env=clean_environment(), cwd=ROOT)
+    if check and done.returncode != 0:
+        raise RuntimeError(f"saasctl {' '.join(args)} ended with {done.returncode}: {done.stderr.strip()}")
+    return done.stdout.rstrip("\n") if check else done

@@ -1,0 +1,92 @@
+"""Rows that no call of the contract can make in a test's time, or at all: a membership without an invite,
+a million pieces of evidence. This is the only file of the tests that knows tables; what it writes is read
+back through the API alone.
+"""
+
+import datetime
+import secrets
+import time
+import uuid
+
+
+def uuid7():
+    value = (int(time.time() * 1000) << 80) | (0x7 << 76) | (secrets.randbits(12) << 64) | (0x2 << 62) | secrets.randbits(62)
+    return str(uuid.UUID(int=value))
+
+
+def now():
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def member(database, org_id, user_id, role):
+    """Make somebody a member of an organization."""
+    database.execute("INSERT INTO memberships (org_id, user_id, role, created_at, updated_at) VALUES (?, ?, ?, ?, ?)",
+                     org_id, user_id, role, now(), now())
+
+
+def role(database, org_id, user_id, role):
+    database.execute("UPDATE memberships SET role = ?, updated_at = ? WHERE org_id = ? AND user_id = ?",
+                     role, now(), org_id, user_id)
+
+
+def remove_member(database, org_id, user_id):
+    database.execute("DELETE FROM memberships WHERE org_id = ? AND user_id = ?", org_id, user_id)
+
+
+def audit(database, org_id, rows=(), status="completed"):
+    """An audit with these evidence rows (resource_id, check_name, status, severity, comment); its id."""
+    key = uuid7()
+    rows = list(rows)
+    _audit_row(database, org_id, key, status, len(rows))
+    connection = database.connect()
+    try:
+        mark = "?" if database.kind == "sqlite" else "%s"
+        cursor = connection.cursor()
+        for number, row in enumerate(rows, 1):
+            cursor.execute(
+                "INSERT INTO evidence (org_id, audit_id, number, resource_id, check_name, status, severity, comment,"
+                " observed_at) VALUES (" + ", ".join([mark] * 9) + ")", (org_id, key, number, *row, now()))
+    finally:
+        connection.close()
+    return key
+
+
+def _audit_row(database, org_id, key, status, count):
+    database.execute(
+        "INSERT INTO audits (org_id, id, name, engine, targets, status, progress_done, progress_total, evidence_count,"
+        " counts, created_at, started_at, finished_at) VALUES (?, ?, 'seeded', 'web', '[\"https://example.test/\"]', ?,"
+        " 1, 1, ?, '{}', ?, ?, ?)", org_id, key, status, count, now(), now(), now())
+
+
+COMMENT = "Header Strict-Transport-Security was not sent, and this is row number "
+
+
+def large_audit(database, org_id, count):
+    """A completed audit of `count` generated rows (about 180 bytes each in CSV); its id."""
+    key = uuid7()
+    _audit_row(database, org_id, key, "completed", count)
+    connection = database.connect()
+    try:
+        cursor = connection.cursor()
+        columns = "INSERT INTO evidence (org_id, audit_id, number, resource_id, check_name, status, severity, observed_at, comment) "
+        if database.kind == "pgsql":
+            cursor.execute(columns + "SELECT %s::uuid, %s::uuid, n, 'https://host-' || n || '.example.test/path/to/resource',"
+                           " 'hsts_include_subdomains', 'FAIL', 'low', '2026-01-02T03:04:05.678901Z'::timestamptz, %s || n"
+                           " FROM generate_series(1, %s) n", (org_id, key, COMMENT, count))
+        else:
+            cursor.execute(columns + "WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < ?4)"
+                           " SELECT ?1, ?2, n, 'https://host-' || n || '.example.test/path/to/resource',"
+                           " 'hsts_include_subdomains', 'FAIL', 'low', '2026-01-02T03:04:05.678901Z', ?3 || n FROM s",
+                           (org_id, key, COMMENT, count))
+    finally:
+        connection.close()
+    return key
+
+
+def newer_schema(database):
+    """Pretend that a later release has migrated this database."""
+    tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'" if database.kind == "sqlite" else
+                              "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    table = next(t for (t,) in tables if "migration" in t)
+    database.execute(f"INSERT INTO {table} SELECT * FROM {table} WHERE 1 = 0")
+    return table

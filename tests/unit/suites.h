@@ -1,0 +1,10 @@
+/* One line for each tests/unit/test_NAME.c: SUITE(NAME) stands for its Suite *suite_NAME(void). */
+SUITE(csv)
+SUITE(id)
+SUITE(jsonio)
+SUITE(password)
+SUITE(slots)
+SUITE(text)
+SUITE(timefmt)
+SUITE(token)
+SUITE(urlenc)
