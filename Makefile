@@ -101,3 +101,72 @@ $(BUILD)/bin/saasctl: $(CTL_SRCS) $(wildcard tools/saasctl/*.h mod_saas/*.h) $(B
 	$(call say,LD,$@) $(CC) $(CORE_CPPFLAGS) -I$(PG_INCLUDE) -Imod_saas -Itools/saasctl -DSAAS_SQLDIR='"$(SQLDIR)"' \
 	    $(filter-out -fPIC,$(SAAS_CFLAGS)) $(LDFLAGS) -o $@ $(CTL_SRCS) $(BUILD)/libsaas_core.a $(LIBS_host) \
 	    $(shell apu-1-config --link-ld) $(shell apr-1-config --link-ld) -lpthread
+
+# ---------------------------------------------------------------- install --
+
+MODCONF = $(DESTDIR)$(call apxs_q,SYSCONFDIR)/mods-available
+# Debian keeps LoadModule lines in mods-available; elsewhere conf goes beside the rest of share/.
+CONFDIR = $(if $(wildcard $(call apxs_q,SYSCONFDIR)/mods-available),$(MODCONF),$(DESTDIR)/usr/share/mod_saas/conf)
+
+install: all
+	install -d "$(DESTDIR)$(LIBEXECDIR)" "$(DESTDIR)$(INCLUDEDIR)/mod_saas" "$(DESTDIR)/usr/bin" \
+	    "$(CONFDIR)" "$(DESTDIR)$(SQLDIR)/pgsql" "$(DESTDIR)$(SQLDIR)/sqlite" "$(DESTDIR)/usr/share/doc/mod_saas/examples" \
+	    "$(DESTDIR)/usr/share/man/man8"
+	install -m 644 $(MODULES) "$(DESTDIR)$(LIBEXECDIR)/"
+	install -m 644 mod_saas/mod_saas.h apxs.mk "$(DESTDIR)$(INCLUDEDIR)/mod_saas/"
+	install -m 755 $(BUILD)/bin/saasctl "$(DESTDIR)/usr/bin/saasctl"
+	install -m 644 sql/pgsql/*.sql "$(DESTDIR)$(SQLDIR)/pgsql/"
+	install -m 644 sql/sqlite/*.sql "$(DESTDIR)$(SQLDIR)/sqlite/"
+	install -m 644 conf/saas.load conf/saas.conf "$(CONFDIR)/"
+	install -m 644 conf/examples/* "$(DESTDIR)/usr/share/doc/mod_saas/examples/"
+	install -m 644 README.md CHANGELOG.md LICENSE docs/*.md "$(DESTDIR)/usr/share/doc/mod_saas/"
+
+clean:
+	rm -rf $(BUILD)/obj $(BUILD)/modules $(BUILD)/bin $(BUILD)/unit $(BUILD)/include $(BUILD)/libsaas_core.a
+
+# ------------------------------------------------------------------- demo --
+# Each of these installs what is missing first, then starts make anew: the
+# paths above come from programs that a fresh machine does not have yet.
+
+deps:
+	@sh tools/deps.sh
+
+demo:
+	@sh tools/deps.sh
+	@$(MAKE) --no-print-directory all
+	@$(PYTHON) tools/demo/demo.py start --db $(DB) --port $(PORT) --build $(BUILD)
+
+stop:
+	@$(PYTHON) tools/demo/demo.py stop --build $(BUILD)
+
+# ------------------------------------------------------------------ tests --
+
+-include tests/unit/unit.mk
+
+test:
+	@sh tools/deps.sh
+	@$(MAKE) --no-print-directory -j2 all $(BUILD)/unit/run-unit
+	@sh tests/run.sh
+
+PYTEST = $(PYTHON) -m pytest -p no:cacheprovider -q $(if $(K),-k '$(K)')
+
+test-sandbox:
+	$(PYTEST) tests/sandbox
+
+test-api: all
+	$(PYTEST) tests/api
+
+test-faults: all
+	$(PYTEST) tests/faults
+
+test-plugin: all
+	$(PYTEST) tests/plugins
+
+test-guards: all
+	$(PYTEST) tests/guards
+
+bench bench-quick: all
+	@$(PYTHON) tests/bench/bench.py $(if $(filter bench-quick,$@),--quick)
+
+format:
+	clang-format -i $(wildcard mod_saas/*.[ch] mod_saas/core/*.[ch] plugins/*/*.[ch] plugins/engines/*/*.[ch] tools/saasctl/*.[ch])

@@ -94,7 +94,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_log_transaction(saas_tenant_touch, NULL, NULL, APR_HOOK_MIDDLE);
 }
 
-AP_DECLARE_MODULE(saas) = {
+module AP_MODULE_DECLARE_DATA saas_module = {
     STANDARD20_MODULE_STUFF,
     saas_config_create_dir,
     saas_config_merge_dir,

@@ -60,7 +60,8 @@ static const char *email_parse(apr_pool_t *p, const char *text, const char **fol
 
 static const char *slug_make(apr_pool_t *p, const char *name)
 {
-    return saas_slugify(p, name, 50);
+    const char *slug = saas_slugify(p, name, 50);
+    return *slug ? slug : "organization";
 }
 
 static const char *time_text(apr_pool_t *p, apr_time_t t)

@@ -11,6 +11,7 @@
 #include <apr_shm.h>
 
 #define KEYS 8192
+#define ALIGNMENT 64 /* what a table wants; apr_shm puts a header of its own first */
 
 static struct {
     int seconds;
@@ -19,14 +20,19 @@ static struct {
 } windows[] = { { .seconds = 60 }, { .seconds = 300 }, { .seconds = 3600 }, { .seconds = 86400 } };
 #define N_WINDOWS ((int)(sizeof(windows) / sizeof(*windows)))
 
+static void *aligned(void *memory)
+{
+    return (void *)(((apr_uintptr_t)memory + ALIGNMENT - 1) & ~(apr_uintptr_t)(ALIGNMENT - 1));
+}
+
 int saas_throttle_post_config(apr_pool_t *pconf, server_rec *s)
 {
     int i;
     for (i = 0; i < N_WINDOWS; i++) {
-        apr_status_t rv = apr_shm_create(&windows[i].memory, saas_slots_size(KEYS), NULL, pconf);
+        apr_status_t rv = apr_shm_create(&windows[i].memory, saas_slots_size(KEYS) + ALIGNMENT, NULL, pconf);
         if (rv == APR_SUCCESS) {
-            rv = saas_slots_init(apr_shm_baseaddr_get(windows[i].memory), KEYS, apr_time_from_sec(windows[i].seconds),
-                                 &windows[i].slots);
+            rv = saas_slots_init(aligned(apr_shm_baseaddr_get(windows[i].memory)), KEYS,
+                                 apr_time_from_sec(windows[i].seconds), &windows[i].slots);
         }
         if (rv != APR_SUCCESS) {
             SAAS_LOG(s, APLOG_CRIT, rv, "SAAS1003",

@@ -4,8 +4,10 @@
  *     tag 24 | window number 16 | count of the window before 12 | count of this window 12
  *
  * that is only ever replaced by compare-and-swap: there is no state in which another process could find it half
- * written, and no more than the limit is ever let through. With 1024 keys, two of them share a slot with a chance
- * of one in 2 million; they are then throttled together. Tag 0 is an empty slot.
+ * written, and a slot never lets more than the limit through. Two processes that meet a new key at the very same
+ * moment, while its bucket is changing, may each give it a slot; the second then goes unseen, with the one attempt
+ * it counted. A key meets a stranger of the same tag in its bucket with a chance of one in 2 million; the two are
+ * then throttled together. Tag 0 is an empty slot.
  */
 
 #include "slots.h"

@@ -52,7 +52,7 @@ const char *saas_email_fold(apr_pool_t *p, const char *email);
  */
 const char *saas_slugify(apr_pool_t *p, const char *name, size_t max);
 
-/** True for a slug of the form above. What looks like a UUID is none: places that take "id or slug" must be able to tell. */
+/** True for a slug of the form above. What looks like a UUID is none, as some places take "id or slug". */
 int saas_slug_is(const char *s);
 
 #endif

@@ -34,6 +34,8 @@ enum {
     EVIDENCE_COUNT,
     EVIDENCE_AFTER,
     EVIDENCE_BEFORE,
+    EVIDENCE_ALL,
+    EVIDENCE_ALL_DESC,
     /* Lists, one statement for each order: see audits_orders, evidence_orders. */
     AUDIT_LIST,
     EVIDENCE_LIST = AUDIT_LIST + 12,

@@ -65,10 +65,15 @@ static json_t *evidence_json(apr_pool_t *p, const saas_rows_t *rows, int count)
 
 static int reply_numbered(saas_request_t *rq, const filter_t *filter, const saas_page_t *page, int order)
 {
+    const char *audit = saas_request_parameter(rq, "audit");
+    int all = order <= 1 && !filter->status && !filter->severity && !filter->check && !filter->search;
     saas_rows_t *rows;
-    apr_status_t rv = saas_query(rq, &audits_statements[EVIDENCE_LIST + order], &rows,
-                                 SAAS_ARGS(saas_request_parameter(rq, "audit"), filter->status, filter->severity,
-                                           filter->check, filter->search, page->limit, page->offset));
+    apr_status_t rv =
+        all ? saas_query(rq, &audits_statements[order ? EVIDENCE_ALL_DESC : EVIDENCE_ALL], &rows,
+                         SAAS_ARGS(audit, page->limit, page->offset))
+            : saas_query(rq, &audits_statements[EVIDENCE_LIST + order], &rows,
+                         SAAS_ARGS(audit, filter->status, filter->severity, filter->check, filter->search,
+                                   page->limit, page->offset));
     if (rv != APR_SUCCESS) {
         return saas_reply_failure(rq, rv);
     }

@@ -17,10 +17,11 @@ SAAS_PLUGIN_DEFINE;
 #define HEADER "Resource ID,Check Name,Status,Severity,Timestamp,Comment\r\n"
 #define BOM "\xEF\xBB\xBF"
 
-/* status and severity are words of the schema and need no guard. */
+/* status and severity are words of the schema and need no guard; COPY would write "" for an empty comment. */
 #define COLUMNS_PGSQL \
     "SELECT saas_csv_guard(resource_id), saas_csv_guard(check_name), status, severity," \
-    " replace((observed_at AT TIME ZONE 'UTC')::text, ' ', 'T') || 'Z', saas_csv_guard(comment) FROM evidence" \
+    " replace((observed_at AT TIME ZONE 'UTC')::text, ' ', 'T') || 'Z', nullif(saas_csv_guard(comment), '')" \
+    " FROM evidence" \
     " WHERE org_id = $1 AND audit_id = $2::uuid"
 #define COLUMNS_SQLITE \
     "SELECT resource_id, check_name, status, severity, observed_at, comment FROM evidence" \

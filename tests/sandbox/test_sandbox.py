@@ -279,17 +279,20 @@ def test_bad_faults_are_refused(sandbox, spec):
     b"GET //[x HTTP/1.1\r\n\r\n", b"POST /_sandbox/faults HTTP/1.1\r\nContent-Length: 3\r\n\r\n{x}",
     b"POST /_sandbox/events HTTP/1.1\r\nContent-Length: 2\r\n\r\n[]",
     b"GET /c/pay/%00 HTTP/1.1\r\n\r\n", b"GET " + b"/a" * 40000 + b" HTTP/1.1\r\n\r\n",
-    b"POST /v1/customers HTTP/1.1\r\nContent-Length: 50\r\n\r\nshort"])
+    b"POST /v1/customers HTTP/1.1\r\nContent-Length: 50\r\n\r\nshort"],
+    ids=lambda raw: repr(raw[:24]))
 def test_malformed_http(sandbox, raw):
     with socket.create_connection(("127.0.0.1", sandbox.port), timeout=5) as connection:
-        connection.sendall(raw)
-        connection.shutdown(socket.SHUT_WR)
         said = b""
         try:
+            connection.sendall(raw)
+            connection.shutdown(socket.SHUT_WR)
             while chunk := connection.recv(65536):
                 said += chunk
-        except ConnectionResetError:
-            pass
+        except TimeoutError:
+            raise
+        except OSError:
+            pass  # the server may hang up before it has read everything
     assert not said or re.match(rb"HTTP/1\.[01] 4\d\d|<!DOCTYPE|Error", said)
     assert sandbox.call("GET", "/v1/customers").status == 200
 

@@ -122,7 +122,7 @@ static size_t read_cell(const char *in, size_t len, char *out)
         return n;
     }
     for (size_t i = 0; i < len; i++) {
-        ck_assert_msg(strchr(",\"\r\n", in[i]) == NULL || in[i] == '\0', "bare special byte");
+        UNIT_CHECK(strchr(",\"\r\n", in[i]) == NULL || in[i] == '\0');
         out[n++] = in[i];
     }
     return n;

@@ -60,23 +60,23 @@ START_TEST(against_libc)
         gmtime_r(&seconds, &tm);
         snprintf(want, sizeof(want), "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", tm.tm_year + 1900, tm.tm_mon + 1,
                  tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)((t % 1000000 + 1000000) % 1000000));
-        ck_assert_int_eq(saas_time_iso(iso, t), APR_SUCCESS);
-        ck_assert_str_eq(iso, want);
-        ck_assert_int_eq(saas_time_parse(iso, &back), APR_SUCCESS);
-        ck_assert_int_eq(back, t);
+        UNIT_CHECK(saas_time_iso(iso, t) == APR_SUCCESS);
+        UNIT_CHECK(strcmp(iso, want) == 0);
+        UNIT_CHECK(saas_time_parse(iso, &back) == APR_SUCCESS);
+        UNIT_CHECK(back == t);
     }
 }
 END_TEST
 
 START_TEST(every_day)
 {
-    /* Each day of the calendar is read back as the one after the day before. */
+    /* Each day of the calendar is written in a form that is read as the same day. */
     char iso[SAAS_TIME_ISO_SIZE];
     for (apr_time_t t = FIRST; t < LAST; t += INT64_C(86400000000)) {
         apr_time_t back;
-        ck_assert_int_eq(saas_time_iso(iso, t), APR_SUCCESS);
-        ck_assert_int_eq(saas_time_parse(iso, &back), APR_SUCCESS);
-        ck_assert_int_eq(back, t);
+        UNIT_CHECK(saas_time_iso(iso, t) == APR_SUCCESS);
+        UNIT_CHECK(saas_time_parse(iso, &back) == APR_SUCCESS);
+        UNIT_CHECK(back == t);
     }
 }
 END_TEST

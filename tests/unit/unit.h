@@ -24,4 +24,12 @@ Suite *unit_suite(const char *name, double seconds, TCase **tc);
 /** The next number of a fixed sequence (xorshift64*), seeded by each test: a failure repeats itself. */
 uint64_t unit_random(uint64_t *state);
 
+/** For loops of many thousand rounds: Check writes to its pipe at each assertion, here only at one that fails. */
+#define UNIT_CHECK(condition)                             \
+    do {                                                  \
+        if (!(condition)) {                               \
+            ck_abort_msg("round failed: %s", #condition); \
+        }                                                 \
+    } while (0)
+
 #endif

@@ -36,7 +36,7 @@ $(BUILD)/unit/obj/%.o: %.c tests/unit/unit.mk
 	@$(CC) $(UNIT_CPPFLAGS) $(UNIT_CFLAGS) -MMD -MP -c -o '$@' '$<'
 
 # A file of tests that no line of the list names would never run.
-$(BUILD)/unit/obj/tests/unit/main.o: tests/unit/suites.h tests/unit/suites.checked
+$(BUILD)/unit/obj/tests/unit/main.o: tests/unit/suites.h | tests/unit/suites.checked
 .PHONY: tests/unit/suites.checked
 tests/unit/suites.checked:
 	@for f in $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c)); do \

@@ -8,8 +8,7 @@
 
 #define NAME_MAX_SHOWN 64
 
-static const char *const session_words[] = { "sess", "login", "auth",  "token", "jwt",
-                                             "sid",  "user",  "remember" };
+static const char *const session_words[] = { "sess", "login", "auth", "token", "jwt", "remember" };
 static const char *const csrf_words[] = { "csrf", "xsrf", "antiforgery", "requestverification" };
 
 static int has_word(const char *name, const char *const *words, size_t n)
@@ -24,6 +23,15 @@ static int has_word(const char *name, const char *const *words, size_t n)
         }
     }
     return 0;
+}
+
+/* "sid" only as a whole word at the end: it occurs inside of too many others. */
+static int ends_with_sid(const char *name)
+{
+    size_t len = strlen(name);
+
+    return len >= 3 && strcasecmp(name + len - 3, "sid") == 0 &&
+           (len == 3 || !apr_isalnum(name[len - 4]));
 }
 
 static int is_word(const char *from, size_t len, const char *word)
@@ -94,8 +102,9 @@ int saas_web_cookie_read(apr_pool_t *p, const char *value, saas_web_cookie_t *ou
     }
     out->name = apr_pstrmemdup(p, name, len > NAME_MAX_SHOWN ? NAME_MAX_SHOWN : len);
     out->is_csrf = has_word(out->name, csrf_words, sizeof(csrf_words) / sizeof(csrf_words[0]));
-    out->is_session = !out->is_csrf && has_word(out->name, session_words,
-                                                sizeof(session_words) / sizeof(session_words[0]));
+    out->is_session = !out->is_csrf && (has_word(out->name, session_words,
+                                                 sizeof(session_words) / sizeof(session_words[0])) ||
+                                        ends_with_sid(out->name));
     while (*end) {
         const char *from = end + 1;
 

@@ -12,12 +12,10 @@
 #include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 typedef struct {
     saas_web_fetcher_t *fetcher;
     saas_web_fetch_t *fetch; /* NULL: the slot is free */
-    apr_pool_t *pool;        /* for one fetch: header lists and the like */
     CURL *easy;
     saas_web_hop_t *hop;
     apr_time_t deadline;
@@ -355,18 +353,28 @@ static void begin_hop(slot_t *s, const saas_web_target_t *at, apr_time_t now)
     }
 }
 
+/* Says nothing of the address that a name has: a scan must not be a way to
+ * read the internal DNS of the place where the server stands. */
 static const char *refusal(slot_t *s)
 {
     apr_pool_t *p = s->fetch->pool;
-    const char *address = saas_web_address_text(p, (struct sockaddr *)&s->hop->peer);
+    const saas_web_target_t *at = s->hop->at;
 
     if (s->refused == SAAS_WEB_REFUSED_PORT) {
-        return apr_psprintf(p, "port %d of %s is not scanned", s->hop->at->port, s->hop->at->host);
+        return apr_psprintf(p, "port %d of %s is not scanned", at->port, at->host);
     }
-    return strcmp(address, s->hop->at->host) == 0
-               ? apr_psprintf(p, "%s is not publicly routable", address)
-               : apr_psprintf(p, "%s resolves to %s, which is not publicly routable",
-                              s->hop->at->host, address);
+    return apr_psprintf(p, at->is_ip ? "%s is not publicly routable"
+                                     : "%s does not resolve to a publicly routable address",
+                        at->host);
+}
+
+/* Where a refused redirect leads, without what may be secret in it. */
+static const char *shown_location(apr_pool_t *p, const char *location)
+{
+    size_t len = strcspn(location, "?#");
+
+    return memchr(location, '@', len) ? "a URL with credentials"
+                                      : apr_psprintf(p, "\"%.*s\"", len > 512 ? 512 : (int)len, location);
 }
 
 /* Ends the fetch after a transfer that brought no response. */
@@ -438,6 +446,22 @@ static int is_redirect(long status)
     return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
+/* Of several addresses that were tried, the one that answered. */
+static void keep_peer(slot_t *s)
+{
+    struct sockaddr_storage ss;
+    const char *ip = NULL;
+    socklen_t len;
+
+    if (curl_easy_getinfo(s->easy, CURLINFO_PRIMARY_IP, &ip) == CURLE_OK && ip && *ip) {
+        len = saas_web_address_parse(ip, s->hop->at->port, &ss);
+        if (len) {
+            s->hop->peer = ss;
+            s->hop->peer_len = len;
+        }
+    }
+}
+
 static void end_hop(slot_t *s, CURLcode rc, apr_time_t now)
 {
     saas_web_fetch_t *f = s->fetch;
@@ -447,6 +471,7 @@ static void end_hop(slot_t *s, CURLcode rc, apr_time_t now)
     long status = 0;
 
     curl_easy_getinfo(s->easy, CURLINFO_RESPONSE_CODE, &status);
+    keep_peer(s);
     /* A complete header section is a response, whatever became of its body. */
     if (rc != CURLE_OK && !(s->headers_done && status >= 200)) {
         fail(s, rc);
@@ -463,20 +488,22 @@ static void end_hop(slot_t *s, CURLcode rc, apr_time_t now)
     }
     if (f->reply->hops->nelts > SAAS_WEB_MAX_REDIRECTS) {
         finish(s, SAAS_WEB_FETCH_LOOP,
-               apr_psprintf(f->pool, "%s redirects more than %d times", f->at->url,
-                            SAAS_WEB_MAX_REDIRECTS));
+               apr_psprintf(f->pool, "%s redirects more than %d times",
+                            saas_web_target_shown(f->pool, f->at), SAAS_WEB_MAX_REDIRECTS));
         return;
     }
     message = saas_web_target_parse(f->pool, s->fetcher->guard, location, &next);
     if (message) {
         finish(s, SAAS_WEB_FETCH_BAD_REDIRECT,
-               apr_psprintf(f->pool, "%s redirects to \"%.1024s\": %s", s->hop->at->url, location,
-                            message));
+               apr_psprintf(f->pool, "%s redirects to %s: %s",
+                            saas_web_target_shown(f->pool, s->hop->at),
+                            shown_location(f->pool, location), message));
         return;
     }
     if (now >= s->deadline) {
         finish(s, SAAS_WEB_FETCH_SLOW,
-               apr_psprintf(f->pool, "the redirects of %s take too long", f->at->url));
+               apr_psprintf(f->pool, "the redirects of %s take too long",
+                            saas_web_target_shown(f->pool, f->at)));
         return;
     }
     begin_hop(s, next, now);

@@ -10,7 +10,7 @@
 typedef struct {
     int count;         /* fields of that name; browsers use the first */
     int valid;         /* exactly one max-age with a number, RFC 6797 6.1 */
-    long long max_age; /* seconds */
+    apr_int64_t max_age; /* seconds */
     int include_subdomains;
     int preload;
 } saas_web_hsts_t;

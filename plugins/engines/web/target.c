@@ -292,3 +292,11 @@ const saas_web_target_t *saas_web_target_at(apr_pool_t *p, const saas_web_target
     set_urls(p, other);
     return other;
 }
+
+const char *saas_web_target_shown(apr_pool_t *p, const saas_web_target_t *t)
+{
+    size_t len = strcspn(t->path, "?");
+
+    return apr_psprintf(p, "%.512s%.*s%s", t->origin, len > 512 ? 512 : (int)len, t->path,
+                        t->path[len] ? "?..." : "");
+}

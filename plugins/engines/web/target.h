@@ -35,4 +35,7 @@ const saas_web_target_t *saas_web_target_twin(apr_pool_t *p, const saas_web_targ
 const saas_web_target_t *saas_web_target_at(apr_pool_t *p, const saas_web_target_t *t,
                                             const char *path);
 
+/* The URL for a comment: without its query, which may hold secrets. */
+const char *saas_web_target_shown(apr_pool_t *p, const saas_web_target_t *t);
+
 #endif

@@ -1,0 +1,29 @@
+/* One run of the engine over many targets, independent of httpd: callbacks in,
+ * findings out. The httpd module, the tests and a command line can all use it.
+ */
+#ifndef SAAS_WEB_RUN_H
+#define SAAS_WEB_RUN_H
+
+#include "checks.h"
+
+typedef struct saas_web_run_t {
+    apr_pool_t *pool;              /* nothing of the run outlives the call but what lies here */
+    const saas_web_guard_t *guard; /* what the configuration allows; not changed */
+    const char *user_agent;
+    const char *const *targets;
+    int ntargets;
+    /* One verdict; strings are valid during the call. Non-success ends the run. */
+    apr_status_t (*report)(void *baton, const char *resource_id, const saas_web_check_t *check,
+                           const saas_web_verdict_t *v);
+    /* done of total steps; never goes back. Non-success ends the run. */
+    apr_status_t (*progress)(void *baton, int done, int total);
+    /* Asked at least every 100 ms; non-zero ends the run with APR_EINTR. */
+    int (*stopped)(void *baton);
+    void *baton;
+} saas_web_run_t;
+
+/* Scans all targets, many at a time. Each gets one verdict of every check, in
+ * the order of the table and without another target's in between. */
+apr_status_t saas_web_run(saas_web_run_t *run);
+
+#endif

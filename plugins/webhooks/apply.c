@@ -1,0 +1,416 @@
+/* Licensed under the Apache License, Version 2.0: see LICENSE. */
+
+/*
+ * The transaction of an event: its row, the organization it belongs to, the
+ * subscription's new state, the organization's, the trail.  All or nothing: a
+ * failure of ours leaves no trace, and Stripe sends the event again.  No call
+ * to Stripe may ever be made from here.
+ *
+ * Whose event it is (never decided by e-mail):
+ *   1. the organization that its customer, subscription or checkout session is
+ *      bound to - the session only because we created it;
+ *   2. else the existing organization that the object's metadata names.
+ * Two that disagree: the event is refused, recorded and warned about.  A
+ * binding is never removed, so that late events of a deleted customer still find
+ * home; the organization forgets that customer, and its next checkout makes one.
+ */
+#include "webhooks.h"
+
+#include "state.h"
+
+#include <apr_strings.h>
+
+#define SECONDS_A_DAY 86400
+#define DEFAULT_GRACE_DAYS 14
+
+/* Columns of SAAS_WEBHOOKS_LOAD. */
+enum {
+    COL_STATUS, COL_STARTED_AT, COL_ENDS_AT, COL_CUSTOMER, COL_SUBSCRIPTION, COL_STRIPE_STATUS,
+    COL_SUB, COL_SUB_CUSTOMER, COL_SUB_STATUS, COL_SUB_PRICE, COL_SUB_PERIOD_END, COL_SUB_CANCEL_AT,
+    COL_SUB_CANCEL_AT_END, COL_SUB_STARTED_AT, COL_SUB_ENDED_AT, COL_SUB_PAST_DUE, COL_SUB_CREATED, COL_SUB_RANK
+};
+
+typedef struct {
+    saas_request_t *rq;
+    const saas_webhooks_config_t *conf;
+    const saas_event_t *event;
+    const char *payload;
+    saas_db_t *db;
+
+    /* Set anew by each try of the transaction. */
+    const char *org;       /* whose event it is */
+    int customer_bound, subscription_bound;
+    const char *verdict;
+} work_t;
+
+static saas_statement_t *statement(int index)
+{
+    return &saas_webhooks_statements[index];
+}
+
+static const char *time_arg(apr_pool_t *p, apr_int64_t seconds)
+{
+    return seconds ? saas_time_text(p, apr_time_from_sec(seconds)) : NULL;
+}
+
+static apr_int64_t time_cell(const saas_rows_t *rows, int row, int column)
+{
+    apr_time_t t;
+    const char *text = saas_cell(rows, row, column);
+    return text && saas_time_parse(text, &t) == APR_SUCCESS ? apr_time_sec(t) : 0;
+}
+
+static int same(const char *a, const char *b)
+{
+    return !strcmp(a ? a : "", b ? b : "");
+}
+
+/* The price that counts: the first that is sold here, else the first. */
+static const char *pick_price(const work_t *w, int *ours)
+{
+    const apr_array_header_t *given = w->event->prices, *sold = w->conf->prices;
+    int i, k;
+
+    *ours = sold->nelts == 0 || given->nelts == 0;
+    for (i = 0; i < given->nelts; i++) {
+        for (k = 0; k < sold->nelts; k++) {
+            if (!strcmp(APR_ARRAY_IDX(given, i, const char *), APR_ARRAY_IDX(sold, k, const char *))) {
+                *ours = 1;
+                return APR_ARRAY_IDX(given, i, const char *);
+            }
+        }
+    }
+    return given->nelts ? APR_ARRAY_IDX(given, 0, const char *) : NULL;
+}
+
+/* Why an event is none of ours, from itself alone; NULL: it may be ours. */
+static const char *foreign(const work_t *w)
+{
+    const saas_event_t *event = w->event;
+
+    if (event->account) {
+        return "ignored:connected account";
+    }
+    if (w->conf->mode != SAAS_STRIPE_ANY && event->livemode != (w->conf->mode == SAAS_STRIPE_LIVE)) {
+        return event->livemode ? "ignored:live event, test key" : "ignored:test event, live key";
+    }
+    switch (event->kind) {
+    case SAAS_EVENT_OTHER:
+        return "ignored:type";
+    case SAAS_EVENT_INVOICE_PAID:
+    case SAAS_EVENT_INVOICE_FAILED:
+        return event->subscription ? NULL : "ignored:no subscription";
+    case SAAS_EVENT_SUBSCRIPTION_CREATED:
+    case SAAS_EVENT_SUBSCRIPTION_CHANGED:
+    case SAAS_EVENT_SUBSCRIPTION_DELETED:
+        return event->subscription ? NULL : "ignored:no subscription";
+    case SAAS_EVENT_CUSTOMER_DELETED:
+        return event->customer ? NULL : "ignored:no customer";
+    default:
+        return event->mode && !strcmp(event->mode, "subscription") ? NULL : "ignored:mode";
+    }
+}
+
+/* Stores the delivery.  *again: it was stored before. */
+static apr_status_t record(work_t *w, int *again)
+{
+    const saas_event_t *event = w->event;
+    saas_rows_t *rows;
+    apr_status_t rv = saas_db_query(w->db, statement(SAAS_WEBHOOKS_RECORD), &rows,
+                                    SAAS_ARGS(event->id, event->type, event->api_version,
+                                              event->livemode ? "live" : "test",
+                                              apr_psprintf(w->rq->pool, "%" APR_INT64_T_FMT, event->created),
+                                              w->verdict, w->payload));
+    if (rv == APR_SUCCESS) {
+        *again = saas_cell_int(rows, 0, 0) != 1;
+    }
+    return rv;
+}
+
+/* Finds the organization: w->org, or w->verdict says why there is none. */
+static apr_status_t resolve(work_t *w)
+{
+    const saas_event_t *event = w->event;
+    const char *bound = NULL, *named = NULL;
+    saas_rows_t *rows;
+    int i;
+    apr_status_t rv = saas_db_query(w->db, statement(SAAS_WEBHOOKS_RESOLVE), &rows,
+                                    SAAS_ARGS(event->customer, event->subscription, event->session,
+                                              event->metadata_org));
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    for (i = 0; i < rows->count; i++) {
+        const char *what = saas_cell(rows, i, 0), *org = saas_cell(rows, i, 1);
+        if (!strcmp(what, "metadata")) {
+            named = org;
+            continue;
+        }
+        if (bound && strcmp(bound, org)) {
+            w->verdict = "refused:its objects belong to different organizations";
+            return APR_SUCCESS;
+        }
+        bound = org;
+        w->customer_bound |= same(what, event->customer);
+        w->subscription_bound |= same(what, event->subscription);
+        if (same(what, event->session) && event->client_reference && strcmp(event->client_reference, org)) {
+            w->verdict = "refused:its client_reference_id is not the session's organization";
+            return APR_SUCCESS;
+        }
+    }
+    if (bound && named && strcmp(bound, named)) {
+        w->verdict = "refused:its metadata names another organization";
+        return APR_SUCCESS;
+    }
+    w->org = bound ? bound : named;
+    if (!w->org) {
+        w->verdict = "ignored:unbound";
+    }
+    return APR_SUCCESS;
+}
+
+/* A subscription to something else that this Stripe account sells.  What our
+ * own checkout made carries our metadata and our customer. */
+static int is_other_product(const work_t *w, int price_is_ours)
+{
+    return !price_is_ours && !w->subscription_bound && !(w->customer_bound && w->event->metadata_org);
+}
+
+static void read_row(const saas_rows_t *rows, int row, saas_subscription_t *s)
+{
+    memset(s, 0, sizeof(*s));
+    s->id = saas_cell(rows, row, COL_SUB);
+    s->customer = saas_cell(rows, row, COL_SUB_CUSTOMER);
+    s->status = saas_cell(rows, row, COL_SUB_STATUS);
+    s->price = saas_cell(rows, row, COL_SUB_PRICE);
+    s->period_end = time_cell(rows, row, COL_SUB_PERIOD_END);
+    s->cancel_at = time_cell(rows, row, COL_SUB_CANCEL_AT);
+    s->cancel_at_period_end = saas_cell_bool(rows, row, COL_SUB_CANCEL_AT_END);
+    s->started_at = time_cell(rows, row, COL_SUB_STARTED_AT);
+    s->ended_at = time_cell(rows, row, COL_SUB_ENDED_AT);
+    s->past_due_since = time_cell(rows, row, COL_SUB_PAST_DUE);
+    s->created = saas_cell_int(rows, row, COL_SUB_CREATED);
+    s->rank = (int)saas_cell_int(rows, row, COL_SUB_RANK);
+}
+
+static apr_status_t store(work_t *w, const saas_subscription_t *s)
+{
+    apr_pool_t *p = w->rq->pool;
+    return saas_db_queue(w->db, statement(SAAS_WEBHOOKS_STORE),
+                         SAAS_ARGS(s->id, s->customer ? s->customer : "", s->status, s->price,
+                                   time_arg(p, s->period_end), time_arg(p, s->cancel_at),
+                                   s->cancel_at_period_end ? "yes" : "no", time_arg(p, s->started_at),
+                                   time_arg(p, s->ended_at), time_arg(p, s->past_due_since),
+                                   apr_psprintf(p, "%" APR_INT64_T_FMT, s->created),
+                                   apr_psprintf(p, "%d", s->rank)));
+}
+
+static apr_status_t bind_object(work_t *w, const char *stripe_id)
+{
+    return saas_db_queue(w->db, statement(SAAS_WEBHOOKS_BIND), SAAS_ARGS(stripe_id, w->org));
+}
+
+static json_t *picture(apr_pool_t *p, const char *status, const char *stripe_status, apr_int64_t ends_at)
+{
+    return json_pack("{s:s?, s:s?, s:s?}", "status", status, "stripe_status", stripe_status, "ends_at",
+                     time_arg(p, ends_at));
+}
+
+static apr_status_t leave_trail(work_t *w, const saas_rows_t *rows, const saas_effective_t *now)
+{
+    apr_pool_t *p = w->rq->pool;
+    saas_activity_t activity = {
+        .action = "subscription.changed",
+        .target_type = "subscription",
+        .target_id = now->subscription ? now->subscription : saas_cell(rows, 0, COL_SUBSCRIPTION),
+        .target_label = now->stripe_status,
+        .old_value = picture(p, saas_cell(rows, 0, COL_STATUS), saas_cell(rows, 0, COL_STRIPE_STATUS),
+                             time_cell(rows, 0, COL_ENDS_AT)),
+        .new_value = picture(p, now->status, now->stripe_status, now->ends_at),
+        .actor_type = "stripe",
+        .actor_id = w->event->id,
+    };
+    apr_status_t rv = saas_activity(w->db, w->rq, &activity);
+    json_decref(activity.old_value);
+    json_decref(activity.new_value);
+    return rv;
+}
+
+/* Writes what the organization's subscriptions now amount to, if that changed. */
+static apr_status_t settle(work_t *w, const saas_rows_t *rows, const saas_subscription_t *subs, int n)
+{
+    apr_pool_t *p = w->rq->pool;
+    const saas_event_t *event = w->event;
+    const char *customer = saas_cell(rows, 0, COL_CUSTOMER);
+    int days = w->conf->grace_days >= 0 ? w->conf->grace_days : DEFAULT_GRACE_DAYS;
+    int i, deleted = event->kind == SAAS_EVENT_CUSTOMER_DELETED;
+    saas_effective_t now;
+    apr_status_t rv;
+
+    saas_subscription_effective(subs, n, (apr_int64_t)days * SECONDS_A_DAY, &now);
+    for (i = 0; event->customer && i < n; i++) {
+        deleted |= same(subs[i].id, event->customer);
+    }
+    if (deleted && same(customer, event->customer)) {
+        customer = NULL;
+    } else if (!deleted && !customer) {
+        customer = event->customer;
+    }
+    if (same(now.status, saas_cell(rows, 0, COL_STATUS))
+        && same(now.stripe_status, saas_cell(rows, 0, COL_STRIPE_STATUS))
+        && same(now.subscription, saas_cell(rows, 0, COL_SUBSCRIPTION)) && same(customer, saas_cell(rows, 0, COL_CUSTOMER))
+        && now.started_at == time_cell(rows, 0, COL_STARTED_AT) && now.ends_at == time_cell(rows, 0, COL_ENDS_AT)) {
+        return APR_SUCCESS;
+    }
+    rv = saas_db_queue(w->db, statement(SAAS_WEBHOOKS_EFFECTIVE),
+                       SAAS_ARGS(now.status, time_arg(p, now.started_at), time_arg(p, now.ends_at), now.subscription,
+                                 now.stripe_status, customer));
+    if (rv == APR_SUCCESS && !same(now.status, saas_cell(rows, 0, COL_STATUS))) {
+        rv = leave_trail(w, rows, &now);
+    }
+    return rv;
+}
+
+/* Folds the event's fact into the organization's rows; subs has room for one
+ * more than the *n rows there are. */
+static apr_status_t fold(work_t *w, const char *price, saas_subscription_t *subs, int *n)
+{
+    saas_subscription_t fact;
+    int i;
+
+    switch (saas_subscription_fact(w->event, price, &fact)) {
+    case SAAS_FACT_NONE:
+        return APR_SUCCESS;
+    case SAAS_FACT_UNKNOWN:
+        w->verdict = apr_psprintf(w->rq->pool, "ignored:unknown status %.64s",
+                                  w->event->status ? w->event->status : "");
+        SAAS_RLOG(w->rq->r, APLOG_WARNING, 0, "SAAS1605",
+                  "event %s: subscription %s has a status this version does not know (%.64s); nothing was changed, "
+                  "look at it in Stripe's dashboard",
+                  w->event->id, w->event->subscription, w->event->status ? w->event->status : "none");
+        return APR_SUCCESS;
+    case SAAS_FACT_GIVEN:
+        break;
+    }
+    for (i = 0; i < *n && strcmp(subs[i].id, fact.id); i++) {
+    }
+    if (i < *n && fact.customer && subs[i].customer && *subs[i].customer && strcmp(subs[i].customer, fact.customer)) {
+        w->verdict = "refused:the subscription belongs to another customer";
+        return APR_SUCCESS;
+    }
+    if (i == *n) {
+        memset(&subs[(*n)++], 0, sizeof(subs[0]));
+    }
+    if (!saas_subscription_join(&subs[i], &fact)) {
+        w->verdict = "ignored:older";
+        return APR_SUCCESS;
+    }
+    return store(w, &subs[i]);
+}
+
+static apr_status_t apply_to_organization(work_t *w)
+{
+    const saas_event_t *event = w->event;
+    saas_subscription_t *subs;
+    saas_rows_t *rows;
+    const char *price;
+    int i, n = 0, ours;
+    apr_status_t rv;
+
+    price = pick_price(w, &ours);
+    if (is_other_product(w, ours)) {
+        w->verdict = "ignored:other product";
+        return APR_SUCCESS;
+    }
+    rv = saas_db_set_organization(w->db, w->org);
+    if (rv == APR_SUCCESS) {
+        rv = saas_db_queue(w->db, statement(SAAS_WEBHOOKS_LOCK), SAAS_NO_ARGS);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = saas_db_query(w->db, statement(SAAS_WEBHOOKS_LOAD), &rows, SAAS_NO_ARGS);
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (!rows->count) {
+        w->verdict = "ignored:unbound";
+        return APR_SUCCESS;
+    }
+    subs = apr_pcalloc(w->rq->pool, sizeof(*subs) * (apr_size_t)(rows->count + 1));
+    for (i = 0; i < rows->count; i++) {
+        if (saas_cell(rows, i, COL_SUB)) {
+            read_row(rows, i, &subs[n++]);
+        }
+    }
+    rv = fold(w, price, subs, &n);
+    if (rv != APR_SUCCESS || !strncmp(w->verdict, "refused:", 8)) {
+        return rv;
+    }
+    if (event->customer && !w->customer_bound) {
+        rv = bind_object(w, event->customer);
+    }
+    if (rv == APR_SUCCESS && event->subscription && !w->subscription_bound) {
+        rv = bind_object(w, event->subscription);
+    }
+    if (rv == APR_SUCCESS && (event->kind == SAAS_EVENT_SESSION_COMPLETED || event->kind == SAAS_EVENT_SESSION_EXPIRED)) {
+        rv = saas_db_queue(w->db, statement(SAAS_WEBHOOKS_SESSION),
+                           SAAS_ARGS(event->session,
+                                     event->kind == SAAS_EVENT_SESSION_COMPLETED ? "complete" : "expired"));
+    }
+    return rv == APR_SUCCESS ? settle(w, rows, subs, n) : rv;
+}
+
+static apr_status_t transaction(saas_db_t *db, void *baton)
+{
+    work_t *w = baton;
+    int again = 0;
+    apr_status_t rv;
+
+    w->db = db;
+    w->org = NULL;
+    w->customer_bound = w->subscription_bound = 0;
+    w->verdict = foreign(w);
+    if (w->verdict) {
+        return record(w, &again);
+    }
+    w->verdict = "applied";
+    rv = record(w, &again);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (again) {
+        w->verdict = "duplicate";
+        return APR_SUCCESS;
+    }
+    rv = resolve(w);
+    if (rv == APR_SUCCESS && w->org) {
+        rv = apply_to_organization(w);
+    }
+    if (rv == APR_SUCCESS && (w->org || strcmp(w->verdict, "applied"))) {
+        rv = saas_db_queue(db, statement(SAAS_WEBHOOKS_VERDICT), SAAS_ARGS(w->event->id, w->verdict, w->org));
+    }
+    return rv;
+}
+
+apr_status_t saas_webhooks_apply(saas_request_t *rq, const saas_event_t *event, const char *payload)
+{
+    work_t w = { .rq = rq, .conf = saas_webhooks_config(rq->r->server), .event = event, .payload = payload };
+    saas_db_t *db;
+    apr_status_t rv = saas_db_open(&db, rq->pool, rq->r->server, NULL);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = saas_db_transaction(db, transaction, &w);
+    saas_db_close(db);
+    if (rv == APR_SUCCESS && !strncmp(w.verdict, "refused:", 8)) {
+        SAAS_RLOG(rq->r, APLOG_WARNING, 0, "SAAS1606",
+                  "event %s (%s) was refused: %s; compare customer %s and subscription %s with the organization in "
+                  "Stripe's dashboard",
+                  event->id, event->type, w.verdict + 8, event->customer ? event->customer : "-",
+                  event->subscription ? event->subscription : "-");
+    } else if (rv == APR_SUCCESS) {
+        SAAS_RLOG(rq->r, APLOG_INFO, 0, "SAAS1607", "event %s (%s): %s", event->id, event->type, w.verdict);
+    }
+    return rv;
+}

@@ -1,0 +1,188 @@
+/* Licensed under the Apache License, Version 2.0: see LICENSE. */
+
+/*
+ * The webhooks plugin: takes Stripe's events and keeps every organization's
+ * subscription.  Here: directives, statements, the route.  receive.c verifies,
+ * apply.c is the transaction, signature.c, event.c and state.c are pure.
+ *
+ * SaasStripeSecretKey and SaasStripePrice are the billing plugin's; httpd calls
+ * every module that knows a directive, so this one reads them too, the key only
+ * for whether it is a live or a test key.
+ */
+#include "webhooks.h"
+
+#include <apr_strings.h>
+#include <stdlib.h>
+
+#define MAX_GRACE_DAYS 365
+
+module AP_MODULE_DECLARE_DATA saas_webhooks_module;
+SAAS_PLUGIN_DEFINE;
+
+/* ---------------------------------------------------------- directives -- */
+
+static void *create_config(apr_pool_t *p, server_rec *s)
+{
+    saas_webhooks_config_t *conf = apr_pcalloc(p, sizeof(*conf));
+    (void)s;
+    conf->secrets = apr_array_make(p, 2, sizeof(const char *));
+    conf->prices = apr_array_make(p, 2, sizeof(const char *));
+    conf->grace_days = -1;
+    return conf;
+}
+
+static void *merge_config(apr_pool_t *p, void *basev, void *addv)
+{
+    const saas_webhooks_config_t *base = basev, *add = addv;
+    saas_webhooks_config_t *conf = apr_pcalloc(p, sizeof(*conf));
+    conf->secrets = add->secrets->nelts ? add->secrets : base->secrets;
+    conf->prices = add->prices->nelts ? add->prices : base->prices;
+    conf->mode = add->mode_set ? add->mode : base->mode;
+    conf->mode_set = add->mode_set || base->mode_set;
+    conf->grace_days = add->grace_days >= 0 ? add->grace_days : base->grace_days;
+    return conf;
+}
+
+const saas_webhooks_config_t *saas_webhooks_config(const server_rec *s)
+{
+    return ap_get_module_config(s->module_config, &saas_webhooks_module);
+}
+
+static saas_webhooks_config_t *config_of(const cmd_parms *cmd)
+{
+    return ap_get_module_config(cmd->server->module_config, &saas_webhooks_module);
+}
+
+static const char *set_secret(cmd_parms *cmd, void *dir, const char *arg)
+{
+    const char *secret, *c;
+    const char *wrong = saas_secret_read(cmd->pool, arg, &secret);
+    (void)dir;
+    if (wrong) {
+        return apr_pstrcat(cmd->pool, "SaasStripeWebhookSecret: ", wrong, NULL);
+    }
+    for (c = secret; *c; c++) {
+        if ((unsigned char)*c <= ' ') {
+            return "SaasStripeWebhookSecret: the secret contains white space";
+        }
+    }
+    if (!*secret) {
+        return "SaasStripeWebhookSecret: the secret is empty, anybody could sign events";
+    }
+    APR_ARRAY_PUSH(config_of(cmd)->secrets, const char *) = secret;
+    return NULL;
+}
+
+static const char *set_price(cmd_parms *cmd, void *dir, const char *arg)
+{
+    (void)dir;
+    APR_ARRAY_PUSH(config_of(cmd)->prices, const char *) = arg;
+    return NULL;
+}
+
+static const char *note_key(cmd_parms *cmd, void *dir, const char *arg)
+{
+    saas_webhooks_config_t *conf = config_of(cmd);
+    const char *key;
+    const char *wrong = saas_secret_read(cmd->pool, arg, &key);
+    (void)dir;
+    if (wrong) {
+        return apr_pstrcat(cmd->pool, "SaasStripeSecretKey: ", wrong, NULL);
+    }
+    conf->mode_set = 1;
+    conf->mode = strstr(key, "_live_") ? SAAS_STRIPE_LIVE : strstr(key, "_test_") ? SAAS_STRIPE_TEST : SAAS_STRIPE_ANY;
+    return NULL;
+}
+
+static const char *set_grace(cmd_parms *cmd, void *dir, const char *arg)
+{
+    char *end;
+    long days = strtol(arg, &end, 10);
+    (void)dir;
+    if (!*arg || *end || days < 0 || days > MAX_GRACE_DAYS) {
+        return apr_psprintf(cmd->pool, "SaasPastDueGrace: \"%s\" is not a number of days from 0 to %d", arg,
+                            MAX_GRACE_DAYS);
+    }
+    config_of(cmd)->grace_days = (int)days;
+    return NULL;
+}
+
+static const command_rec directives[] = {
+    AP_INIT_ITERATE("SaasStripeWebhookSecret", set_secret, NULL, RSRC_CONF,
+                    "signing secrets (whsec_...) of the webhook endpoint, or file:/path or env:NAME"),
+    AP_INIT_ITERATE("SaasStripePrice", set_price, NULL, RSRC_CONF, "prices (price_...) that are sold here"),
+    AP_INIT_TAKE1("SaasStripeSecretKey", note_key, NULL, RSRC_CONF,
+                  "secret key of the Stripe account, or file:/path or env:NAME"),
+    AP_INIT_TAKE1("SaasPastDueGrace", set_grace, NULL, RSRC_CONF,
+                  "days of access after a renewal failed (default 14, 0: none)"),
+    { NULL }
+};
+
+/* ---------------------------------------------------------- statements -- */
+
+saas_statement_t saas_webhooks_statements[] = {
+    [SAAS_WEBHOOKS_RECORD] = { "webhooks_record", SAAS_SYSTEM,
+        "INSERT INTO stripe_events (id, type, api_version, livemode, created, verdict, payload, received_at)"
+        " VALUES ($1::text, $2, $3, CASE WHEN $4::text = 'live' THEN TRUE ELSE FALSE END, $5::bigint, $6, $7, now())"
+        " ON CONFLICT (id) DO UPDATE SET attempts = stripe_events.attempts + 1"
+        " RETURNING attempts", NULL, 0 },
+    [SAAS_WEBHOOKS_RESOLVE] = { "webhooks_resolve", SAAS_SYSTEM,
+        "SELECT stripe_id, organization_id FROM stripe_bindings WHERE stripe_id IN ($1::text, $2::text, $3::text)"
+        " UNION ALL SELECT 'metadata', id FROM organizations WHERE id = $4::uuid", NULL, 0 },
+    [SAAS_WEBHOOKS_BIND] = { "webhooks_bind", SAAS_SYSTEM,
+        "INSERT INTO stripe_bindings (stripe_id, organization_id, created_at) VALUES ($1, $2::uuid, now())"
+        " ON CONFLICT (stripe_id) DO NOTHING", NULL, 0 },
+    [SAAS_WEBHOOKS_VERDICT] = { "webhooks_verdict", SAAS_SYSTEM,
+        "UPDATE stripe_events SET verdict = $2, organization_id = $3::uuid WHERE id = $1", NULL, 0 },
+    [SAAS_WEBHOOKS_LOCK] = { "webhooks_lock", SAAS_TENANT,
+        "SELECT id FROM organizations WHERE id = $1 FOR UPDATE", NULL, 0 },
+    [SAAS_WEBHOOKS_LOAD] = { "webhooks_load", SAAS_TENANT,
+        "SELECT o.subscription_status, o.subscription_started_at, o.subscription_ends_at, o.stripe_customer_id,"
+        " o.stripe_subscription_id, o.stripe_status, s.id, s.customer_id, s.status, s.price_id, s.period_end,"
+        " s.cancel_at, s.cancel_at_period_end, s.started_at, s.ended_at, s.past_due_since, s.last_event_created,"
+        " s.last_event_rank"
+        " FROM organizations o LEFT JOIN subscriptions s ON s.org_id = o.id WHERE o.id = $1", NULL, 0 },
+    [SAAS_WEBHOOKS_STORE] = { "webhooks_store", SAAS_TENANT,
+        "INSERT INTO subscriptions (org_id, id, customer_id, status, price_id, period_end, cancel_at,"
+        " cancel_at_period_end, started_at, ended_at, past_due_since, last_event_created, last_event_rank, updated_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6::timestamptz, $7::timestamptz,"
+        " CASE WHEN $8::text = 'yes' THEN TRUE ELSE FALSE END, $9::timestamptz, $10::timestamptz, $11::timestamptz,"
+        " $12::bigint, $13::integer, now())"
+        " ON CONFLICT (org_id, id) DO UPDATE SET customer_id = excluded.customer_id, status = excluded.status,"
+        " price_id = excluded.price_id, period_end = excluded.period_end, cancel_at = excluded.cancel_at,"
+        " cancel_at_period_end = excluded.cancel_at_period_end, started_at = excluded.started_at,"
+        " ended_at = excluded.ended_at, past_due_since = excluded.past_due_since,"
+        " last_event_created = excluded.last_event_created, last_event_rank = excluded.last_event_rank,"
+        " updated_at = excluded.updated_at", NULL, 0 },
+    [SAAS_WEBHOOKS_EFFECTIVE] = { "webhooks_effective", SAAS_TENANT,
+        "UPDATE organizations SET subscription_status = $2, subscription_started_at = $3::timestamptz,"
+        " subscription_ends_at = $4::timestamptz, stripe_subscription_id = $5, stripe_status = $6,"
+        " stripe_customer_id = $7, updated_at = now() WHERE id = $1", NULL, 0 },
+    [SAAS_WEBHOOKS_SESSION] = { "webhooks_session", SAAS_TENANT,
+        "UPDATE checkout_sessions SET status = $3::text"
+        " WHERE org_id = $1 AND id = $2 AND (status = 'open' OR $3::text = 'complete')", NULL, 0 },
+    { NULL, 0, NULL, NULL, 0 }
+};
+
+/* -------------------------------------------------------------- plugin -- */
+
+static const saas_route_t routes[] = {
+    { .method = SAAS_POST, .path = "/billing/webhooks/stripe/", .handler = saas_webhooks_receive,
+      .body = SAAS_BODY_RAW },
+    { 0 }
+};
+
+static const saas_plugin_t plugin = {
+    SAAS_PLUGIN_INIT("webhooks"),
+    .statements = saas_webhooks_statements,
+    .routes = routes,
+};
+
+static void register_hooks(apr_pool_t *p)
+{
+    saas_plugin_register(p, &plugin);
+}
+
+module AP_MODULE_DECLARE_DATA saas_webhooks_module = {
+    STANDARD20_MODULE_STUFF, NULL, NULL, create_config, merge_config, directives, register_hooks, 0
+};

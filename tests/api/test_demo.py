@@ -1,0 +1,150 @@
+"""make demo's script, from a copy of the checkout in a folder with spaces: the main job's output, a second
+start, two beside each other, a taken port, the end of everything.
+"""
+
+import hashlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+
+from saastest import BUILD, ROOT, Places
+from saastest.places import AS_ROOT, account, free_port, give, port_is_open
+
+
+class Checkout:
+    """A copy of what the demo needs, and the demo's script in it, run by `user`."""
+
+    def __init__(self, places, user=None, name="a check out"):
+        self.user = user
+        self.path = places.folder(name)
+        for part in ("tools/demo", "tests/lib", "tests/sandbox", "sql"):
+            shutil.copytree(ROOT / part, self.path / part, ignore=shutil.ignore_patterns("node_modules", "__pycache__", "npm"))
+        for part in ("modules", "bin"):
+            shutil.copytree(BUILD / part, self.path / "build" / part)
+        give(self.path, user)
+        self.state = places.folder(name.replace(" ", "-") + "-state", user)
+
+    def run(self, *args):
+        argv = [sys.executable, str(self.path / "tools/demo/demo.py"), *args, "--build", str(self.path / "build")]
+        if self.user:
+            argv = ["setpriv", "--reuid", self.user.pw_name, "--regid", str(self.user.pw_gid), "--clear-groups", "--", *argv]
+        return subprocess.run(argv, capture_output=True, text=True, timeout=240, cwd=self.path, stdin=subprocess.DEVNULL,
+                              env={"PATH": os.environ["PATH"], "SAAS_DEMO_STATE": str(self.state), "HOME": str(self.path)})
+
+    def start(self, db, port):
+        return self.run("start", "--db", db, "--port", str(port))
+
+    def env(self):
+        """demo.env as a shell reads it."""
+        done = subprocess.run(["sh", "-c", 'set -a; . "$1"; env', "sh", str(self.path / "build/demo/demo.env")], capture_output=True,
+                              text=True, check=True, env={"PATH": os.environ["PATH"]})
+        return dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+
+
+def processes_below(path):
+    """Command lines of processes that have this folder in them."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            except OSError:
+                continue
+            if str(path) in line and "demo.py" not in line:
+                found.append(line)
+    return found
+
+
+@pytest.fixture
+def checkout(databases):
+    places = Places()
+    made = []
+
+    def make(user=None, name="a check out"):
+        made.append(Checkout(places, user, name))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.run("stop")
+        assert not processes_below(each.state)
+    places.close()
+
+
+def login(env, who):
+    session = requests.Session()
+    reply = session.post(env["BASE_URL"] + "/api/v1/auth/login/", json={"email": env[who + "_EMAIL"], "password": env[who + "_PASSWORD"]},
+                         headers={"Origin": env["BASE_URL"]}, timeout=30)
+    assert reply.status_code == 200, reply.text
+    return session
+
+
+@pytest.mark.parametrize("unprivileged", [False, True], ids=["as we are", "unprivileged"])
+def test_the_demo_shows_the_main_job(checkout, db_kind, unprivileged):
+    if unprivileged and not AS_ROOT:
+        pytest.skip("already unprivileged")
+    place = checkout(account("nobody") if unprivileged else None)
+    port = free_port()
+    done = place.start(db_kind, port)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for words in ("Upgrade to Premium to export data", "Resource ID,Check Name,Status,Severity,Timestamp,Comment", "subscription: active", "bytes"):
+        assert words in done.stdout, done.stdout
+    env = place.env()
+    assert env["BASE_URL"] == f"http://127.0.0.1:{port}" and env["STRIPE_SANDBOX_URL"] and env["WEBHOOK_SECRET"].startswith("whsec_")
+    free, admin = login(env, "FREE"), login(env, "ADMIN")
+    assert free.get(env["BASE_URL"] + "/premium/", timeout=30).status_code == 403
+    assert admin.get(env["BASE_URL"] + "/premium/", timeout=30).status_code == 200
+    assert env["ADMIN_EMAIL"] in admin.get(env["BASE_URL"] + "/reports/", timeout=30).text
+    assert "mod_saas demo" in requests.get(env["BASE_URL"] + "/", timeout=30).text
+
+    again = place.start(db_kind, port)
+    assert again.returncode == 0, again.stdout + again.stderr
+    login(place.env(), "ADMIN")
+
+    stopped = place.run("stop")
+    assert stopped.returncode == 0 and not port_is_open(port)
+    assert not processes_below(place.state) and not (place.path / "build/demo/demo.env").exists()
+    assert place.run("stop").returncode == 0
+
+
+@pytest.mark.only_db("sqlite")
+def test_two_stand_beside_each_other(checkout, db_kind):
+    first, second = checkout(name="one"), checkout(name="the other")
+    ports = free_port(), free_port()
+    assert first.start(db_kind, ports[0]).returncode == 0
+    assert second.start(db_kind, ports[1]).returncode == 0
+    assert first.run("stop").returncode == 0
+    assert not port_is_open(ports[0]) and port_is_open(ports[1])
+    login(second.env(), "FREE")
+
+
+@pytest.mark.only_db("sqlite")
+def test_a_taken_port_is_named(checkout, db_kind):
+    place = checkout()
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen(1)
+        port = other.getsockname()[1]
+        done = place.start(db_kind, port)
+    assert done.returncode == 1 and str(port) in done.stderr and "PORT=" in done.stderr
+    assert "Traceback" not in done.stderr and not processes_below(place.state)
+
+
+@pytest.mark.only_db("sqlite")
+def test_a_planted_link_is_refused(checkout, db_kind, tmp_path):
+    place = checkout()
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    (victim / "precious").write_text("x")
+    key = hashlib.sha256(str(place.path).encode()).hexdigest()[:10]
+    os.symlink(victim, place.state / f"mod_saas-{os.geteuid()}-{key}")
+    done = place.start(db_kind, free_port())
+    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+    assert (victim / "precious").exists() and os.listdir(victim) == ["precious"]
+    os.unlink(place.state / f"mod_saas-{os.geteuid()}-{key}")

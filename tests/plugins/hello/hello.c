@@ -1,0 +1,65 @@
+/* Licensed under the Apache License, Version 2.0: see LICENSE. */
+
+/*
+ * The smallest useful plugin: one route and one gate.  It greets the members of
+ * an organization whose name has a vowel, which is what the gate
+ * "saas-has-vowel" decides, in its own route table and in httpd.conf alike.
+ */
+#include "mod_saas.h"
+
+#include <apr_strings.h>
+
+SAAS_PLUGIN_DEFINE;
+
+static saas_verdict_e decide_vowel(const saas_principal_t *who, int argc, const char *const *argv)
+{
+    const char *vowels = argc ? argv[0] : "aeiouAEIOU";
+    if (!who->org_id) {
+        return SAAS_OUTSIDER;
+    }
+    return strpbrk(who->org_name, vowels) ? SAAS_GRANTED : SAAS_WRONG_ROLE;
+}
+
+static const char *check_vowels(apr_pool_t *p, const char *arg)
+{
+    return strspn(arg, "aeiouAEIOU") == strlen(arg) ? NULL : apr_psprintf(p, "\"%s\" are not all vowels", arg);
+}
+
+static const saas_gate_t gates[] = {
+    { .name = "has-vowel", .check_arg = check_vowels, .min_args = 0, .max_args = 1, .decide = decide_vowel },
+    { 0 }
+};
+
+static saas_statement_t statements[] = {
+    { .name = "hello_members", .scope = SAAS_TENANT, .sql = "SELECT count(*) FROM memberships WHERE org_id = $1" },
+    { 0 }
+};
+
+static int hello(saas_request_t *rq)
+{
+    saas_rows_t *rows;
+    apr_status_t rv = saas_query(rq, &statements[0], &rows, SAAS_NO_ARGS);
+    if (rv != APR_SUCCESS) {
+        return saas_reply_failure(rq, rv);
+    }
+    return saas_reply_json(rq, HTTP_OK, json_pack("{s:s, s:s, s:I}", "hello", rq->who->email, "organization",
+                                                  rq->who->org_name, "members", (json_int_t)saas_cell_int(rows, 0, 0)));
+}
+
+static const saas_route_t routes[] = {
+    { SAAS_GET, "/hello/", hello, SAAS_GATES(saas_is_member, "saas-has-vowel") },
+    { 0 }
+};
+
+static const saas_plugin_t plugin = {
+    SAAS_PLUGIN_INIT("hello"), .statements = statements, .routes = routes, .gates = gates
+};
+
+static void register_hooks(apr_pool_t *p)
+{
+    saas_plugin_register(p, &plugin);
+}
+
+AP_DECLARE_MODULE(saas_hello) = {
+    STANDARD20_MODULE_STUFF, NULL, NULL, NULL, NULL, NULL, register_hooks, AP_MODULE_FLAG_NONE
+};

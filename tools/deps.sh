@@ -1,0 +1,72 @@
+#!/bin/sh
+# Installs what building, the demo and the tests need, once.  Quick and silent
+# when nothing is missing.  On a system without apt it lists what to install.
+set -eu
+cd "$(dirname "$0")/.."
+
+packages='gcc make pkg-config apache2-bin apache2-dev libaprutil1-dbd-pgsql libaprutil1-dbd-sqlite3
+libpq-dev libsqlite3-dev libjansson-dev libcurl4-openssl-dev libssl-dev postgresql postgresql-client sqlite3
+check curl ca-certificates openssl procps util-linux python3 python3-pytest python3-pytest-xdist python3-requests python3-psycopg2'
+
+if command -v dpkg-query >/dev/null 2>&1 && command -v apt-get >/dev/null 2>&1; then
+    missing=
+    for package in $packages; do
+        case $(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true) in
+            installed) ;;
+            *) missing="$missing $package" ;;
+        esac
+    done
+    # Whoever provides node and npm already has them.
+    command -v node >/dev/null 2>&1 || missing="$missing nodejs"
+    command -v npm >/dev/null 2>&1 || missing="$missing npm"
+    if [ -n "$missing" ]; then
+        echo "Installing:$missing"
+        root=
+        if [ "$(id -u)" != 0 ]; then
+            command -v sudo >/dev/null 2>&1 || {
+                echo "Not root and no sudo here. As root: apt-get install$missing" >&2
+                exit 1
+            }
+            root=sudo
+        fi
+        # The tests make their own PostgreSQL clusters; none is wanted at boot.
+        if ! dpkg-query -W -f='${db:Status-Status}' postgresql-common 2>/dev/null | grep -q '^installed'; then
+            $root mkdir -p /etc/postgresql-common/createcluster.d
+            echo 'create_main_cluster = false' | $root tee /etc/postgresql-common/createcluster.d/no-main.conf >/dev/null
+        fi
+        mkdir -p build
+        # Several checkouts on one machine may get here at once.
+        for try in 1 2 3; do
+            if { $root apt-get update -q && $root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 \
+                install -y -q --no-install-recommends $missing; } >build/deps.log 2>&1; then
+                break
+            fi
+            [ "$try" -lt 3 ] || { tail -n 20 build/deps.log >&2; echo "apt-get failed; see build/deps.log" >&2; exit 1; }
+            sleep 5
+        done
+    fi
+else
+    missing=
+    for program in gcc make pkg-config apxs httpd pg_config initdb psql sqlite3 curl openssl python3 pytest node npm; do
+        command -v "$program" >/dev/null 2>&1 || missing="$missing $program"
+    done
+    for library in libpq sqlite3 jansson libcurl libcrypto check; do
+        pkg-config --exists "$library" 2>/dev/null || missing="$missing $library(headers)"
+    done
+    [ -z "$missing" ] || {
+        echo "This is no Debian; install by hand:$missing" >&2
+        echo "and Python's requests, psycopg2 and pytest-xdist, apr-util's drivers for PostgreSQL and SQLite." >&2
+        exit 1
+    }
+fi
+
+# Stripe's official client, for the test that holds the sandbox to it.
+if [ ! -d build/npm/node_modules/stripe ]; then
+    mkdir -p build/npm
+    cp tests/sandbox/npm/package.json tests/sandbox/npm/package-lock.json build/npm/
+    (cd build/npm && npm ci --ignore-scripts --no-audit --no-fund --silent) >build/npm.log 2>&1 || {
+        cat build/npm.log >&2
+        echo "npm could not install the stripe package; see build/npm.log" >&2
+        exit 1
+    }
+fi
