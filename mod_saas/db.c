@@ -251,9 +251,22 @@ static apr_status_t connection_state(saas_connection_t **c, ap_dbd_t *rec, serve
     return APR_SUCCESS;
 }
 
+static void give_back(saas_db_t *db)
+{
+    db->c->driver->release(db->c);
+    dbd_close(db->s, db->rec);
+    db->rec = NULL;
+    db->transaction = 0;
+    if (held == db) {
+        held = NULL;
+    }
+    give_slot();
+}
+
+/* Before the subpools go: with DBDPersist Off the connection is in one. */
 static apr_status_t on_pool_end(void *baton)
 {
-    saas_db_close_impl(baton);
+    give_back(baton);
     return APR_SUCCESS;
 }
 
@@ -304,7 +317,7 @@ static apr_status_t open_db(saas_db_t **out, apr_pool_t *p, server_rec *s, const
         give_slot();
         return SAAS_EUNAVAILABLE;
     }
-    apr_pool_cleanup_register(db->scratch, db, on_pool_end, apr_pool_cleanup_null);
+    apr_pool_pre_cleanup_register(db->scratch, db, on_pool_end);
     held = *out = db;
     return APR_SUCCESS;
 }
@@ -329,15 +342,8 @@ void saas_db_close_impl(saas_db_t *db)
     if (!db || !db->rec) {
         return;
     }
-    db->c->driver->release(db->c);
-    dbd_close(db->s, db->rec);
-    db->rec = NULL;
-    db->transaction = 0;
-    if (held == db) {
-        held = NULL;
-    }
-    give_slot();
     apr_pool_cleanup_kill(db->scratch, db, on_pool_end);
+    give_back(db);
     apr_pool_destroy(db->scratch);
 }
 

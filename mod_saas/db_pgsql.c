@@ -48,6 +48,7 @@ static const struct {
     { "25006", SAAS_EUNAVAILABLE, 1 }, /* read-only: another node is primary now */
     { "25P03", SAAS_EUNAVAILABLE, 1 },
     { "57P", SAAS_EUNAVAILABLE, 1 },
+    { "08P01", SAAS_EDATABASE, 0 }, /* not as many arguments as parameters */
     { "08", SAAS_EUNAVAILABLE, 1 },
 };
 
@@ -110,6 +111,10 @@ apr_status_t saas_pgsql_failure(pgsql_t *c, const pgsql_command_t *command, cons
             gone = sqlstates[i].gone;
             break;
         }
+    }
+    if (gone && c->reading && !strcmp(state, "25006")) { /* no failover: a write in a SAAS_READ transaction */
+        rv = SAAS_EDATABASE;
+        gone = 0;
     }
     first_line(text, sizeof(text), PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY));
     if (!strncmp(state, "22", 2)) {
@@ -590,8 +595,9 @@ apr_status_t saas_pgsql_awake(pgsql_t *c)
 
 /* -------------------------------------------------------- transactions -- */
 
-apr_status_t saas_pgsql_begin(pgsql_t *c, const char *how)
+apr_status_t saas_pgsql_begin(pgsql_t *c, int write)
 {
+    const char *how = write ? "BEGIN" : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
     apr_status_t rv;
     if ((rv = saas_pgsql_awake(c)) != APR_SUCCESS
         || (rv = saas_pgsql_send(c, PGSQL_CONTROL, "begin", how, 0, NULL)) != APR_SUCCESS
@@ -599,6 +605,7 @@ apr_status_t saas_pgsql_begin(pgsql_t *c, const char *how)
         return rv;
     }
     c->transaction = 1;
+    c->reading = !write;
     c->failed = APR_SUCCESS;
     c->tenant = 0;
     return APR_SUCCESS;
@@ -627,7 +634,7 @@ void saas_pgsql_rollback(pgsql_t *c)
 
 static apr_status_t begin(saas_connection_t *base, int write)
 {
-    return saas_pgsql_begin((pgsql_t *)base, write ? "BEGIN" : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    return saas_pgsql_begin((pgsql_t *)base, write);
 }
 
 static void rollback(saas_connection_t *base)
@@ -672,7 +679,7 @@ static apr_status_t queue(saas_connection_t *base, const saas_driver_statement_t
 static apr_status_t query_tenant_alone(pgsql_t *c, const saas_driver_statement_t *st, saas_driver_rows_t **rows,
                                        const char *const *args, int nargs)
 {
-    apr_status_t rv = saas_pgsql_begin(c, "BEGIN");
+    apr_status_t rv = saas_pgsql_begin(c, 1);
     if (rv != APR_SUCCESS) {
         return rv;
     }

@@ -48,6 +48,7 @@ typedef struct pgsql_t {
     pgsql_command_t sent[SAAS_PGSQL_PENDING];
     int nsent;
     int transaction;
+    int reading;               /* it is a read-only one */
     apr_status_t failed;       /* of the transaction: what every call returns until it is rolled back */
     int tenant;                /* scope that the transaction is in */
     char organization[64];
@@ -64,7 +65,7 @@ apr_status_t saas_pgsql_wait(pgsql_t *c, int for_result);
 apr_status_t saas_pgsql_failure(pgsql_t *c, const pgsql_command_t *command, const PGresult *res);
 /** Gives the connection up: the server learns of it at once, the next unit of work makes a new one. */
 apr_status_t saas_pgsql_lost(pgsql_t *c, const char *doing, const char *why);
-apr_status_t saas_pgsql_begin(pgsql_t *c, const char *how);
+apr_status_t saas_pgsql_begin(pgsql_t *c, int write);
 void saas_pgsql_rollback(pgsql_t *c);
 /** Looks whether an idle connection is still alive, and sets it up when it is new. */
 apr_status_t saas_pgsql_awake(pgsql_t *c);

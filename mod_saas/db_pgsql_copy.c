@@ -143,7 +143,7 @@ apr_status_t saas_pgsql_stream(saas_connection_t *base, apr_pool_t *p, const saa
     apr_status_t rv = c->failed;
 
     c->scratch = p;
-    if (own && (rv = saas_pgsql_begin(c, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")) != APR_SUCCESS) {
+    if (own && (rv = saas_pgsql_begin(c, 0)) != APR_SUCCESS) {
         return rv;
     }
     if (rv == APR_SUCCESS && (rv = prepare(c, p, st->name, args, nargs)) == APR_SUCCESS) {

@@ -32,6 +32,7 @@ typedef struct sqlite_t {
     sqlite3_stmt **prepared; /* by statement number */
     int initialized;
     int transaction;
+    int reading;             /* it is a read-only one */
     apr_status_t failed;     /* of the transaction: what every call returns until it is rolled back */
     apr_time_t now;          /* what now() says */
     apr_time_t until;        /* deadline of the running statement; 0: none */
@@ -81,6 +82,15 @@ static apr_status_t failure(sqlite_t *c, const char *name)
         c->base.options->log(c->base.baton, rv, rv == SAAS_EDATABASE ? "SAAS1105" : "SAAS1106", message);
     }
     return rv;
+}
+
+/* The program's, not the database's. */
+static apr_status_t mistake(sqlite_t *c, const char *message)
+{
+    if (c->base.options->log) {
+        c->base.options->log(c->base.baton, SAAS_EDATABASE, "SAAS1105", message);
+    }
+    return SAAS_EDATABASE;
 }
 
 /* ------------------------------------------------------- SQL functions -- */
@@ -159,22 +169,30 @@ static apr_status_t bind_arguments(sqlite_t *c, const saas_driver_statement_t *s
         if (rc != SQLITE_OK) {
             return failure(c, st->name);
         }
+        if (st->tenant && !sqlite3_bind_parameter_index(stmt, "?1")) {
+            char message[256];
+            sqlite3_finalize(stmt);
+            apr_snprintf(message, sizeof(message), "%s: is a tenant statement that does not use $1", st->name);
+            return mistake(c, message);
+        }
         c->prepared[st->number] = stmt;
     }
-    if (sqlite3_bind_parameter_count(stmt) > nargs) {
+    if (sqlite3_bind_parameter_count(stmt) != nargs) {
         char message[256];
         apr_snprintf(message, sizeof(message), "%s: has %d parameters, %d were given", st->name,
                      sqlite3_bind_parameter_count(stmt), nargs);
-        if (c->base.options->log) {
-            c->base.options->log(c->base.baton, SAAS_EDATABASE, "SAAS1105", message);
-        }
-        return SAAS_EDATABASE;
+        return mistake(c, message);
     }
-    for (i = 0; i < nargs && i < sqlite3_bind_parameter_count(stmt); i++) {
+    for (i = 0; i < nargs; i++) {
         if ((args[i] ? sqlite3_bind_text(stmt, i + 1, args[i], -1, SQLITE_STATIC) : sqlite3_bind_null(stmt, i + 1))
             != SQLITE_OK) {
             return failure(c, st->name);
         }
+    }
+    if (c->transaction && c->reading && !sqlite3_stmt_readonly(stmt)) {
+        char message[256];
+        apr_snprintf(message, sizeof(message), "%s: writes in a SAAS_READ transaction", st->name);
+        return mistake(c, message);
     }
     *bound = stmt;
     return APR_SUCCESS;
@@ -250,6 +268,7 @@ static apr_status_t begin(saas_connection_t *base, int write)
         stamp(c);
         c->until = 0;
         c->transaction = 1;
+        c->reading = !write;
         c->failed = APR_SUCCESS;
     }
     return rv;

@@ -27,9 +27,9 @@
 
 #define LEASE_SECONDS 10
 #define RENEW_MS 2000         /* a lease older than this is renewed */
-#define RENEW_RETRY_MS 500    /* after a renewal that could not be made */
+#define RENEW_RETRY_MS 1000   /* after a renewal that could not be made */
 #define LOOK_MS 1000          /* a node looks at least this often */
-#define SETTLE_RETRY_MS 300
+#define SETTLE_RETRY_MS 500
 #define BACKOFF_FIRST 5       /* seconds, doubled by each attempt */
 #define BACKOFF_MOST 900
 #define NO_CAP 1000000000
@@ -55,6 +55,7 @@ typedef struct claim_t {
 
 static board_t *board;
 static volatile apr_uint32_t going_down;   /* this child's; set by whatever thread runs STOPPING */
+static volatile apr_uint32_t busy;         /* threads of this child that may use the database */
 static volatile apr_uint32_t failing;      /* the database could not be asked; said once */
 
 /* ---------------------------------------------------------- statements -- */
@@ -535,10 +536,32 @@ static apr_status_t on_watchdog(int state, void *data, apr_pool_t *p)
         apr_atomic_set32(&going_down, 1);
     }
     else if (state == AP_WATCHDOG_STATE_RUNNING) {
+        /* Counted before it is asked whether the child stops: see leave(). */
+        apr_atomic_inc32(&busy);
         while (!child_stops() && my_turn() && work(data)) {
         }
+        apr_atomic_dec32(&busy);
     }
     return APR_SUCCESS;
+}
+
+/** mod_watchdog joins its threads when the process's pool goes, but mod_dbd's
+ *  connections go with the child's, before that.  So the child waits here until
+ *  the jobs have let go, which is also when they are handed over. */
+static apr_status_t leave(void *baton)
+{
+    (void)baton;
+    apr_atomic_set32(&going_down, 1);
+    while (apr_atomic_read32(&busy)) {
+        apr_sleep(apr_time_from_msec(5));
+    }
+    return APR_SUCCESS;
+}
+
+static void child_init(apr_pool_t *pchild, server_rec *s)
+{
+    (void)s;
+    apr_pool_pre_cleanup_register(pchild, NULL, leave);
 }
 
 /* ---------------------------------------------------------------- start -- */
@@ -599,5 +622,6 @@ int saas_jobs_post_config(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s)
             return HTTP_INTERNAL_SERVER_ERROR;
         }
     }
+    ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
     return OK;
 }

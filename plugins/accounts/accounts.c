@@ -61,9 +61,6 @@ saas_statement_t accounts_statements[ACCOUNTS_STATEMENTS + 1] = {
         " LEFT JOIN organizations o ON o.id = m.org_id AND o.deleted_at IS NULL"
         " WHERE u.id = $1::uuid ORDER BY o.name, o.id" },
 
-    [SESSION_DELETE] = { .name = "session_delete", .scope = SAAS_SYSTEM, .sql =
-        "DELETE FROM sessions WHERE id = $1::uuid" },
-
     [SESSIONS_DELETE_OTHERS] = { .name = "sessions_delete_others", .scope = SAAS_SYSTEM, .sql =
         "DELETE FROM sessions WHERE user_id = $1::uuid AND ($2::uuid IS NULL OR id <> $2::uuid)" },
 

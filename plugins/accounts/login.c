@@ -45,7 +45,6 @@ typedef struct login_t {
 static apr_status_t log_in(saas_db_t *db, void *baton)
 {
     login_t *login = baton;
-    const saas_principal_t *who = login->rq->who;
     saas_rows_t *rows;
     apr_status_t rv;
 
@@ -56,13 +55,6 @@ static apr_status_t log_in(saas_db_t *db, void *baton)
     }
     if (rows->affected != 1) {
         return ACCOUNTS_REFUSED;
-    }
-    /* A session is never carried over a log-in (OWASP Session Management). */
-    if (who->by == SAAS_BY_SESSION && who->credential_id) {
-        rv = saas_db_queue(db, &accounts_statements[SESSION_DELETE], SAAS_ARGS(who->credential_id));
-        if (rv != APR_SUCCESS) {
-            return rv;
-        }
     }
     if ((rv = saas_session_start(login->rq, db, login->user_id)) != APR_SUCCESS) {
         return rv;

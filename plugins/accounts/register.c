@@ -103,7 +103,7 @@ static const char *slug_variant(apr_pool_t *p, const char *slug)
 }
 
 /* Inserts the organization under the slug of its name, or under a variant when
- * that is taken or shorter than a slug may be. */
+ * that is taken, shorter than a slug may be, or looks like an id. */
 static apr_status_t insert_organization(registration_t *reg, saas_db_t *db)
 {
     const char *slug = saas_slug_make(reg->rq->pool, reg->org_name);
@@ -112,7 +112,7 @@ static apr_status_t insert_organization(registration_t *reg, saas_db_t *db)
     int attempt;
 
     for (attempt = 0; attempt < 5; attempt++) {
-        reg->org_slug = attempt || strlen(slug) < 3 ? slug_variant(reg->rq->pool, slug) : slug;
+        reg->org_slug = attempt || strlen(slug) < 3 || accounts_is_uuid(slug) ? slug_variant(reg->rq->pool, slug) : slug;
         rv = saas_db_query(db, &accounts_statements[ORGANIZATION_INSERT], &rows, SAAS_ARGS(reg->org_name, reg->org_slug));
         if (rv != APR_SUCCESS || rows->affected == 1) {
             return rv;

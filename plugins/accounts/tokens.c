@@ -258,8 +258,7 @@ static apr_status_t revoke_token(saas_db_t *db, void *baton)
     return note(rq, db, profile, saas_cell(revoked, 0, 0), &activity);
 }
 
-/* 8-4-4-4-12 hex digits. */
-static int is_uuid(const char *text)
+int accounts_is_uuid(const char *text)
 {
     static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
     int i;
@@ -278,7 +277,7 @@ int accounts_token_revoke(saas_request_t *rq)
     saas_db_t *db;
     apr_status_t rv;
 
-    if (!is_uuid(revocation.id)) {
+    if (!accounts_is_uuid(revocation.id)) {
         return saas_reply_not_found(rq);
     }
     ap_str_tolower((char *)(revocation.id = apr_pstrdup(rq->pool, revocation.id)));

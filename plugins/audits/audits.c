@@ -126,6 +126,8 @@ int audits_deadline(server_rec *s)
     .scope = SAAS_TENANT, .sql = \
     "SELECT " EVIDENCE_COLUMNS ", " EVIDENCE_STORED \
     " FROM evidence WHERE " EVIDENCE_FILTER where " ORDER BY " order " LIMIT CAST($8 AS bigint)"
+#define EVIDENCE_INSERT \
+    "INSERT INTO evidence (org_id, audit_id, number, resource_id, check_name, status, severity, observed_at, comment)"
 #define SEVERITY_RANK \
     "CASE severity WHEN 'critical' THEN 0 WHEN 'high' THEN 1 WHEN 'medium' THEN 2 WHEN 'low' THEN 3 ELSE 4 END"
 
@@ -171,10 +173,14 @@ saas_statement_t audits_statements[] = {
         " WHERE org_id = $1 AND id = $2 AND status IN ('queued', 'running') RETURNING " AUDIT_COLUMNS },
     [EVIDENCE_CLEAR] = { .name = "evidence_clear", .scope = SAAS_TENANT, .sql =
         "DELETE FROM evidence WHERE org_id = $1 AND audit_id = $2" },
-    /* A batch whose commit was lost from sight is written again, as it was. */
+    /* $3 is a JSON array of rows, each an array.  A batch whose commit was lost
+     * from sight is written again, as it was. */
     [EVIDENCE_ADD] = { .name = "evidence_add", .scope = SAAS_TENANT, .sql =
-        "INSERT INTO evidence (org_id, audit_id, number, resource_id, check_name, status, severity, observed_at,"
-        " comment) VALUES ($1, $2, CAST($3 AS bigint), $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING" },
+        EVIDENCE_INSERT " SELECT $1::uuid, $2::uuid, CAST(value ->> 0 AS bigint), value ->> 1, value ->> 2, value ->> 3,"
+        " value ->> 4, CAST(value ->> 5 AS timestamptz), value ->> 6"
+        " FROM jsonb_array_elements(CAST($3 AS jsonb)) AS rows(value) ON CONFLICT DO NOTHING", .sqlite =
+        EVIDENCE_INSERT " SELECT $1, $2, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,"
+        " value ->> 6 FROM json_each($3) WHERE TRUE ON CONFLICT DO NOTHING" },
     [EVIDENCE_COUNT] = { .name = "evidence_count", .scope = SAAS_TENANT, .sql =
         "SELECT evidence_count FROM audits WHERE org_id = $1 AND id = $2" },
     [EVIDENCE_AFTER] = { .name = "evidence_after",

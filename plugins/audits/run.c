@@ -22,20 +22,10 @@
 #define BATCH 200             /* findings of one transaction */
 #define BATCH_MS 500          /* between two transactions, when there is something to write */
 #define WAITING_MAX 5000      /* findings that may wait for the database */
-#define RETRY_MS 300
+#define RETRY_MS 1000         /* after the database was away */
 #define RESOURCE_MAX 2048     /* bytes of the texts of a finding */
 #define CHECK_MAX 200
 #define COMMENT_MAX 8192
-
-typedef struct row_t {
-    const char *number;
-    const char *resource;
-    const char *check;
-    const char *status;
-    const char *severity;
-    const char *time;
-    const char *comment;
-} row_t;
 
 /** Why a run has to end before its engine is done.  ENDED_ELSEWHERE: the audit
  *  was canceled.  BROKEN: the database refuses, or another node has the job. */
@@ -45,8 +35,8 @@ typedef struct run_t {
     saas_audit_run_t engine;      /* what the engine sees; first, so that it is the run */
     saas_job_t *job;
     saas_score_t *score;
-    apr_pool_t *batch;            /* of the rows that wait */
-    apr_array_header_t *rows;     /* row_t */
+    apr_pool_t *batch;            /* of the texts of the rows that wait */
+    json_t *rows;                 /* [[number, resource, check, status, severity, time, comment], …] */
     apr_int64_t number;           /* of the last finding */
     int done, total;
     int unwritten;                /* progress that no transaction has carried yet */
@@ -134,13 +124,14 @@ typedef struct write_t {
 static apr_status_t add_rows(run_t *run, saas_db_t *db)
 {
     apr_status_t rv = APR_SUCCESS;
-    int i;
+    char *text;
 
-    for (i = 0; i < run->rows->nelts && rv == APR_SUCCESS; i++) {
-        const row_t *row = &APR_ARRAY_IDX(run->rows, i, row_t);
-        rv = saas_db_queue(db, &audits_statements[EVIDENCE_ADD],
-                           SAAS_ARGS(run->job->object_id, row->number, row->resource, row->check, row->status,
-                                     row->severity, row->time, row->comment));
+    if (json_array_size(run->rows)) {
+        if (!(text = json_dumps(run->rows, JSON_COMPACT))) {
+            return APR_ENOMEM;
+        }
+        rv = saas_db_queue(db, &audits_statements[EVIDENCE_ADD], SAAS_ARGS(run->job->object_id, text));
+        free(text);
     }
     return rv;
 }
@@ -213,7 +204,7 @@ static apr_status_t transact_patiently(saas_job_t *job, apr_pool_t *p,
 static void written(run_t *run)
 {
     apr_pool_clear(run->batch);
-    run->rows = apr_array_make(run->batch, BATCH, sizeof(row_t));
+    json_array_clear(run->rows);
     run->unwritten = 0;
 }
 
@@ -227,14 +218,14 @@ static void flush(run_t *run)
     apr_pool_create(&write.pool, run->job->pool);
     rv = transact(run->job, write.pool, write_body, &write);
     apr_pool_destroy(write.pool);
-    run->next_write = monotonic_ms() + BATCH_MS;
+    run->next_write = monotonic_ms() + (rv == SAAS_EUNAVAILABLE ? RETRY_MS : BATCH_MS);
     if (rv == APR_SUCCESS) {
         written(run);
     }
     else if (rv == APR_NOTFOUND) {
         run->halt = ENDED_ELSEWHERE;
     }
-    else if ((rv != SAAS_EUNAVAILABLE && rv != SAAS_ESERIALIZATION) || run->rows->nelts >= WAITING_MAX) {
+    else if ((rv != SAAS_EUNAVAILABLE && rv != SAAS_ESERIALIZATION) || json_array_size(run->rows) >= WAITING_MAX) {
         run->halt = BROKEN;
         run->rv = rv;
     }
@@ -250,7 +241,8 @@ static apr_status_t halted(const run_t *run)
 static apr_status_t on_report(saas_audit_run_t *engine, const saas_finding_t *finding)
 {
     run_t *run = (run_t *)engine;
-    row_t *row;
+    const char *resource;
+    json_t *row;
 
     if (run->halt != GOING_ON) {
         return APR_EINTR;
@@ -258,16 +250,19 @@ static apr_status_t on_report(saas_audit_run_t *engine, const saas_finding_t *fi
     if ((unsigned)finding->status > SAAS_ERROR || (unsigned)finding->severity > SAAS_INFORMATIONAL) {
         return APR_EINVAL;
     }
-    row = apr_array_push(run->rows);
-    row->number = apr_psprintf(run->batch, "%" APR_INT64_T_FMT, ++run->number);
-    row->resource = clean(run->batch, finding->resource_id, RESOURCE_MAX);
-    row->check = clean(run->batch, finding->check_name, CHECK_MAX);
-    row->status = saas_finding_statuses[finding->status];
-    row->severity = saas_finding_severities[finding->severity];
-    row->time = saas_time_text(run->batch, finding->time ? finding->time : apr_time_now());
-    row->comment = clean(run->batch, finding->comment, COMMENT_MAX);
-    saas_score_add(run->score, row->resource, row->status, row->severity);
-    if (run->rows->nelts == BATCH || monotonic_ms() >= run->next_write) {
+    resource = clean(run->batch, finding->resource_id, RESOURCE_MAX);
+    row = json_pack("[I, s, s, s, s, s, s]", (json_int_t)++run->number, resource,
+                    clean(run->batch, finding->check_name, CHECK_MAX), saas_finding_statuses[finding->status],
+                    saas_finding_severities[finding->severity],
+                    saas_time_text(run->batch, finding->time ? finding->time : apr_time_now()),
+                    clean(run->batch, finding->comment, COMMENT_MAX));
+    if (!row) {
+        return APR_ENOMEM;
+    }
+    json_array_append_new(run->rows, row);
+    saas_score_add(run->score, resource, saas_finding_statuses[finding->status],
+                   saas_finding_severities[finding->severity]);
+    if (json_array_size(run->rows) == BATCH || monotonic_ms() >= run->next_write) {
         flush(run);
     }
     return halted(run);
@@ -296,7 +291,7 @@ static int on_stopped(saas_audit_run_t *engine)
     if (run->halt == GOING_ON && now >= run->deadline) {
         run->halt = TOO_LATE;
     }
-    if (run->halt == GOING_ON && (run->rows->nelts || run->unwritten) && now >= run->next_write) {
+    if (run->halt == GOING_ON && (json_array_size(run->rows) || run->unwritten) && now >= run->next_write) {
         flush(run);
     }
     return run->halt != GOING_ON || saas_job_stopped(run->job);
@@ -356,9 +351,15 @@ static apr_status_t conclude(run_t *run, apr_status_t rv)
     if (saas_job_stopped(job)) {
         return APR_EINTR;
     }
-    SAAS_LOG(job->server, APLOG_ERR, rv, "SAAS1301", "audit %s: the engine ended with an error", job->object_id);
+    SAAS_LOG(job->server, APLOG_ERR, rv, "SAAS2201", "audit %s: the engine ended with an error", job->object_id);
     return end(run, "failed", apr_psprintf(job->pool, "The engine ended with an error: %s.",
                                            apr_strerror(rv, reason, sizeof(reason))));
+}
+
+static apr_status_t drop_json(void *value)
+{
+    json_decref(value);
+    return APR_SUCCESS;
 }
 
 static void read_targets(run_t *run, const char *text)
@@ -395,7 +396,8 @@ apr_status_t audits_job_run(saas_job_t *job)
     run->score = saas_score_make(p);
     run->total = (int)saas_cell_int(begin.rows, 0, COLUMN_TOTAL);
     apr_pool_create(&run->batch, p);
-    written(run);
+    run->rows = json_array();
+    apr_pool_cleanup_register(p, run->rows, drop_json, apr_pool_cleanup_null);
     run->next_write = monotonic_ms() + BATCH_MS;
     run->deadline = monotonic_ms() + (apr_int64_t)audits_deadline(job->server) * 1000;
     run->engine.pool = p;
@@ -409,7 +411,7 @@ apr_status_t audits_job_run(saas_job_t *job)
     name = saas_cell(begin.rows, 0, COLUMN_ENGINE);
     engine = ap_lookup_provider(SAAS_ENGINE_GROUP, name, SAAS_PLUGIN_ABI);
     if (!engine) {
-        SAAS_LOG(job->server, APLOG_ERR, 0, "SAAS1302",
+        SAAS_LOG(job->server, APLOG_ERR, 0, "SAAS2202",
                  "audit %s: engine %s is not loaded on this node; every node that runs jobs needs it",
                  job->object_id, name);
         return end(run, "failed", apr_psprintf(p, "The engine %s is not loaded on this server.", name));
@@ -450,7 +452,7 @@ void audits_job_gave_up(saas_job_t *job, const char *why)
                      : apr_psprintf(job->pool, "The audit could not be completed: %s.", why);
     rv = transact_patiently(job, job->pool, lost_body, &lost);
     if (rv != APR_SUCCESS && !APR_STATUS_IS_EINTR(rv)) {
-        SAAS_LOG(job->server, APLOG_ERR, 0, "SAAS1303", "audit %s could not be marked as failed; cancel it by hand",
+        SAAS_LOG(job->server, APLOG_ERR, 0, "SAAS2203", "audit %s could not be marked as failed; cancel it by hand",
                  job->object_id);
     }
 }

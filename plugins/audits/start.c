@@ -183,6 +183,9 @@ int audits_start(saas_request_t *rq)
         saas_request_error(rq, NULL, "Idempotency-Key must be 1 to 255 visible ASCII characters.");
     }
     engine = ap_lookup_provider(SAAS_ENGINE_GROUP, start.engine, SAAS_PLUGIN_ABI);
+    if (json_object_get(rq->errors, "engine")) {
+        return saas_reply_errors(rq);
+    }
     if (engine) {
         targets = read_targets(rq, engine);
     }

@@ -60,7 +60,7 @@ static apr_status_t insert(creation_t *creation, saas_db_t *db, const char **slu
     int attempt;
 
     for (attempt = 0; attempt < 5; attempt++) {
-        *slug = attempt || strlen(made) < ORGANIZATIONS_SLUG_MIN ? organizations_slug_variant(p, made) : made;
+        *slug = attempt || !organizations_slug_usable(made) ? organizations_slug_variant(p, made) : made;
         rv = saas_db_query(db, &organizations_statements[ORGANIZATION_INSERT], &rows, SAAS_ARGS(creation->name, *slug));
         if (rv != APR_SUCCESS || rows->affected == 1) {
             return rv;

@@ -40,6 +40,9 @@ extern saas_statement_t organizations_statements[];
 /** The slug of the JSON body, or NULL; what is wrong with it is noted. */
 const char *organizations_slug_field(saas_request_t *rq, unsigned flags);
 
+/** True for a slug that may be stored. */
+int organizations_slug_usable(const char *slug);
+
 /** Another slug that begins like this one and is most likely free. */
 const char *organizations_slug_variant(apr_pool_t *p, const char *slug);
 

@@ -32,6 +32,11 @@ static int is_uuid(const char *text)
            && strcspn(text + 19, "-") == 4 && strcspn(text + 24, "-") == 12;
 }
 
+int organizations_slug_usable(const char *slug)
+{
+    return is_slug(slug) && !is_uuid(slug);
+}
+
 const char *organizations_slug_field(saas_request_t *rq, unsigned flags)
 {
     const char *slug = saas_request_field(rq, "slug", flags, ORGANIZATIONS_SLUG_MAX);

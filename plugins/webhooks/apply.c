@@ -22,6 +22,7 @@
 
 #define SECONDS_A_DAY 86400
 #define DEFAULT_GRACE_DAYS 14
+#define OTHER_MODE "ignored:mode of the account"
 
 /* Columns of SAAS_WEBHOOKS_LOAD. */
 enum {
@@ -83,6 +84,12 @@ static const char *pick_price(const work_t *w, int *ours)
     return given->nelts ? APR_ARRAY_IDX(given, 0, const char *) : NULL;
 }
 
+static saas_stripe_mode_e mode_of(const saas_webhooks_config_t *conf)
+{
+    saas_stripe_mode_e mode = conf->mode ? conf->mode : conf->key_mode;
+    return mode ? mode : SAAS_STRIPE_TEST;
+}
+
 /* Why an event is none of ours, from itself alone; NULL: it may be ours. */
 static const char *foreign(const work_t *w)
 {
@@ -91,8 +98,8 @@ static const char *foreign(const work_t *w)
     if (event->account) {
         return "ignored:connected account";
     }
-    if (w->conf->mode != SAAS_STRIPE_ANY && event->livemode != (w->conf->mode == SAAS_STRIPE_LIVE)) {
-        return event->livemode ? "ignored:live event, test key" : "ignored:test event, live key";
+    if (mode_of(w->conf) != SAAS_STRIPE_ANY && event->livemode != (mode_of(w->conf) == SAAS_STRIPE_LIVE)) {
+        return OTHER_MODE;
     }
     switch (event->kind) {
     case SAAS_EVENT_OTHER:
@@ -107,7 +114,7 @@ static const char *foreign(const work_t *w)
     case SAAS_EVENT_CUSTOMER_DELETED:
         return event->customer ? NULL : "ignored:no customer";
     default:
-        return event->mode && !strcmp(event->mode, "subscription") ? NULL : "ignored:mode";
+        return event->mode && !strcmp(event->mode, "subscription") ? NULL : "ignored:no subscription";
     }
 }
 
@@ -409,6 +416,11 @@ apr_status_t saas_webhooks_apply(saas_request_t *rq, const saas_event_t *event, 
                   "Stripe's dashboard",
                   event->id, event->type, w.verdict + 8, event->customer ? event->customer : "-",
                   event->subscription ? event->subscription : "-");
+    } else if (rv == APR_SUCCESS && !strcmp(w.verdict, OTHER_MODE)) {
+        SAAS_RLOG(rq->r, APLOG_WARNING, 0, "SAAS1608",
+                  "event %s (%s) was ignored: it is a %s event; give the SaasStripeSecretKey of that mode, or say "
+                  "SaasStripeMode",
+                  event->id, event->type, event->livemode ? "live" : "test");
     } else if (rv == APR_SUCCESS) {
         SAAS_RLOG(rq->r, APLOG_INFO, 0, "SAAS1607", "event %s (%s): %s", event->id, event->type, w.verdict);
     }

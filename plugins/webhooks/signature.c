@@ -148,7 +148,7 @@ saas_signature_e saas_signature_verify(const char *header, const char *body, siz
     size_t i;
     int s, v, matched = 0;
 
-    if (!header || !read_header(&h, header)) {
+    if (!header || len == 0 || !read_header(&h, header)) {
         return SAAS_SIGNATURE_MALFORMED;
     }
     for (s = 0; s < nsecrets; s++) {
@@ -176,7 +176,7 @@ const char *saas_signature_text(saas_signature_e result)
 {
     static const char *const text[] = {
         "it is genuine",
-        "the Stripe-Signature header is missing or malformed",
+        "the body is empty, or the Stripe-Signature header missing or malformed",
         "no signature matches a configured secret",
         "its time is too far from this server's clock",
     };

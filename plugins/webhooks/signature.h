@@ -20,7 +20,7 @@
 
 typedef enum {
     SAAS_SIGNATURE_OK = 0,
-    SAAS_SIGNATURE_MALFORMED, /**< not of the grammar, or without a v1 */
+    SAAS_SIGNATURE_MALFORMED, /**< not of the grammar, without a v1, or over nothing */
     SAAS_SIGNATURE_MISMATCH,  /**< no v1 belongs to these bytes and a known secret */
     SAAS_SIGNATURE_STALE      /**< genuine, but of another time: a replay or a wrong clock */
 } saas_signature_e;
@@ -34,7 +34,7 @@ typedef enum {
  * nothing to whoever cannot sign.
  *
  * @param header     the header's value; NULL is malformed
- * @param body       len bytes, which may hold NULs
+ * @param body       len bytes, which may hold NULs; an empty body is malformed
  * @param secrets    whole secret strings, "whsec_" included; empty ones never match
  * @param now        seconds since 1970
  * @param tolerance  seconds

@@ -7,7 +7,8 @@
  *
  * SaasStripeSecretKey and SaasStripePrice are the billing plugin's; httpd calls
  * every module that knows a directive, so this one reads them too, the key only
- * for whether it is a live or a test key.
+ * for whether it is a live or a test key.  Without a key, and without
+ * SaasStripeMode, live events are not expected.
  */
 #include "webhooks.h"
 
@@ -37,8 +38,8 @@ static void *merge_config(apr_pool_t *p, void *basev, void *addv)
     saas_webhooks_config_t *conf = apr_pcalloc(p, sizeof(*conf));
     conf->secrets = add->secrets->nelts ? add->secrets : base->secrets;
     conf->prices = add->prices->nelts ? add->prices : base->prices;
-    conf->mode = add->mode_set ? add->mode : base->mode;
-    conf->mode_set = add->mode_set || base->mode_set;
+    conf->key_mode = add->key_mode ? add->key_mode : base->key_mode;
+    conf->mode = add->mode ? add->mode : base->mode;
     conf->grace_days = add->grace_days >= 0 ? add->grace_days : base->grace_days;
     return conf;
 }
@@ -82,16 +83,31 @@ static const char *set_price(cmd_parms *cmd, void *dir, const char *arg)
 
 static const char *note_key(cmd_parms *cmd, void *dir, const char *arg)
 {
-    saas_webhooks_config_t *conf = config_of(cmd);
     const char *key;
     const char *wrong = saas_secret_read(cmd->pool, arg, &key);
     (void)dir;
     if (wrong) {
         return apr_pstrcat(cmd->pool, "SaasStripeSecretKey: ", wrong, NULL);
     }
-    conf->mode_set = 1;
-    conf->mode = strstr(key, "_live_") ? SAAS_STRIPE_LIVE : strstr(key, "_test_") ? SAAS_STRIPE_TEST : SAAS_STRIPE_ANY;
+    config_of(cmd)->key_mode = strstr(key, "_live_") ? SAAS_STRIPE_LIVE : SAAS_STRIPE_TEST;
     return NULL;
+}
+
+static const char *set_mode(cmd_parms *cmd, void *dir, const char *arg)
+{
+    static const struct {
+        const char *word;
+        saas_stripe_mode_e mode;
+    } modes[] = { { "test", SAAS_STRIPE_TEST }, { "live", SAAS_STRIPE_LIVE }, { "any", SAAS_STRIPE_ANY } };
+    apr_size_t i;
+    (void)dir;
+    for (i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        if (!strcasecmp(arg, modes[i].word)) {
+            config_of(cmd)->mode = modes[i].mode;
+            return NULL;
+        }
+    }
+    return apr_psprintf(cmd->pool, "SaasStripeMode: \"%s\" is none of test, live, any", arg);
 }
 
 static const char *set_grace(cmd_parms *cmd, void *dir, const char *arg)
@@ -113,6 +129,8 @@ static const command_rec directives[] = {
     AP_INIT_ITERATE("SaasStripePrice", set_price, NULL, RSRC_CONF, "prices (price_...) that are sold here"),
     AP_INIT_TAKE1("SaasStripeSecretKey", note_key, NULL, RSRC_CONF,
                   "secret key of the Stripe account, or file:/path or env:NAME"),
+    AP_INIT_TAKE1("SaasStripeMode", set_mode, NULL, RSRC_CONF,
+                  "whose events count: test, live or any (default: as the secret key, test without one)"),
     AP_INIT_TAKE1("SaasPastDueGrace", set_grace, NULL, RSRC_CONF,
                   "days of access after a renewal failed (default 14, 0: none)"),
     { NULL }

@@ -9,14 +9,14 @@
 #include "event.h"
 
 /** Which of Stripe's two worlds this server belongs to. */
-typedef enum { SAAS_STRIPE_ANY = 0, SAAS_STRIPE_TEST, SAAS_STRIPE_LIVE } saas_stripe_mode_e;
+typedef enum { SAAS_STRIPE_UNSET = 0, SAAS_STRIPE_TEST, SAAS_STRIPE_LIVE, SAAS_STRIPE_ANY } saas_stripe_mode_e;
 
 /** A server's settings, merged per virtual host. */
 typedef struct saas_webhooks_config_t {
     apr_array_header_t *secrets; /**< const char *; empty: not configured */
     apr_array_header_t *prices;  /**< const char *; empty: any price is ours */
-    saas_stripe_mode_e mode;
-    int mode_set;
+    saas_stripe_mode_e mode;     /**< by SaasStripeMode */
+    saas_stripe_mode_e key_mode; /**< by the secret key */
     int grace_days;              /**< -1: not set */
 } saas_webhooks_config_t;
 

@@ -64,9 +64,10 @@ def test_plugins_load_in_any_order(databases, order):
 
         def reordered():
             lines = original()
-            host = [line for line in lines if " saas_module " in line]
-            rest = [line for line in lines if " saas_module " not in line]
-            return rest[::-1] + host if order == "host last" else host + rest
+            others = [line for line in lines if " saas_" not in line]
+            own = [line for line in lines if " saas_" in line]
+            assert " saas_module " in own[0]
+            return others + (own[::-1] if order == "host last" else own)
 
         server.module_lines = reordered
         status, said = server.configtest(DB + MOUNTS)

@@ -49,26 +49,34 @@ void saas_web_judge_csp(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_ve
     }
 }
 
-static void say_csp(apr_pool_t *p, saas_web_verdict_t *v, const char *problem, const char *good)
+/* A page that was not read to its end may still hold the policy that is missed. */
+static void say_csp(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v,
+                    const char *problem, const char *good)
 {
+    if (problem && e->main->truncated) {
+        saas_web_say(p, v, SAAS_WEB_MANUAL, "Content-Security-Policy: %s, unless a meta element of "
+                                            "the page, which was too long or slow, says so.",
+                     saas_web_shown(p, problem));
+        return;
+    }
     saas_web_say(p, v, problem ? SAAS_WEB_FAIL : SAAS_WEB_PASS, "Content-Security-Policy: %s.",
                  problem ? saas_web_shown(p, problem) : good);
 }
 
 void saas_web_judge_csp_inline(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
 {
-    say_csp(p, v, saas_web_csp_inline_problem(policies(p, e), p),
+    say_csp(p, e, v, saas_web_csp_inline_problem(policies(p, e), p),
             "scripts need a known source, nonce or hash");
 }
 
 void saas_web_judge_csp_eval(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
 {
-    say_csp(p, v, saas_web_csp_eval_problem(policies(p, e), p), "eval is not allowed");
+    say_csp(p, e, v, saas_web_csp_eval_problem(policies(p, e), p), "eval is not allowed");
 }
 
 void saas_web_judge_csp_lock(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
 {
-    say_csp(p, v, saas_web_csp_lock_problem(policies(p, e), p),
+    say_csp(p, e, v, saas_web_csp_lock_problem(policies(p, e), p),
             "base-uri, object-src and form-action are restricted");
 }
 

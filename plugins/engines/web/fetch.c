@@ -35,6 +35,8 @@ struct saas_web_fetcher_t {
     CURLM *multi;
     slot_t *slots;
     int max_open;
+    int (*stopped)(void *baton);
+    void *baton;
     apr_array_header_t *queue; /* saas_web_fetch_t * */
     int queue_at;
     apr_size_t bodies; /* bytes held by all slots */
@@ -272,6 +274,18 @@ static void finish(slot_t *s, saas_web_fetch_e how, const char *reason)
     drop_body(s);
 }
 
+static int ask_stopped(void *data, curl_off_t total, curl_off_t now, curl_off_t up_total,
+                       curl_off_t up_now)
+{
+    saas_web_fetcher_t *fr = ((slot_t *)data)->fetcher;
+
+    (void)total;
+    (void)now;
+    (void)up_total;
+    (void)up_now;
+    return fr->stopped(fr->baton);
+}
+
 static apr_status_t set_options(slot_t *s, const saas_web_target_t *at, apr_time_t now)
 {
     CURL *e = s->easy;
@@ -299,6 +313,9 @@ static apr_status_t set_options(slot_t *s, const saas_web_target_t *at, apr_time
     SET(CURLOPT_CONNECTTIMEOUT_MS, 5000L);
     SET(CURLOPT_LOW_SPEED_LIMIT, 64L);
     SET(CURLOPT_LOW_SPEED_TIME, 5L);
+    SET(CURLOPT_NOPROGRESS, 0L);
+    SET(CURLOPT_XFERINFOFUNCTION, ask_stopped);
+    SET(CURLOPT_XFERINFODATA, s);
     SET(CURLOPT_OPENSOCKETFUNCTION, open_guarded);
     SET(CURLOPT_OPENSOCKETDATA, s);
     SET(CURLOPT_HEADERFUNCTION, take_header);
@@ -414,7 +431,7 @@ static void fail(slot_t *s, CURLcode rc)
     case CURLE_OPERATION_TIMEDOUT:
         if (connected == 0) {
             finish(s, SAAS_WEB_FETCH_UNREACHABLE,
-                   apr_psprintf(p, "%s did not accept a connection in time", where));
+                   apr_psprintf(p, "%s did not answer in time", where));
         }
         else {
             finish(s, SAAS_WEB_FETCH_SLOW, apr_psprintf(p, "%s did not answer in time", where));
@@ -511,7 +528,7 @@ static void end_hop(slot_t *s, CURLcode rc, apr_time_t now)
 
 apr_status_t saas_web_fetcher_create(saas_web_fetcher_t **out, apr_pool_t *p,
                                      const saas_web_guard_t *g, const char *user_agent,
-                                     int max_open)
+                                     int max_open, int (*stopped)(void *baton), void *baton)
 {
     saas_web_fetcher_t *fr = apr_pcalloc(p, sizeof(*fr));
     const curl_version_info_data *v = curl_version_info(CURLVERSION_NOW);
@@ -523,6 +540,8 @@ apr_status_t saas_web_fetcher_create(saas_web_fetcher_t **out, apr_pool_t *p,
     fr->guard = g;
     fr->user_agent = user_agent;
     fr->max_open = max_open;
+    fr->stopped = stopped;
+    fr->baton = baton;
     fr->slots = apr_pcalloc(p, sizeof(slot_t) * max_open);
     fr->queue = apr_array_make(p, max_open, sizeof(saas_web_fetch_t *));
     fr->multi = curl_multi_init();

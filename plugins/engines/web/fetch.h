@@ -32,11 +32,12 @@ struct saas_web_fetch_t {
 };
 
 /* A fetcher with at most max_open transfers at a time; user_agent identifies
- * it. The pool's cleanup aborts what is under way without calling done.
+ * it. stopped is asked between the transfers of a step, which can take long
+ * when hundreds shake hands at once; non-zero aborts them. The pool's cleanup aborts what is under way without calling done.
  * APR_ENOTIMPL when libcurl is not built with OpenSSL. */
 apr_status_t saas_web_fetcher_create(saas_web_fetcher_t **out, apr_pool_t *p,
                                      const saas_web_guard_t *g, const char *user_agent,
-                                     int max_open);
+                                     int max_open, int (*stopped)(void *baton), void *baton);
 
 /* Queues a fetch. It must live until done is called; done may queue others. */
 void saas_web_fetcher_add(saas_web_fetcher_t *fr, saas_web_fetch_t *f);

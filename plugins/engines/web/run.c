@@ -52,6 +52,7 @@ struct loop_t {
     int in_flight;
     scan_t *done_first, *done_last; /* waiting to be reported */
     int steps, told;
+    int stopping;
     apr_time_t stop_asked, progress_told;
 };
 
@@ -59,11 +60,16 @@ static apr_status_t check_stopped(loop_t *l)
 {
     apr_time_t now = apr_time_now();
 
-    if (now >= l->stop_asked && now - l->stop_asked < STOP_INTERVAL) {
-        return APR_SUCCESS;
+    if (!l->stopping && (now < l->stop_asked || now - l->stop_asked >= STOP_INTERVAL)) {
+        l->stop_asked = now;
+        l->stopping = l->run->stopped(l->run->baton);
     }
-    l->stop_asked = now;
-    return l->run->stopped(l->run->baton) ? APR_EINTR : APR_SUCCESS;
+    return l->stopping ? APR_EINTR : APR_SUCCESS;
+}
+
+static int is_stopped(void *baton)
+{
+    return check_stopped(baton) != APR_SUCCESS;
 }
 
 static apr_status_t tell_progress(loop_t *l, int at_once)
@@ -416,7 +422,8 @@ static apr_status_t prepare(loop_t *l)
     if (rv == APR_SUCCESS) {
         l->prober = saas_web_prober_create(l->pool, l->guard, descriptors(8));
         rv = saas_web_fetcher_create(&l->fetcher, l->pool, l->guard, l->run->user_agent,
-                                     descriptors(12)); /* a transfer that resolves has three */
+                                     descriptors(12), /* one that resolves has three */
+                                     is_stopped, l);
     }
     return rv;
 }

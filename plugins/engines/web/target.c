@@ -8,6 +8,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <curl/curl.h>
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -126,6 +127,26 @@ static void set_urls(apr_pool_t *p, saas_web_target_t *t)
     t->url = apr_pstrcat(p, t->origin, t->path, NULL);
 }
 
+/* The host in A-labels, to be freed with curl_free; NULL when that is not
+ * possible. libcurl reads the name in the thread's locale, and a server runs
+ * in the C locale, so UTF-8 is set for the moment of the call. */
+static char *take_ascii(CURLU *u)
+{
+    locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+    locale_t old = utf8 ? uselocale(utf8) : (locale_t)0;
+    char *ascii = NULL;
+
+    if (curl_url_get(u, CURLUPART_HOST, &ascii, CURLU_PUNYCODE) != CURLUE_OK) {
+        curl_free(ascii); /* libcurl 7.88 leaves its copy here when it fails */
+        ascii = NULL;
+    }
+    if (utf8) {
+        uselocale(old);
+        freelocale(utf8);
+    }
+    return ascii;
+}
+
 /* The host as the parser understood it, without brackets, in lower case. */
 static const char *take_host(apr_pool_t *p, CURLU *u, const char *authority, saas_web_target_t *t)
 {
@@ -156,7 +177,8 @@ static const char *take_host(apr_pool_t *p, CURLU *u, const char *authority, saa
         message = apr_psprintf(p, "the host is written in an odd way; did you mean \"%s\"?", raw);
         goto done;
     }
-    if (curl_url_get(u, CURLUPART_HOST, &ascii, CURLU_PUNYCODE) != CURLUE_OK || !ascii) {
+    ascii = take_ascii(u);
+    if (!ascii) {
         message = apr_psprintf(p, "\"%s\" is not a valid international host name", raw);
         goto done;
     }

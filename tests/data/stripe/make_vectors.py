@@ -240,7 +240,7 @@ def signatures():
     add("a byte more", "t=%d,v1=%s" % (now, good), "mismatch", body + b"\n")
     add("a byte less", "t=%d,v1=%s" % (now, good), "mismatch", body[:-1])
     add("other line ends", "t=%d,v1=%s" % (now, good), "mismatch", body.replace(b"\n", b"\r\n"))
-    add("empty body", at(now, b""), "ok", b"")
+    add("empty body", at(now, b""), "malformed", b"")
     add("NUL in the body", at(now, b"a\0b"), "ok", b"a\0b")
     add("cut at the NUL", at(now, b"a\0b"), "mismatch", b"a\0c")
     add("no UTF-8", at(now, b"\xff\xfe"), "ok", b"\xff\xfe")

@@ -40,7 +40,13 @@ def pytest_generate_tests(metafunc):
         only = metafunc.definition.get_closest_marker("only_db")
         if only:
             kinds = [k for k in kinds if k in only.args]
-        metafunc.parametrize("db_kind", kinds, scope="module")
+        metafunc.parametrize("db_kind", kinds, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
+def db_kind(request):
+    """sqlite or pgsql; a fixture of its own so that pytest runs all of a module on one, then on the other."""
+    return request.param
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,131 @@
+"""The CSV export of a large audit through httpd, against the database's own command-line program running the
+same query: throughput, time to the first byte, memory of the child that serves it.
+"""
+
+import hashlib
+import os
+import statistics
+import subprocess
+
+from measure import Result, Watch, alternate, compare, resident, seconds_of
+from saastest import Site, seed
+from saastest.places import clean_environment, program
+from saastest.postgres import bindir
+
+# One child, so that the process that serves is known.
+ONE_CHILD = "StartServers 1\nServerLimit 1\nThreadsPerChild 16\nMaxRequestWorkers 16\nMinSpareThreads 1\nMaxSpareThreads 16"
+MIB = 1 << 20
+
+# What export.c asks the database, its parameters filled in: the peer has no less work and gives the same bytes.
+QUERIES = {
+    "pgsql": "SELECT saas_csv_guard(resource_id), saas_csv_guard(check_name), status, severity,"
+             " replace((observed_at AT TIME ZONE 'UTC')::text, ' ', 'T') || 'Z', nullif(saas_csv_guard(comment), '')"
+             " FROM evidence WHERE org_id = '{org}' AND audit_id = '{audit}' ORDER BY number",
+    "sqlite": "SELECT resource_id, check_name, status, severity, observed_at, comment"
+              " FROM evidence WHERE org_id = '{org}' AND audit_id = '{audit}' ORDER BY number",
+}
+PEERS = {"pgsql": "psql \\copy", "sqlite": "sqlite3 -csv"}
+TARGETS = {"pgsql": 0.95, "sqlite": 0.9}
+
+
+class Exporter:
+    """An installation on one database with one paying organization and its audits."""
+
+    def __init__(self, database, rows):
+        self.database = database
+        self.site = Site(database, with_stripe=False, workers=ONE_CHILD).start()
+        person = self.site.register(organization="Bench")
+        self.org = person.org["id"]
+        # Nobody pays for a benchmark: the owner of the database says so.
+        database.execute("UPDATE organizations SET subscription_status = 'active' WHERE id = ?", self.org)
+        self.token = person.new_token(organization=self.org)["token"]
+        self.small = seed.large_audit(database, self.org, 10)
+        self.audit = seed.large_audit(database, self.org, rows)
+        for statement in {"pgsql": ["VACUUM ANALYZE"], "sqlite": ["ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)"]}[database.kind]:
+            database.execute(statement)
+        database.claim()
+
+    def url(self, audit):
+        return f"{self.site.base}/api/v1/audits/{audit}/export/csv/"
+
+    def curl(self, *more):
+        return [program("curl"), "-sSf", "-H", f"Authorization: Bearer {self.token}", *more]
+
+    def ours(self):
+        return seconds_of(self.curl("-o", "/dev/null", self.url(self.audit)))
+
+    def peer_command(self):
+        query = QUERIES[self.database.kind].format(org=self.org, audit=self.audit)
+        if self.database.kind == "sqlite":
+            return [program("sqlite3"), "-csv", str(self.database.path), query]
+        dsn = self.database.cluster.dsn(self.database.name, "saas_owner")
+        # Without these it may sort before its first row; it runs the plan that ours runs.
+        settings = "SET enable_sort = off; SET enable_bitmapscan = off; SET enable_seqscan = off; SET jit = off"
+        return [str(bindir() / "psql"), "-X", "-q", dsn, "-c", settings, "-c", f"\\copy ({query}) TO STDOUT CSV"]
+
+    def peer(self):
+        return seconds_of(self.peer_command(), into_pipe=self.database.kind == "pgsql", env=clean_environment())
+
+    def first_byte(self):
+        """Milliseconds on a connection that has carried a small export already."""
+        out = subprocess.run(self.curl("-w", "%{time_starttransfer}\n", self.url(self.small), "-o", "/dev/null",
+                                       self.url(self.audit), "-o", "/dev/null"),
+                             capture_output=True, text=True, check=True).stdout
+        return float(out.split()[1]) * 1000
+
+    def growth(self):
+        """MiB that the one child of a fresh server grows by in a whole export, small ones done before."""
+        self.site.stop()
+        self.site.start()
+        child, = self.site.httpd.wait_children(1)
+        for _ in range(24):
+            subprocess.run(self.curl("-o", "/dev/null", self.url(self.small)), check=True)
+        before = resident(child)
+        with Watch(child) as watch:
+            self.ours()
+        return (watch.most - before) / MIB
+
+    def size(self):
+        """Bytes of the export; both sides must give the same ones, but for the header and the line ends."""
+        digests = []
+        size = 0
+        for argv, skip in ((self.curl(self.url(self.audit)), 1), (self.peer_command(), 0)):
+            digest = hashlib.sha256()
+            with subprocess.Popen(argv, stdout=subprocess.PIPE, env=clean_environment()) as process:
+                for _ in range(skip):
+                    size += len(process.stdout.readline())
+                while True:
+                    block = process.stdout.read(MIB)
+                    if not block:
+                        break
+                    size += len(block) if skip else 0
+                    digest.update(block.replace(b"\r", b""))
+            digests.append((process.returncode, digest.hexdigest()))
+        if digests[0] != digests[1] or digests[0][0]:
+            raise RuntimeError(f"{PEERS[self.database.kind]} and the export differ: {digests}")
+        return size
+
+    def close(self):
+        self.site.close()
+
+
+def measure(database, rows, rounds, say):
+    kind = database.kind
+    label = f"export, {rows:,} rows, {'PostgreSQL' if kind == 'pgsql' else 'SQLite'}"
+    say(f"{label}: loading")
+    exporter = Exporter(database, rows)
+    try:
+        size = exporter.size() / MIB
+        say(f"{label}: {size:.0f} MiB, the same bytes as {PEERS[kind]}; {rounds} rounds")
+        ours, peer = alternate(exporter.ours, exporter.peer, rounds)
+        yield compare(label, PEERS[kind], ours, peer, "MiB/s", TARGETS[kind], size)
+        firsts = [exporter.first_byte() for _ in range(2 * rounds + 1)]
+        yield Result(f"{label}: first byte", statistics.median(firsts), "ms", 20, at_most=True,
+                     spread=f"{min(firsts):.3g}-{max(firsts):.3g}")
+        yield Result(f"{label}: child grows by", exporter.growth(), "MiB", 8, at_most=True)
+        problems = exporter.site.httpd.watch()
+        problems.offset = 0
+        if problems.problems():
+            raise RuntimeError("httpd complained:\n" + "\n".join(problems.problems()[:5]))
+    finally:
+        exporter.close()

@@ -1,0 +1,102 @@
+"""Two things measured in alternation, and what is said about them. An absolute figure of a shared machine
+means little, so a result is always a ratio of medians of rounds that took turns, with the spread beside it.
+"""
+
+import dataclasses
+import statistics
+import subprocess
+import threading
+import time
+
+
+@dataclasses.dataclass
+class Result:
+    """One row of the table. ratio, or ours where there is no peer, is held against target."""
+
+    name: str
+    ours: float
+    unit: str
+    target: float = None
+    peer: float = None
+    ratio: float = None
+    at_most: bool = False       # the target is an upper bound
+    spread: str = ""
+    peer_name: str = ""
+
+    @property
+    def value(self):
+        return self.ours if self.ratio is None else self.ratio
+
+    @property
+    def met(self):
+        if self.target is None:
+            return None
+        return self.value <= self.target if self.at_most else self.value >= self.target
+
+    def goal(self):
+        if self.target is None:
+            return ""
+        return f"{'<=' if self.at_most else '>='} {self.target:g}" + (f" {self.unit}" if self.ratio is None else "")
+
+
+def alternate(ours, peer, rounds):
+    """One warm-up of each, then ours, peer, ours, peer, …; the figures of both."""
+    ours(), peer()
+    a, b = [], []
+    for _ in range(rounds):
+        a.append(ours())
+        b.append(peer())
+    return a, b
+
+
+def compare(name, peer_name, ours, peer, unit, target, amount=None):
+    """A Result from two series. amount: the series are seconds in which that amount was done; without it they are
+    rates already."""
+    rates = [[amount / x for x in series] if amount else series for series in (ours, peer)]
+    a, b = (statistics.median(series) for series in rates)
+    spread = " / ".join(f"{min(series):.4g}-{max(series):.4g}" for series in rates)
+    return Result(name, a, unit, target, b, a / b, spread=spread, peer_name=peer_name)
+
+
+def seconds_of(argv, into_pipe=False, **more):
+    """Wall-clock time of a command whose output is thrown away, by itself or through a pipe."""
+    began = time.perf_counter()
+    if into_pipe:
+        sink = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        status = subprocess.run(argv, stdout=sink.stdin, **more).returncode
+        sink.stdin.close()
+        sink.wait()
+    else:
+        status = subprocess.run(argv, stdout=subprocess.DEVNULL, **more).returncode
+    took = time.perf_counter() - began
+    if status:
+        raise RuntimeError(f"{argv[0]} ended with {status}")
+    return took
+
+
+def resident(pid):
+    """Resident memory of a process, bytes."""
+    with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS:"))
+
+
+class Watch:
+    """Samples a process's resident memory for as long as the block runs; `most` is the largest figure."""
+
+    def __init__(self, pid):
+        self.pid, self.most, self.going = pid, 0, True
+        self.thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self):
+        while self.going:
+            self.most = max(self.most, resident(self.pid))
+            time.sleep(0.004)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *exc):
+        self.going = False
+        self.thread.join()
+        self.most = max(self.most, resident(self.pid))

@@ -1,0 +1,321 @@
+"""An outside author's plugin: the project is installed into a folder, tests/plugins/hello is copied away and built
+there against what was installed, and loaded beside the host. Also what the ABI promises at configtest.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import requests
+
+from saastest import BUILD, ROOT, Httpd, Places, Site
+from saastest.httpd import apxs
+from saastest.places import PLUGINS, clean_environment
+from saastest.site import MOUNTS
+
+HELLO = Path(__file__).resolve().parent / "hello"
+DB = 'DBDriver sqlite3\nDBDParams "/nonexistent/saas.db"\n'
+ALL = ("mod_saas.so", *(f"mod_saas_{name}.so" for name in PLUGINS))
+
+GATED = """
+<Location "/vowel">
+    AuthType Saas
+    Require saas-has-vowel
+</Location>
+<Location "/ou">
+    AuthType Saas
+    Require saas-has-vowel ou
+</Location>
+<Location "/not">
+    AuthType Saas
+    <RequireAll>
+        Require saas-member
+        Require not saas-has-vowel
+    </RequireAll>
+</Location>
+"""
+
+
+def make(folder, *args):
+    done = subprocess.run(["make", "-C", str(folder), *args], capture_output=True, text=True, env=clean_environment())
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def places():
+    made = Places()
+    yield made
+    made.close()
+
+
+def snapshot(folder):
+    return {str(p): (s.st_mtime_ns, s.st_size, s.st_ino) for p in sorted(Path(folder).rglob("*")) for s in [p.lstat()]}
+
+
+class Installed:
+    """What `make install` put below a folder, and what it did outside of it."""
+
+    def __init__(self, places):
+        self.root = places.folder("installed")
+        self.system = [apxs("SYSCONFDIR"), apxs("LIBEXECDIR")]
+        before = [snapshot(folder) for folder in self.system]
+        make(ROOT, "install", f"DESTDIR={self.root}")
+        self.unchanged = before == [snapshot(folder) for folder in self.system]
+        self.files = sorted("/" + str(p.relative_to(self.root)) for p in self.root.rglob("*") if not p.is_dir())
+        self.include = Path(f"{self.root}{apxs('INCLUDEDIR')}/mod_saas")
+
+
+@pytest.fixture(scope="module")
+def installed(places):
+    return Installed(places)
+
+
+def build(places, name, include):
+    """Copies the plugin's folder to a place of its own and builds it there; the .so."""
+    folder = places.folder("plugins") / name
+    shutil.copytree(HELLO, folder)
+    make(folder, f"MOD_SAAS={include}")
+    return folder / "mod_saas_hello.so"
+
+
+@pytest.fixture(scope="module")
+def hello(places, installed):
+    return build(places, "hello", installed.include)
+
+
+def load(so):
+    return f'LoadModule saas_hello_module "{so}"\n'
+
+
+# ------------------------------------------------------------------ install --
+
+def test_install_puts_everything_in_its_place(installed):
+    wanted = {f"{apxs('LIBEXECDIR')}/{so}" for so in ALL}
+    wanted |= {f"{apxs('INCLUDEDIR')}/mod_saas/{name}" for name in ("mod_saas.h", "apxs.mk")}
+    wanted |= {f"/usr/share/mod_saas/sql/{p.parent.name}/{p.name}" for p in ROOT.glob("sql/*/*.sql")}
+    wanted |= {"/usr/bin/saasctl"}
+    if Path(apxs("SYSCONFDIR"), "mods-available").is_dir():
+        wanted |= {f"{apxs('SYSCONFDIR')}/mods-available/saas.{kind}" for kind in ("load", "conf")}
+    missing = wanted - set(installed.files)
+    assert not missing, f"not installed: {sorted(missing)}"
+    elsewhere = [f for f in installed.files if f not in wanted and not f.startswith("/usr/share/")]
+    assert not elsewhere, f"installed where nobody expects it: {elsewhere}"
+    assert os.access(f"{installed.root}/usr/bin/saasctl", os.X_OK)
+
+
+def test_install_edits_no_configuration(installed):
+    assert installed.unchanged, f"`make install DESTDIR=…` has changed {installed.system}"
+    assert not [f for f in installed.files if "mods-enabled" in f or f.endswith(("/httpd.conf", "/apache2.conf"))]
+
+
+def test_every_module_of_the_load_file_is_installed(installed):
+    load_file, = (f for f in installed.files if f.endswith("/saas.load"))
+    text = Path(f"{installed.root}{load_file}").read_text()
+    named = re.findall(r"^LoadModule\s+(\S+)\s+(\S+)$", text, re.M)
+    assert {os.path.basename(path) for _, path in named} == set(ALL)
+    assert {symbol for symbol, _ in named} == {"saas_module", *(f"saas_{name}_module" for name in PLUGINS)}
+
+
+def test_installing_again_changes_nothing(installed):
+    before = {name: (installed.root / name.lstrip("/")).read_bytes() for name in installed.files}
+    make(ROOT, "install", f"DESTDIR={installed.root}")
+    assert before == {name: (installed.root / name.lstrip("/")).read_bytes() for name in installed.files}
+
+
+# -------------------------------------------------------------------- build --
+
+def exported(so):
+    out = subprocess.check_output(["nm", "-D", "--defined-only", str(so)], text=True)
+    return {line.split()[-1] for line in out.splitlines() if line.strip()}
+
+
+@pytest.mark.parametrize("so", ALL)
+def test_a_module_exports_its_record_only(so):
+    symbol = so.removeprefix("mod_").removesuffix(".so") + "_module"
+    assert exported(BUILD / "modules" / so) == {symbol}
+
+
+def test_the_outside_plugin_exports_its_record_only(hello):
+    assert exported(hello) == {"saas_hello_module"}
+
+
+def test_it_was_built_from_what_is_installed_alone(places, installed):
+    """Every header of the project's that the compiler opened is the one installed."""
+    folder = places.folder("plugins") / "depends"
+    shutil.copytree(HELLO, folder)
+    make(folder, f"MOD_SAAS={installed.include}", "PLUGIN_CFLAGS=-MMD -MF depends.d")
+    opened = re.findall(r"\S+", (folder / "depends.d").read_text().replace("\\\n", " "))
+    assert str(installed.include / "mod_saas.h") in opened
+    assert not [path for path in opened if path.startswith(str(ROOT) + "/")], opened
+
+
+# ---------------------------------------------------------------------- run --
+
+@pytest.fixture(scope="module")
+def db_kind():
+    return "sqlite"
+
+
+@pytest.fixture(scope="module")
+def site(databases, hello):
+    scratch = Places()
+    made = Site(databases.fresh("sqlite", scratch), conf=load(hello) + GATED, places=scratch, with_stripe=False)
+    for folder in ("vowel", "ou", "not"):
+        made.httpd.page(f"{folder}/index.html", "behind the gate")
+    try:
+        yield made.start()
+    finally:
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def vowels(site):
+    return site.register(organization="Area")
+
+
+@pytest.fixture(scope="module")
+def consonants(site):
+    return site.register(organization="Brrr Grmpf")
+
+
+def test_its_route_is_mounted(site):
+    routes = [r for r in site.nobody().ok("GET", "/saas/routes") if r["plugin"] == "hello"]
+    assert routes == [{"plugin": "hello", "method": "GET", "path": "/hello/", "gates": ["saas-member", "saas-has-vowel"]}]
+
+
+def test_its_route_answers_through_its_gate(site, vowels, consonants):
+    assert vowels.ok("GET", "hello/") == {"hello": vowels.email, "organization": "Area", "members": 1}
+    refused = consonants.get("hello/")
+    assert (refused.status_code, refused.json()["code"]) == (403, "permission_denied")
+    assert site.nobody().get("hello/").status_code == 401
+    assert vowels.get("hello/", headers={"X-Organization-ID": consonants.org["id"]}).status_code == 404
+
+
+@pytest.mark.expects("AH01631")   # what mod_authz_core says of every user it refuses
+def test_its_gate_works_in_httpd_conf(site, vowels, consonants):
+    for path, who, status in [("/vowel/", vowels, 200), ("/vowel/", consonants, 403), ("/vowel/", site.nobody(), 401),
+                              ("/ou/", vowels, 403), ("/not/", vowels, 403), ("/not/", consonants, 200)]:
+        reply = who.get(path)
+        assert reply.status_code == status, f"{path}: {reply.status_code} {reply.text[:300]}"
+        assert (reply.text == "behind the gate") == (status == 200)
+
+
+# --------------------------------------------------------------- configtest --
+
+@pytest.fixture(scope="module")
+def httpd():
+    server = Httpd()
+    yield server
+    server.close()
+
+
+def refused(server, conf, *words):
+    status, said = server.configtest(conf)
+    assert status != 0, "configtest let this pass:\n" + conf
+    for word in words:
+        assert word in said, f"{word!r} is not in:\n{said}"
+
+
+def gated(line):
+    return f'<Location "/x">\nAuthType Saas\n{line}\n</Location>\n'
+
+
+def test_a_good_configuration_passes(httpd, hello):
+    status, said = httpd.configtest(load(hello) + DB + MOUNTS + GATED)
+    assert status == 0, said
+
+
+@pytest.mark.parametrize("line, words", [
+    ("Require saas-has-vowel xyz", ["saas-has-vowel", '"xyz"', "are not all vowels", "line"]),
+    ("Require saas-has-vowel a e", ["saas-has-vowel", "at most 1"]),
+])
+def test_a_bad_argument_of_its_gate_is_refused(httpd, hello, line, words):
+    refused(httpd, load(hello) + DB + MOUNTS + gated(line), *words)
+
+
+def test_its_gate_is_unknown_without_it(httpd):
+    refused(httpd, DB + MOUNTS + gated("Require saas-has-vowel"), "has-vowel")
+
+
+def test_a_misspelt_role_names_what_is_allowed(httpd):
+    refused(httpd, DB + MOUNTS + gated("Require saas-role ADMNI"), '"ADMNI"', "ADMIN", "MEMBER", "VIEWER")
+
+
+@pytest.mark.parametrize("old, new, words", [
+    ('#define SAAS_PLUGIN_ABI "1"', '#define SAAS_PLUGIN_ABI "999"', ['"hello"', "999", "rebuild"]),
+    ("#define SAAS_PLUGIN_MINOR 0", "#define SAAS_PLUGIN_MINOR 7", ['"hello"', "7", "update mod_saas"]),
+])
+def test_a_plugin_for_another_host_is_refused(httpd, places, installed, old, new, words):
+    """Built against a header of another version: configtest names the plugin and what to do."""
+    header = (installed.include / "mod_saas.h").read_text()
+    assert header.count(old) == 1, f"mod_saas.h has no single line {old}"
+    name = "other-" + re.sub(r"\W+", "", new.split()[1]).lower()
+    include = places.folder(name)
+    shutil.copy(installed.include / "apxs.mk", include)
+    (include / "mod_saas.h").write_text(header.replace(old, new))
+    refused(httpd, load(build(places, f"hello-{name}", include)) + DB + MOUNTS, *words)
+
+
+@pytest.mark.parametrize("order", ["host first", "host last", "plugins first of all"])
+def test_modules_load_in_any_order(hello, order):
+    server = Httpd()
+    try:
+        original = server.module_lines
+
+        def reordered():
+            lines = original()
+            host = [line for line in lines if " saas_module " in line]
+            others = [line for line in lines if " saas_module " not in line]
+            ours = [load(hello).strip()]
+            return {"host first": host + others + ours, "host last": others + ours + host,
+                    "plugin first of all": ours + others[::-1] + host}[order]
+
+        server.module_lines = reordered
+        status, said = server.configtest(DB + MOUNTS + GATED)
+        assert status == 0, said
+    finally:
+        server.close()
+
+
+def test_without_mod_dbd_the_start_is_refused(httpd):
+    original = httpd.module_lines
+    try:
+        httpd.module_lines = lambda: [line for line in original() if " dbd_module " not in line]
+        refused(httpd, MOUNTS, "mod_dbd")
+    finally:
+        httpd.module_lines = original
+
+
+def test_the_plugin_without_the_host_is_refused(hello):
+    """A plugin alone must not start as if all were well."""
+    server = Httpd(with_saas=False)
+    try:
+        status, said = server.configtest(load(hello))
+        assert status == 0 or "mod_saas" in said, said
+        refused(server, load(hello) + gated("Require saas-has-vowel"), "has-vowel")
+    finally:
+        server.close()
+
+
+def test_the_host_works_without_plugins(databases):
+    scratch = Places()
+    database = databases.fresh("sqlite", scratch)
+    server = Httpd(places=scratch, plugins=())
+    server.page("gated/index.html", "behind the gate")
+    mounts = "\n".join(line for line in MOUNTS.splitlines() if "SaasScanAllow" not in line)
+    try:
+        server.start(database.conf() + "\n" + mounts + "\n" + gated("Require saas-member").replace("/x", "/gated"))
+        log = server.watch()
+        assert requests.get(server.base + "/saas/routes", timeout=10).json() == []
+        assert requests.get(server.base + "/saas/ready", timeout=10).status_code == 200
+        reply = requests.get(server.base + "/api/v1/auth/me/", timeout=10)
+        assert (reply.status_code, reply.json()["code"]) == (404, "not_found")
+        reply = requests.get(server.base + "/gated/", timeout=10)
+        assert reply.status_code == 401 and "behind" not in reply.text
+        assert not log.problems()
+    finally:
+        server.close()

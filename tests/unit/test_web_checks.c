@@ -1,0 +1,454 @@
+/* Verdicts of the web engine on evidence made by hand: every check always answers, what was not seen never passes,
+ * and each fault is found by the check that is meant to find it. */
+
+#include "unit.h"
+
+#include "plugins/engines/web/checks.h"
+
+static saas_web_guard_t *guard;
+
+static saas_web_reply_t *reply(saas_web_fetch_e how, const char *reason)
+{
+    saas_web_reply_t *r = apr_pcalloc(unit_pool, sizeof(*r));
+
+    r->how = how;
+    r->reason = reason;
+    r->hops = apr_array_make(unit_pool, 2, sizeof(saas_web_hop_t *));
+    return r;
+}
+
+static saas_web_hop_t *add_hop(saas_web_reply_t *r, const char *url, int status)
+{
+    saas_web_hop_t *h = apr_pcalloc(unit_pool, sizeof(*h));
+
+    ck_assert_ptr_null(saas_web_target_parse(unit_pool, guard, url, &h->at));
+    h->status = status;
+    h->headers = apr_array_make(unit_pool, 8, sizeof(saas_web_header_t));
+    h->tls.chain = apr_array_make(unit_pool, 1, sizeof(X509 *));
+    h->tls.early_data = -1;
+    APR_ARRAY_PUSH(r->hops, saas_web_hop_t *) = h;
+    return h;
+}
+
+static void set(saas_web_hop_t *h, const char *name, const char *value)
+{
+    for (int i = 0; i < h->headers->nelts; i++) {
+        saas_web_header_t *f = &APR_ARRAY_IDX(h->headers, i, saas_web_header_t);
+
+        if (strcmp(f->name, name) == 0) {
+            f->value = value ? value : "";
+            f->name = value ? f->name : "-";
+            return;
+        }
+    }
+    if (value) {
+        saas_web_header_t *f = apr_array_push(h->headers);
+
+        f->name = name;
+        f->value = value;
+    }
+}
+
+static void hello(saas_web_evidence_t *e, saas_web_hello_e kind, saas_web_answer_e what, int version)
+{
+    e->hello[kind] = (saas_web_answer_t){ .what = what, .version = version, .secure_renegotiation = 1,
+                                          .alert = -1 };
+}
+
+/* A site without a fault. */
+static saas_web_evidence_t *good(void)
+{
+    saas_web_evidence_t *e = apr_pcalloc(unit_pool, sizeof(*e));
+    saas_web_hop_t *h;
+
+    guard = saas_web_guard_create(unit_pool);
+    ck_assert_ptr_null(saas_web_target_parse(unit_pool, guard, "https://example.com/", &e->target));
+    e->now = apr_time_from_sec(1800000000);
+    e->https = reply(SAAS_WEB_FETCH_OK, NULL);
+    h = add_hop(e->https, "https://example.com/", 200);
+    h->tls.early_data = 0;
+    set(h, "strict-transport-security", "max-age=31536000; includeSubDomains");
+    set(h, "content-security-policy", "default-src 'none'; base-uri 'none'; form-action 'none'; "
+                                      "frame-ancestors 'none'");
+    set(h, "x-content-type-options", "nosniff");
+    set(h, "referrer-policy", "no-referrer");
+    set(h, "permissions-policy", "camera=()");
+    set(h, "cross-origin-opener-policy", "same-origin");
+    set(h, "set-cookie", "session=TOPSECRET; Secure; HttpOnly; SameSite=Lax");
+    e->http = reply(SAAS_WEB_FETCH_OK, NULL);
+    add_hop(e->http, "http://example.com/", 301);
+    add_hop(e->http, "https://example.com/", 200);
+    e->main = e->https;
+    e->tls_hop = h;
+    e->document = (saas_web_document_t){ .is_html = 1,
+                                         .meta_csp = apr_array_make(unit_pool, 1, sizeof(char *)) };
+    e->cert = (saas_web_cert_t){ .have = 1, .trusted = 1, .host_matches = 1, .names = "example.com",
+                                 .not_before = e->now - apr_time_from_sec(86400 * 10),
+                                 .not_after = e->now + apr_time_from_sec(86400 * 80),
+                                 .key = "EC 256 bits", .key_is_strong = 1, .chain_len = 2,
+                                 .staple = 1, .names_responder = 1, .subject = "CN=example.com",
+                                 .issuer = "CN=CA" };
+    e->probed = 1;
+    hello(e, SAAS_WEB_HELLO_TLS13, SAAS_WEB_ANSWER_HELLO, 0x0304);
+    hello(e, SAAS_WEB_HELLO_TLS12, SAAS_WEB_ANSWER_HELLO, 0x0303);
+    for (int k = SAAS_WEB_HELLO_TLS11; k < SAAS_WEB_HELLO_COUNT; k++) {
+        hello(e, k, k & 1 ? SAAS_WEB_ANSWER_ALERT : SAAS_WEB_ANSWER_CLOSED, 0);
+    }
+    e->cors_origin = "https://probe.invalid";
+    e->cors = reply(SAAS_WEB_FETCH_OK, NULL);
+    add_hop(e->cors, "https://example.com/", 200);
+    e->trace = reply(SAAS_WEB_FETCH_OK, NULL);
+    add_hop(e->trace, "https://example.com/", 405);
+    e->security_txt = reply(SAAS_WEB_FETCH_OK, NULL);
+    add_hop(e->security_txt, "https://example.com/.well-known/security.txt", 200);
+    e->security_document.has_contact = 1;
+    e->security_document.expires = e->now + 1;
+    return e;
+}
+
+static saas_web_verdict_t judge(const saas_web_evidence_t *e, const char *name)
+{
+    saas_web_verdict_t v;
+
+    for (int i = 0; i < saas_web_check_count; i++) {
+        if (strcmp(saas_web_checks[i].name, name) == 0) {
+            saas_web_check(unit_pool, &saas_web_checks[i], e, &v);
+            ck_assert_ptr_nonnull(v.comment);
+            ck_assert_ptr_null(strstr(v.comment, "TOPSECRET"));
+            ck_assert_ptr_null(strstr(v.comment, "(null)"));
+            return v;
+        }
+    }
+    ck_abort_msg("there is no check \"%s\"", name);
+    return (saas_web_verdict_t){ 0 };
+}
+
+static void expect(const saas_web_evidence_t *e, const char *name, saas_web_status_e status)
+{
+    saas_web_verdict_t v = judge(e, name);
+
+    ck_assert_msg(v.status == status, "%s: %d instead of %d: %s", name, v.status, status, v.comment);
+}
+
+START_TEST(table)
+{
+    ck_assert_int_ge(saas_web_check_count, 30);
+    for (int i = 0; i < saas_web_check_count; i++) {
+        for (int k = 0; k < i; k++) {
+            ck_assert_str_ne(saas_web_checks[i].name, saas_web_checks[k].name);
+        }
+        ck_assert_int_ne(saas_web_checks[i].without_tls, SAAS_WEB_PASS);
+    }
+}
+END_TEST
+
+START_TEST(all_good)
+{
+    saas_web_evidence_t *e = good();
+
+    for (int i = 0; i < saas_web_check_count; i++) {
+        expect(e, saas_web_checks[i].name, SAAS_WEB_PASS);
+    }
+}
+END_TEST
+
+/* Nothing was reached, for whatever reason: nothing passes. */
+START_TEST(nothing_seen)
+{
+    for (int how = SAAS_WEB_FETCH_GUARDED; how <= SAAS_WEB_FETCH_FAILED; how++) {
+        saas_web_evidence_t *e = good();
+
+        e->https = reply(how, "the reason");
+        add_hop(e->https, "https://example.com/", 0);
+        e->http = reply(how, "the reason");
+        add_hop(e->http, "http://example.com/", 0);
+        e->main = NULL;
+        e->tls_hop = saas_web_reply_first(e->https);
+        memset(&e->cert, 0, sizeof(e->cert));
+        memset(e->hello, 0, sizeof(e->hello));
+        e->probed = 0;
+        e->cors = e->trace = e->security_txt = NULL;
+        for (int i = 0; i < saas_web_check_count; i++) {
+            saas_web_verdict_t v = judge(e, saas_web_checks[i].name);
+
+            ck_assert_msg(v.status != SAAS_WEB_PASS, "%s passed (outcome %d): %s",
+                          saas_web_checks[i].name, how, v.comment);
+            ck_assert_msg(strstr(v.comment, "the reason") != NULL, "%s: %s", saas_web_checks[i].name,
+                          v.comment);
+            if (how == SAAS_WEB_FETCH_GUARDED) {
+                ck_assert_int_eq(v.status, SAAS_WEB_ERROR);
+            }
+        }
+    }
+}
+END_TEST
+
+/* The page was read, but no hello was answered in time. */
+START_TEST(probes_unanswered)
+{
+    static const char *const names[] = { "tls_legacy_protocols_disabled", "tls_1_2_or_1_3_supported",
+                                         "tls_1_3_supported", "tls_weak_ciphers_refused",
+                                         "tls_forward_secrecy_only", "tls_dh_params",
+                                         "tls_compression_disabled", "tls_secure_renegotiation" };
+    static const saas_web_answer_e whats[] = { SAAS_WEB_ANSWER_NONE, SAAS_WEB_ANSWER_TIMEOUT,
+                                               SAAS_WEB_ANSWER_NO_CONNECTION, SAAS_WEB_ANSWER_NOT_TLS,
+                                               SAAS_WEB_ANSWER_GUARDED };
+
+    for (size_t w = 0; w < sizeof(whats) / sizeof(whats[0]); w++) {
+        saas_web_evidence_t *e = good();
+
+        for (int k = 0; k < SAAS_WEB_HELLO_COUNT; k++) {
+            hello(e, k, whats[w], 0);
+        }
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+            expect(e, names[i], SAAS_WEB_MANUAL);
+        }
+    }
+}
+END_TEST
+
+START_TEST(http_only)
+{
+    saas_web_evidence_t *e = good();
+
+    ck_assert_ptr_null(saas_web_target_parse(unit_pool, guard, "http://example.com:8080/", &e->target));
+    e->https = reply(SAAS_WEB_FETCH_NOT_MADE, NULL);
+    e->http = reply(SAAS_WEB_FETCH_OK, NULL);
+    add_hop(e->http, "http://example.com:8080/", 200);
+    e->main = e->http;
+    e->tls_hop = NULL;
+    memset(&e->cert, 0, sizeof(e->cert));
+    memset(e->hello, 0, sizeof(e->hello));
+    expect(e, "tls_1_2_or_1_3_supported", SAAS_WEB_FAIL);
+    expect(e, "tls_certificate_trusted", SAAS_WEB_FAIL);
+    expect(e, "tls_certificate_key_strength", SAAS_WEB_MANUAL);
+    expect(e, "tls_legacy_protocols_disabled", SAAS_WEB_MANUAL);
+    expect(e, "http_redirect_to_https", SAAS_WEB_FAIL);
+    expect(e, "http_redirect_first_hop_same_host", SAAS_WEB_FAIL);
+    expect(e, "hsts_enabled", SAAS_WEB_FAIL);
+    expect(e, "hsts_max_age", SAAS_WEB_FAIL);
+    expect(e, "hsts_include_subdomains", SAAS_WEB_FAIL);
+    expect(e, "csp_present", SAAS_WEB_FAIL);
+}
+END_TEST
+
+START_TEST(certificates)
+{
+    saas_web_evidence_t *e = good();
+    const apr_time_t day = apr_time_from_sec(86400);
+
+    e->cert.trusted = 0;
+    e->cert.trust_problem = "self-signed";
+    expect(e, "tls_certificate_trusted", SAAS_WEB_FAIL);
+    expect(e, "hsts_enabled", SAAS_WEB_FAIL);
+    e = good();
+    e->cert.host_matches = 0;
+    expect(e, "tls_certificate_hostname_match", SAAS_WEB_FAIL);
+    expect(e, "hsts_enabled", SAAS_WEB_FAIL);
+    e = good();
+    e->cert.not_after = e->now;
+    expect(e, "tls_certificate_not_expired", SAAS_WEB_FAIL);
+    expect(e, "tls_certificate_expiry_margin", SAAS_WEB_FAIL);
+    e->cert.not_after = e->now + 1;
+    expect(e, "tls_certificate_not_expired", SAAS_WEB_PASS);
+    e->cert.not_before = e->now + 1;
+    expect(e, "tls_certificate_not_expired", SAAS_WEB_FAIL);
+    e = good();
+    e->cert.not_after = e->now + 7 * day - 1;
+    ck_assert_int_eq(judge(e, "tls_certificate_expiry_margin").severity, SAAS_WEB_HIGH);
+    e->cert.not_after = e->now + 7 * day;
+    ck_assert_int_eq(judge(e, "tls_certificate_expiry_margin").severity, SAAS_WEB_MEDIUM);
+    expect(e, "tls_certificate_expiry_margin", SAAS_WEB_FAIL);
+    e->cert.not_after = e->now + 30 * day;
+    expect(e, "tls_certificate_expiry_margin", SAAS_WEB_PASS);
+    e->cert.not_before = e->cert.not_after - 398 * day;
+    expect(e, "tls_certificate_lifetime", SAAS_WEB_PASS);
+    e->cert.not_before -= 1;
+    expect(e, "tls_certificate_lifetime", SAAS_WEB_FAIL);
+    e->cert.key_is_strong = 0;
+    expect(e, "tls_certificate_key_strength", SAAS_WEB_FAIL);
+    e->cert.weak_signature = "sha1";
+    expect(e, "tls_certificate_signature", SAAS_WEB_FAIL);
+    e->cert.chain_problem = "missing";
+    expect(e, "tls_chain_complete_ordered", SAAS_WEB_FAIL);
+    e->cert.staple = 0;
+    expect(e, "tls_ocsp_staple", SAAS_WEB_FAIL);
+    e->cert.must_staple = 1;
+    ck_assert_int_eq(judge(e, "tls_ocsp_staple").severity, SAAS_WEB_MEDIUM);
+    e->cert.must_staple = e->cert.names_responder = 0;
+    expect(e, "tls_ocsp_staple", SAAS_WEB_MANUAL);
+}
+END_TEST
+
+START_TEST(protocols)
+{
+    saas_web_evidence_t *e = good();
+
+    hello(e, SAAS_WEB_HELLO_TLS10, SAAS_WEB_ANSWER_HELLO, 0x0301);
+    expect(e, "tls_legacy_protocols_disabled", SAAS_WEB_FAIL);
+    hello(e, SAAS_WEB_HELLO_TLS10, SAAS_WEB_ANSWER_TIMEOUT, 0);
+    expect(e, "tls_legacy_protocols_disabled", SAAS_WEB_MANUAL);
+    /* An answer in another version is no acceptance of the one asked for. */
+    hello(e, SAAS_WEB_HELLO_TLS10, SAAS_WEB_ANSWER_CLOSED, 0);
+    hello(e, SAAS_WEB_HELLO_TLS13, SAAS_WEB_ANSWER_HELLO, 0x0303);
+    expect(e, "tls_1_3_supported", SAAS_WEB_FAIL);
+    expect(e, "tls_1_2_or_1_3_supported", SAAS_WEB_PASS);
+    hello(e, SAAS_WEB_HELLO_TLS12, SAAS_WEB_ANSWER_ALERT, 0);
+    expect(e, "tls_1_2_or_1_3_supported", SAAS_WEB_FAIL);
+    e = good();
+    e->hello[SAAS_WEB_HELLO_TLS12].compression = 1;
+    expect(e, "tls_compression_disabled", SAAS_WEB_FAIL);
+    e->hello[SAAS_WEB_HELLO_TLS12].secure_renegotiation = 0;
+    expect(e, "tls_secure_renegotiation", SAAS_WEB_FAIL);
+    hello(e, SAAS_WEB_HELLO_STATIC_RSA, SAAS_WEB_ANSWER_HELLO, 0x0303);
+    e->hello[SAAS_WEB_HELLO_STATIC_RSA].suite = 0x002f;
+    expect(e, "tls_forward_secrecy_only", SAAS_WEB_FAIL);
+    e->weak_suites = "RSA_WITH_RC4_128_SHA";
+    expect(e, "tls_weak_ciphers_refused", SAAS_WEB_FAIL);
+    hello(e, SAAS_WEB_HELLO_DHE, SAAS_WEB_ANSWER_HELLO, 0x0303);
+    expect(e, "tls_dh_params", SAAS_WEB_MANUAL);
+    e->hello[SAAS_WEB_HELLO_DHE].dh_bits = 1024;
+    expect(e, "tls_dh_params", SAAS_WEB_FAIL);
+    e->hello[SAAS_WEB_HELLO_DHE].dh_bits = 2048;
+    expect(e, "tls_dh_params", SAAS_WEB_PASS);
+    ((saas_web_hop_t *)e->tls_hop)->tls.early_data = 1;
+    expect(e, "tls_early_data_disabled", SAAS_WEB_FAIL);
+    ((saas_web_hop_t *)e->tls_hop)->tls.early_data = -1;
+    expect(e, "tls_early_data_disabled", SAAS_WEB_MANUAL);
+}
+END_TEST
+
+START_TEST(redirects)
+{
+    saas_web_evidence_t *e = good();
+
+    e->http = reply(SAAS_WEB_FETCH_CLOSED, "closed");
+    add_hop(e->http, "http://example.com/", 0);
+    expect(e, "http_redirect_to_https", SAAS_WEB_PASS);
+    e->http = reply(SAAS_WEB_FETCH_UNREACHABLE, "no answer");
+    add_hop(e->http, "http://example.com/", 0);
+    expect(e, "http_redirect_to_https", SAAS_WEB_MANUAL);
+    e->http = reply(SAAS_WEB_FETCH_NOT_MADE, NULL);
+    expect(e, "http_redirect_to_https", SAAS_WEB_MANUAL);
+    e->http = reply(SAAS_WEB_FETCH_OK, NULL);
+    add_hop(e->http, "http://example.com/", 200);
+    expect(e, "http_redirect_to_https", SAAS_WEB_FAIL);
+    expect(e, "http_redirect_first_hop_same_host", SAAS_WEB_FAIL);
+    add_hop(e->http, "http://www.example.com/", 301);
+    add_hop(e->http, "https://www.example.com/", 200);
+    expect(e, "http_redirect_to_https", SAAS_WEB_PASS);
+    expect(e, "http_redirect_first_hop_same_host", SAAS_WEB_FAIL);
+    e->http = reply(SAAS_WEB_FETCH_OK, NULL);
+    add_hop(e->http, "http://example.com/", 301);
+    add_hop(e->http, "https://www.example.com/", 200);
+    expect(e, "http_redirect_first_hop_same_host", SAAS_WEB_FAIL);
+    e->http->how = SAAS_WEB_FETCH_LOOP;
+    e->http->reason = "a loop";
+    expect(e, "http_redirect_to_https", SAAS_WEB_FAIL);
+}
+END_TEST
+
+START_TEST(content)
+{
+    static const struct {
+        const char *check, *header, *value;
+        saas_web_status_e status;
+    } cases[] = {
+        { "hsts_enabled", "strict-transport-security", NULL, SAAS_WEB_FAIL },
+        { "hsts_enabled", "strict-transport-security", "max-age=0", SAAS_WEB_FAIL },
+        { "hsts_max_age", "strict-transport-security", "max-age=15551999", SAAS_WEB_FAIL },
+        { "hsts_max_age", "strict-transport-security", "max-age=15552000", SAAS_WEB_PASS },
+        { "hsts_include_subdomains", "strict-transport-security", "max-age=15552000", SAAS_WEB_FAIL },
+        { "csp_present", "content-security-policy", NULL, SAAS_WEB_FAIL },
+        { "csp_present", "content-security-policy", ";", SAAS_WEB_FAIL },
+        { "csp_script_no_unsafe_inline", "content-security-policy", NULL, SAAS_WEB_FAIL },
+        { "csp_script_no_unsafe_inline", "content-security-policy", "script-src 'unsafe-inline'", SAAS_WEB_FAIL },
+        { "csp_no_unsafe_eval", "content-security-policy", "script-src 'unsafe-eval'", SAAS_WEB_FAIL },
+        { "csp_base_object_form_locked", "content-security-policy", "default-src 'none'", SAAS_WEB_FAIL },
+        { "clickjacking_protected", "content-security-policy", "default-src 'none'", SAAS_WEB_FAIL },
+        { "clickjacking_protected", "x-frame-options", "ALLOW-FROM https://a.example", SAAS_WEB_PASS },
+        { "content_type_nosniff", "x-content-type-options", NULL, SAAS_WEB_FAIL },
+        { "content_type_nosniff", "x-content-type-options", "nosniffing", SAAS_WEB_FAIL },
+        { "content_type_nosniff", "x-content-type-options", "NoSniff", SAAS_WEB_PASS },
+        { "referrer_policy_safe", "referrer-policy", NULL, SAAS_WEB_FAIL },
+        { "referrer_policy_safe", "referrer-policy", "unsafe-url", SAAS_WEB_FAIL },
+        { "permissions_policy_present", "permissions-policy", NULL, SAAS_WEB_FAIL },
+        { "cross_origin_isolation", "cross-origin-opener-policy", NULL, SAAS_WEB_FAIL },
+        { "cross_origin_isolation", "cross-origin-opener-policy", "sameorigin", SAAS_WEB_FAIL },
+        { "cross_origin_isolation", "cross-origin-embedder-policy", "require-corp; report-to=x", SAAS_WEB_PASS },
+        { "cookies_secure", "set-cookie", "a=TOPSECRET", SAAS_WEB_FAIL },
+        { "cookies_httponly", "set-cookie", "a=TOPSECRET", SAAS_WEB_PASS },
+        { "cookies_httponly", "set-cookie", "JSESSIONID=TOPSECRET; Secure", SAAS_WEB_FAIL },
+        { "cookies_samesite", "set-cookie", "a=TOPSECRET; Secure", SAAS_WEB_FAIL },
+        { "cookies_samesite", "set-cookie", "a=TOPSECRET; SameSite=None", SAAS_WEB_FAIL },
+        { "cookies_samesite", "set-cookie", "a=TOPSECRET; SameSite=None; Secure", SAAS_WEB_PASS },
+        { "cookies_secure", "set-cookie", NULL, SAAS_WEB_PASS },
+        { "headers_no_technology_leak", "server", "nginx/1.24", SAAS_WEB_FAIL },
+        { "headers_no_technology_leak", "server", "nginx", SAAS_WEB_PASS },
+        { "headers_no_technology_leak", "x-powered-by", "\xff", SAAS_WEB_FAIL },
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        saas_web_evidence_t *e = good();
+
+        set(APR_ARRAY_IDX(e->https->hops, 0, saas_web_hop_t *), cases[i].header, cases[i].value);
+        expect(e, cases[i].check, cases[i].status);
+    }
+}
+END_TEST
+
+START_TEST(extras)
+{
+    saas_web_evidence_t *e = good();
+    saas_web_hop_t *h = APR_ARRAY_IDX(e->cors->hops, 0, saas_web_hop_t *);
+
+    set(h, "access-control-allow-origin", "https://probe.invalid");
+    expect(e, "cors_no_credentialed_reflection", SAAS_WEB_PASS);
+    set(h, "access-control-allow-credentials", "true");
+    expect(e, "cors_no_credentialed_reflection", SAAS_WEB_FAIL);
+    h = APR_ARRAY_IDX(e->trace->hops, 0, saas_web_hop_t *);
+    h->status = 200;
+    expect(e, "http_trace_disabled", SAAS_WEB_PASS);
+    set(h, "content-type", "message/http");
+    expect(e, "http_trace_disabled", SAAS_WEB_FAIL);
+    e->security_document.expires = e->now - 1;
+    expect(e, "security_txt_present", SAAS_WEB_FAIL);
+    e->cors = e->trace = NULL;
+    e->security_txt = reply(SAAS_WEB_FETCH_SLOW, "slow");
+    expect(e, "cors_no_credentialed_reflection", SAAS_WEB_MANUAL);
+    expect(e, "http_trace_disabled", SAAS_WEB_MANUAL);
+    expect(e, "security_txt_present", SAAS_WEB_MANUAL);
+    e->document.unpinned_script = "https://cdn.example/x.js";
+    expect(e, "scripts_loaded_securely", SAAS_WEB_FAIL);
+    ck_assert_int_eq(judge(e, "scripts_loaded_securely").severity, SAAS_WEB_LOW);
+    e->document.insecure_script = "http://cdn.example/x.js";
+    ck_assert_int_eq(judge(e, "scripts_loaded_securely").severity, SAAS_WEB_HIGH);
+    e = good();
+    e->main->truncated = 1;
+    expect(e, "scripts_loaded_securely", SAAS_WEB_MANUAL);
+    set(APR_ARRAY_IDX(e->https->hops, 0, saas_web_hop_t *), "content-security-policy", NULL);
+    expect(e, "csp_present", SAAS_WEB_MANUAL);
+    expect(e, "csp_script_no_unsafe_inline", SAAS_WEB_MANUAL);
+    expect(e, "csp_no_unsafe_eval", SAAS_WEB_MANUAL);
+    expect(e, "csp_base_object_form_locked", SAAS_WEB_MANUAL);
+}
+END_TEST
+
+Suite *suite_web_checks(void);
+Suite *suite_web_checks(void)
+{
+    TCase *tc;
+    Suite *s = unit_suite("web_checks", 10, &tc);
+
+    tcase_add_test(tc, table);
+    tcase_add_test(tc, all_good);
+    tcase_add_test(tc, nothing_seen);
+    tcase_add_test(tc, probes_unanswered);
+    tcase_add_test(tc, http_only);
+    tcase_add_test(tc, certificates);
+    tcase_add_test(tc, protocols);
+    tcase_add_test(tc, redirects);
+    tcase_add_test(tc, content);
+    tcase_add_test(tc, extras);
+    return s;
+}

@@ -1,0 +1,233 @@
+/* Licensed under the Apache License, Version 2.0: see LICENSE. */
+
+/*
+ * saasctl migrate: applies the numbered files of sql/pgsql or sql/sqlite in order, each in one transaction together
+ * with its record in schema_migrations.  A file that was applied must never change: its checksum is recorded, and
+ * another one is refused.  Concurrent runs wait for each other and find the work done.
+ */
+#include "saasctl.h"
+#include "schema.h"
+
+#include "core/token.h"
+
+#include <apr_file_info.h>
+#include <apr_file_io.h>
+#include <apr_strings.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct migration_t {
+    int version;
+    const char *name;
+    const char *text;
+    char checksum[SAAS_HASH_LEN + 1];
+    const char *applied_at; /* NULL: not applied */
+} migration_t;
+
+#define CREATE_TABLE \
+    "CREATE TABLE IF NOT EXISTS schema_migrations (version integer PRIMARY KEY, name text NOT NULL," \
+    " checksum text NOT NULL, applied_at %s NOT NULL)"
+
+/* The roles exist from the first migration on. */
+#define GRANTS "GRANT SELECT ON schema_migrations TO saas_app, saas_system"
+
+static int by_version(const void *a, const void *b)
+{
+    return ((const migration_t *)a)->version - ((const migration_t *)b)->version;
+}
+
+static const char *read_file(apr_pool_t *p, const char *path, apr_size_t *len)
+{
+    apr_file_t *file;
+    apr_finfo_t info;
+    char *text = NULL;
+    if (apr_file_open(&file, path, APR_READ, APR_OS_DEFAULT, p) != APR_SUCCESS) {
+        return NULL;
+    }
+    if (apr_file_info_get(&info, APR_FINFO_SIZE, file) == APR_SUCCESS) {
+        text = apr_pcalloc(p, (apr_size_t)info.size + 1);
+        if (apr_file_read_full(file, text, (apr_size_t)info.size, len) != APR_SUCCESS) {
+            text = NULL;
+        }
+    }
+    apr_file_close(file);
+    return text;
+}
+
+/* The files, numbered 1 to SAAS_SCHEMA_VERSION without a gap. */
+static int load(ctl_t *ctl, apr_array_header_t **list)
+{
+    const char *folder = apr_pstrcat(ctl->p, ctl->sqldir, ctl->sqlite ? "/sqlite" : "/pgsql", NULL);
+    apr_array_header_t *found = apr_array_make(ctl->p, 8, sizeof(migration_t));
+    apr_finfo_t entry;
+    apr_dir_t *dir;
+    int i;
+
+    if (apr_dir_open(&dir, folder, ctl->p) != APR_SUCCESS) {
+        return ctl_say(CTL_USAGE, "there are no migrations in %s: give their folder with --sql or SAASCTL_SQL", folder);
+    }
+    while (apr_dir_read(&entry, APR_FINFO_NAME, dir) == APR_SUCCESS) {
+        migration_t *m;
+        apr_size_t len = strlen(entry.name);
+        if (len < 10 || strspn(entry.name, "0123456789") != 4 || entry.name[4] != '_' || strcmp(entry.name + len - 4, ".sql")) {
+            continue;
+        }
+        m = apr_array_push(found);
+        m->version = atoi(entry.name);
+        m->name = apr_pstrmemdup(ctl->p, entry.name, len - 4);
+        m->text = read_file(ctl->p, apr_pstrcat(ctl->p, folder, "/", entry.name, NULL), &len);
+        if (!m->text || saas_sha256_hex(m->checksum, m->text, len) != APR_SUCCESS) {
+            return ctl_say(CTL_USAGE, "cannot read %s/%s", folder, entry.name);
+        }
+    }
+    apr_dir_close(dir);
+    qsort(found->elts, (size_t)found->nelts, sizeof(migration_t), by_version);
+    for (i = 0; i < found->nelts; i++) {
+        if (APR_ARRAY_IDX(found, i, migration_t).version != i + 1) {
+            return ctl_say(CTL_USAGE, "migration %d is missing in %s, or there twice", i + 1, folder);
+        }
+    }
+    if (found->nelts != SAAS_SCHEMA_VERSION) {
+        return ctl_say(CTL_USAGE, "%s ends with version %d, this saasctl is made for %d: give its own folder with --sql", folder,
+                       found->nelts, SAAS_SCHEMA_VERSION);
+    }
+    *list = found;
+    return CTL_OK;
+}
+
+/* Marks what is recorded; refuses what does not fit. */
+static int compare(ctl_t *ctl, apr_array_header_t *list, int *done)
+{
+    saas_driver_rows_t *rows;
+    apr_status_t rv = ctl_query(ctl, ctl->sqlite ? CTL_MIGRATIONS_EXIST_SQLITE : CTL_MIGRATIONS_EXIST_PGSQL, &rows,
+                                CTL_NO_ARGS);
+    int r;
+    *done = 0;
+    if (rv == APR_SUCCESS && *ctl_cell(rows, 0, 0) != 't' && *ctl_cell(rows, 0, 0) != '1') {
+        return CTL_OK;
+    }
+    if (rv != APR_SUCCESS || (rv = ctl_query(ctl, CTL_MIGRATIONS, &rows, CTL_NO_ARGS)) != APR_SUCCESS) {
+        return ctl_database_failure(ctl, "cannot read schema_migrations", rv);
+    }
+    for (r = 0; r < rows->count; r++) {
+        int version = atoi(ctl_cell(rows, r, 0));
+        migration_t *m;
+        if (version > list->nelts) {
+            return ctl_say(CTL_REFUSED, "the database has version %d, this saasctl knows %d: use the newer one", version,
+                           list->nelts);
+        }
+        if (version != r + 1) {
+            return ctl_say(CTL_REFUSED, "schema_migrations lacks version %d: restore its row from a backup", r + 1);
+        }
+        m = &APR_ARRAY_IDX(list, r, migration_t);
+        if (strcmp(m->checksum, ctl_cell(rows, r, 1))) {
+            return ctl_say(CTL_REFUSED, "%s.sql is not the file that was applied on %s: restore it; changes go into a new migration",
+                           m->name, ctl_cell(rows, r, 2));
+        }
+        m->applied_at = ctl_cell(rows, r, 2);
+    }
+    *done = rows->count;
+    return CTL_OK;
+}
+
+static int apply(ctl_t *ctl, const migration_t *m)
+{
+    const char *error, *ignored;
+    apr_status_t rv = ctl_script(ctl, m->text, &error);
+    if (rv == APR_SUCCESS) {
+        rv = ctl_query(ctl, CTL_MIGRATION_RECORD, NULL, CTL_ARGS(apr_itoa(ctl->p, m->version), m->name, m->checksum));
+        error = "cannot record it in schema_migrations";
+    }
+    if (rv == APR_SUCCESS && !ctl->sqlite) {
+        rv = ctl_script(ctl, GRANTS, &error);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = ctl_script(ctl, "COMMIT", &error);
+    }
+    if (rv != APR_SUCCESS) {
+        int code = ctl_say(CTL_DATABASE, "%s.sql failed, nothing of it was applied: %s", m->name, error);
+        ctl_script(ctl, "ROLLBACK", &ignored);
+        return code;
+    }
+    return CTL_OK;
+}
+
+/* One migration at a time, each looked up anew under the lock. */
+static int apply_all(ctl_t *ctl, apr_array_header_t *list, json_t *applied)
+{
+    const char *error;
+    for (;;) {
+        int done = 0, code;
+        if (ctl_script(ctl, ctl->sqlite ? "BEGIN EXCLUSIVE" : "BEGIN", &error) != APR_SUCCESS) {
+            return ctl_say(CTL_DATABASE, "cannot begin: %s", error);
+        }
+        code = compare(ctl, list, &done);
+        if (code != CTL_OK || done == list->nelts) {
+            ctl_script(ctl, "ROLLBACK", &error);
+            return code;
+        }
+        if ((code = apply(ctl, &APR_ARRAY_IDX(list, done, migration_t))) != CTL_OK) {
+            return code;
+        }
+        json_array_append_new(applied, json_string(APR_ARRAY_IDX(list, done, migration_t).name));
+        if (!ctl->json) {
+            printf("applied %s\n", APR_ARRAY_IDX(list, done, migration_t).name);
+        }
+    }
+}
+
+static int show_status(ctl_t *ctl, apr_array_header_t *list)
+{
+    saas_driver_rows_t rows = { list->nelts, 3, 0, NULL };
+    const char **cells = apr_palloc(ctl->p, sizeof(char *) * 3 * (apr_size_t)list->nelts);
+    int i, done, code = compare(ctl, list, &done);
+    if (code != CTL_OK) {
+        return code;
+    }
+    for (i = 0; i < list->nelts; i++) {
+        const migration_t *m = &APR_ARRAY_IDX(list, i, migration_t);
+        cells[i * 3] = apr_itoa(ctl->p, m->version);
+        cells[i * 3 + 1] = m->name;
+        cells[i * 3 + 2] = m->applied_at;
+    }
+    rows.cells = cells;
+    ctl_print_rows(ctl, &rows, (const char *const[]){ "version", "name", "applied_at" }, "ist");
+    return CTL_OK;
+}
+
+int ctl_migrate(ctl_t *ctl)
+{
+    apr_array_header_t *list;
+    json_t *applied;
+    const char *error;
+    int code = load(ctl, &list);
+    apr_status_t rv = APR_SUCCESS;
+
+    if (code != CTL_OK) {
+        return code;
+    }
+    if (ctl_option(ctl, "status")) {
+        return show_status(ctl, list);
+    }
+    if (!ctl->sqlite) {
+        rv = ctl_query(ctl, CTL_LOCK, NULL, CTL_NO_ARGS);
+    }
+    if (rv != APR_SUCCESS) {
+        return ctl_database_failure(ctl, "cannot lock the migrations", rv);
+    }
+    if (ctl_script(ctl, apr_psprintf(ctl->p, CREATE_TABLE, ctl->sqlite ? "text" : "timestamptz"), &error) != APR_SUCCESS) {
+        return ctl_say(CTL_DATABASE, "cannot create schema_migrations: %s (connect as the owner of the database)", error);
+    }
+    applied = json_array();
+    code = apply_all(ctl, list, applied);
+    if (code == CTL_OK && ctl->json) {
+        ctl_print_object(ctl, json_pack("{s:i, s:O}", "version", SAAS_SCHEMA_VERSION, "applied", applied), NULL);
+    }
+    else if (code == CTL_OK && !json_array_size(applied)) {
+        printf("nothing to do: the schema is version %d\n", SAAS_SCHEMA_VERSION);
+    }
+    json_decref(applied);
+    return code;
+}
