@@ -151,11 +151,15 @@ static const command_rec directives[] = {
     { NULL }
 };
 
+/* Only what is an address, or "localhost": 127.example.org is somebody's name. */
 static int is_loopback(apr_pool_t *p, const char *url)
 {
     apr_uri_t uri;
-    return apr_uri_parse(p, url, &uri) == APR_SUCCESS && uri.hostname
-           && (!strncmp(uri.hostname, "127.", 4) || !strcmp(uri.hostname, "localhost") || !strcmp(uri.hostname, "::1"));
+    if (apr_uri_parse(p, url, &uri) != APR_SUCCESS || !uri.hostname) {
+        return 0;
+    }
+    return !strcmp(uri.hostname, "localhost") || !strcmp(uri.hostname, "::1")
+           || (!strncmp(uri.hostname, "127.", 4) && !uri.hostname[strspn(uri.hostname, "0123456789.")]);
 }
 
 static const char *check_config(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *main_server)
