@@ -27,7 +27,9 @@ enum { C_USER, C_EMAIL, C_NAME, C_DEFAULT, C_CREDENTIAL, C_CAP, C_STALE, C_ORG, 
        C_SUBSCRIPTION, C_ENDS, C_ACTIVE };
 
 #define COLUMNS_ORG \
-    ", o.id, o.slug, o.name, m.role, o.subscription_status, o.subscription_ends_at," \
+    ", o.id, o.slug, o.name, m.role," \
+    " CASE WHEN o.subscription_status = 'active' AND o.subscription_ends_at <= now() THEN 'expired'" \
+    " ELSE o.subscription_status END, o.subscription_ends_at," \
     " o.subscription_status = 'active' AND (o.subscription_ends_at IS NULL OR o.subscription_ends_at > now())"
 
 /* Indexed by saas_credential_e. */

@@ -208,7 +208,8 @@ saas_statement_t saas_billing_statements[] = {
         "INSERT INTO stripe_bindings (stripe_id, organization_id, created_at) VALUES ($1, $2::uuid, now())"
         " ON CONFLICT (stripe_id) DO NOTHING", NULL, 0 },
     [SAAS_BILLING_SUBSCRIPTION] = { "billing_subscription", SAAS_TENANT,
-        "SELECT o.subscription_status, o.stripe_status, s.price_id, s.period_end,"
+        "SELECT CASE WHEN o.subscription_status = 'active' AND o.subscription_ends_at <= now() THEN 'expired'"
+        " ELSE o.subscription_status END, o.stripe_status, s.price_id, s.period_end,"
         " CASE WHEN s.cancel_at IS NOT NULL THEN TRUE ELSE s.cancel_at_period_end END, o.subscription_ends_at,"
         " o.subscription_started_at,"
         " CASE WHEN o.subscription_status = 'active'"

@@ -48,7 +48,11 @@ static const saas_web_guard_t *guard_of(server_rec *s)
 static const char *set_scan_allow(cmd_parms *cmd, void *dir, const char *range)
 {
     saas_web_guard_t *g = ap_get_module_config(cmd->server->module_config, &saas_engine_web_module);
-    const char *message = saas_web_guard_allow(g, cmd->pool, range);
+    const char *message = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+
+    if (!message) {
+        message = saas_web_guard_allow(g, cmd->pool, range);
+    }
 
     (void)dir;
     return message ? apr_pstrcat(cmd->pool, "SaasScanAllow: ", message, NULL) : NULL;
