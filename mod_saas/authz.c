@@ -20,6 +20,7 @@
 #include <apr_strings.h>
 
 #define AUTH_TYPE "Saas"
+#define LOG_IN_FIRST "saas-log-in-first"
 
 static int is_ours(request_rec *r)
 {
@@ -99,8 +100,14 @@ static authz_status check_authorization(request_rec *r, const char *line, const 
     const saas_gate_use_t *use = parsed;
     saas_context_t *ctx = saas_context_own(r);
     saas_verdict_e verdict;
+    int certain;
     (void)line;
     if (!r->user) {
+        if (use->negated) {
+            /* "not" makes this neutral, and what stands beside it may grant: nobody is let in before the gate
+             * has seen who it is. */
+            apr_table_setn(r->notes, LOG_IN_FIRST, "1");
+        }
         return AUTHZ_DENIED_NO_USER;
     }
     if (!ctx) {
@@ -111,7 +118,7 @@ static authz_status check_authorization(request_rec *r, const char *line, const 
         find_selector(r, &selector);
         ctx = saas_context_load(r, &credential, &selector);
     }
-    verdict = saas_gate_decide(r, ctx, use);
+    verdict = saas_gate_decide(r, ctx, use, &certain);
     if (verdict == SAAS_GRANTED) {
         return AUTHZ_GRANTED;
     }
@@ -119,7 +126,20 @@ static authz_status check_authorization(request_rec *r, const char *line, const 
         ctx->refusal = verdict;
     }
     /* Undecided must end the whole tree, or "not" would make it a grant. */
-    return verdict == SAAS_UNAVAILABLE || verdict == SAAS_CHOOSE_ORGANIZATION ? AUTHZ_GENERAL_ERROR : AUTHZ_DENIED;
+    return verdict == SAAS_UNAVAILABLE || verdict == SAAS_CHOOSE_ORGANIZATION || (use->negated && !certain)
+               ? AUTHZ_GENERAL_ERROR
+               : AUTHZ_DENIED;
+}
+
+/* Is a refusal of this line turned round by what stands around it? */
+static int is_negated(const ap_directive_t *container)
+{
+    for (; container; container = container->parent) {
+        if (!strcasecmp(container->directive, "<RequireNone")) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 /* "Require [not] saas-role ADMIN": the directive's own text names the gate. */
@@ -129,10 +149,18 @@ static const char *parse_require_line(cmd_parms *cmd, const char *line, const vo
     const char *args = cmd->directive->args;
     const char *name = ap_getword_conf(cmd->temp_pool, &args);
     const char *err;
+    use->negated = is_negated(cmd->directive->parent);
     if (!strcasecmp(name, "not")) {
+        use->negated = 1;
         name = ap_getword_conf(cmd->temp_pool, &args);
     }
     err = saas_gate_parse(cmd->pool, cmd, apr_pstrcat(cmd->pool, name, " ", line, NULL), use);
+    if (!err && use->expressions) {
+        /* The line is mod_authz_core's: our configuration of this section may not have been made yet. */
+        saas_dir_config_t *conf
+            = ap_set_config_vectors(cmd->server, cmd->context, cmd->path, &saas_module, cmd->pool);
+        conf->varies = 1;
+    }
     *parsed = use;
     return err;
 }
@@ -182,10 +210,56 @@ static int check_access(request_rec *r)
     return saas_refuse(r, verdict, ctx);
 }
 
+/* Has access been granted before anybody was authenticated, past a negated gate? */
+static int force_authn(request_rec *r)
+{
+    return apr_table_get(r->notes, LOG_IN_FIRST) ? OK : DECLINED;
+}
+
+/* httpd does not ask again for a subrequest or an internal redirect in the same
+ * sections.  But the same expressions can mean another organization or another
+ * user there: /tenants/acme/ may not show /tenants/other/ by an SSI include. */
+static int decide_again(request_rec *r)
+{
+    const saas_dir_config_t *conf;
+    const saas_context_t *before;
+    saas_credential_t credential;
+    saas_selector_t selector;
+    int status = OK;
+    if (ap_is_initial_req(r) || !r->user || saas_context_own(r) || !(before = saas_context_get(r))) {
+        return DECLINED;
+    }
+    conf = ap_get_module_config(r->per_dir_config, &saas_module);
+    if (!conf->organization && !conf->user && !conf->varies) {
+        return DECLINED;
+    }
+    if (is_ours(r)) {
+        saas_credential_find(r, &credential);
+    }
+    else {
+        saas_credential_outer(r, &credential);
+    }
+    find_selector(r, &selector);
+    if (!conf->varies && saas_context_same(before, &credential, &selector)) {
+        return DECLINED;
+    }
+    if (is_ours(r)) {
+        status = authenticate(r);
+    }
+    if (status == OK) {
+        status = check_access(r);
+    }
+    return status == OK ? DECLINED : status == DECLINED ? HTTP_INTERNAL_SERVER_ERROR : status;
+}
+
 static int fixups(request_rec *r)
 {
     const saas_dir_config_t *conf = ap_get_module_config(r->per_dir_config, &saas_module);
     saas_context_t *ctx = r->user ? saas_context_get(r) : NULL;
+    if (!ap_is_initial_req(r)) {
+        /* Headers are shared with the request it came from, whose section may have set some. */
+        saas_identity_scrub(r);
+    }
     if (!ctx || ctx->loaded != SAAS_GRANTED) {
         return DECLINED;
     }
@@ -214,6 +288,8 @@ void saas_gates_hooks(void)
 {
     ap_hook_check_authn(check_user_id, NULL, NULL, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_check_authz(check_access, NULL, NULL, APR_HOOK_FIRST, AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_force_authn(force_authn, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_fixups(decide_again, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_note_auth_failure(note_auth_failure, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_fixups(fixups, NULL, NULL, APR_HOOK_MIDDLE);
     saas_refuse_hooks();

@@ -59,6 +59,7 @@ void *saas_config_create_dir(apr_pool_t *p, char *path)
     conf->api = SAAS_UNSET;
     conf->status = SAAS_UNSET;
     conf->identity_headers = SAAS_UNSET;
+    conf->user_create = SAAS_UNSET;
     return conf;
 }
 
@@ -70,6 +71,8 @@ void *saas_config_merge_dir(apr_pool_t *p, void *basev, void *addv)
     MERGE(api);
     MERGE(status);
     MERGE(identity_headers);
+    MERGE(user_create);
+    merged->varies = add->varies || base->varies;
     merged->mount = add->mount ? add->mount : base->mount;
     merged->organization = add->organization ? add->organization : base->organization;
     merged->user = add->user ? add->user : base->user;
@@ -272,6 +275,13 @@ static const char *set_identity_headers(cmd_parms *cmd, void *dir, int on)
     return NULL;
 }
 
+static const char *set_user_create(cmd_parms *cmd, void *dir, int on)
+{
+    (void)cmd;
+    ((saas_dir_config_t *)dir)->user_create = on;
+    return NULL;
+}
+
 static const char *set_expression(cmd_parms *cmd, const char *arg, ap_expr_info_t **expression)
 {
     const char *err = NULL;
@@ -345,6 +355,8 @@ const command_rec saas_directives[] = {
                   "expression that names the organization (id or slug) of a request"),
     AP_INIT_TAKE1("SaasUser", set_user, NULL, RSRC_CONF | OR_AUTHCFG,
                   "expression that names the e-mail of the user whom this server has authenticated"),
+    AP_INIT_FLAG("SaasUserCreate", set_user_create, NULL, RSRC_CONF | ACCESS_CONF,
+                 "On: a user whom this server has authenticated and mod_saas does not know is created"),
     AP_INIT_TAKE1("SaasLoginURL", set_login_url, NULL, RSRC_CONF | OR_AUTHCFG,
                   "where a browser that is nobody is sent, with ?next="),
     AP_INIT_TAKE23("SaasDenied", set_denied, NULL, RSRC_CONF | OR_AUTHCFG,

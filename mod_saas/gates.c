@@ -146,8 +146,9 @@ const char *saas_gate_parse(apr_pool_t *p, cmd_parms *cmd, const char *text, saa
 
 /* ----------------------------------------------------------- deciding -- */
 
-/* Evaluates arguments that are expressions; NULL when one fails. */
-static const char *const *evaluate(request_rec *r, const saas_gate_use_t *use)
+/* Evaluates arguments that are expressions; NULL when one fails.  *sound is set
+ * to 0 by a result that configtest would have refused as a word. */
+static const char *const *evaluate(request_rec *r, const saas_gate_use_t *use, int *sound)
 {
     const char **argv = apr_palloc(r->pool, sizeof(*argv) * (apr_size_t)use->argc);
     int i;
@@ -162,22 +163,35 @@ static const char *const *evaluate(request_rec *r, const saas_gate_use_t *use)
                       use->text, use->argv[i], err ? err : "no result");
             return NULL;
         }
+        if (use->expressions[i] && use->gate->check_arg && (err = use->gate->check_arg(r->pool, argv[i]))) {
+            /* What a client sends can be the cause, so it may not fill the log. */
+            SAAS_RLOG(r, APLOG_INFO, 0, "SAAS1305", "Require %s: expression \"%s\": %s", use->text, use->argv[i], err);
+            *sound = 0;
+        }
     }
     return argv;
 }
 
-saas_verdict_e saas_gate_decide(request_rec *r, const saas_context_t *ctx, const saas_gate_use_t *use)
+saas_verdict_e saas_gate_decide(request_rec *r, const saas_context_t *ctx, const saas_gate_use_t *use, int *certain)
 {
     const char *const *argv = use->argv;
     saas_verdict_e verdict;
+    int ignored, *sure = certain ? certain : &ignored;
+    *sure = 0;
     if (ctx->loaded != SAAS_GRANTED) {
         return ctx->loaded;
     }
-    if (use->expressions && !(argv = evaluate(r, use))) {
+    *sure = 1;
+    if (use->expressions && !(argv = evaluate(r, use, sure))) {
+        *sure = 0;
         return SAAS_WRONG_ROLE;
     }
     verdict = use->gate->decide(&ctx->who, use->argc, argv);
-    return verdict == SAAS_OUTSIDER && ctx->several ? SAAS_CHOOSE_ORGANIZATION : verdict;
+    if (verdict == SAAS_OUTSIDER && !ctx->who.org_id) {
+        *sure = 0;
+        return ctx->several ? SAAS_CHOOSE_ORGANIZATION : verdict;
+    }
+    return verdict;
 }
 
 /* ----------------------------------------------------------- refusing -- */

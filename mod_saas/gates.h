@@ -10,8 +10,11 @@
 #include "identity.h"
 #include "plugins.h"
 
-/** Decides one gate for a context; r is for expressions in its arguments. */
-saas_verdict_e saas_gate_decide(request_rec *r, const saas_context_t *ctx, const saas_gate_use_t *use);
+/** Decides one gate for a context; r is for expressions in its arguments.
+ *  certain, unless NULL, is set to 0 when a refusal means "cannot tell", which
+ *  "not" must never turn into a grant: no such user, no organization, an
+ *  argument that failed or that makes no sense. */
+saas_verdict_e saas_gate_decide(request_rec *r, const saas_context_t *ctx, const saas_gate_use_t *use, int *certain);
 
 /** What a client is told about a verdict. */
 typedef struct saas_refusal_t {

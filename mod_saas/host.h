@@ -51,6 +51,8 @@ typedef struct saas_dir_config_t {
     const char *mount;                /**< path of the section that said so */
     ap_expr_info_t *organization;     /**< SaasOrganization */
     ap_expr_info_t *user;             /**< SaasUser */
+    int user_create;                  /**< SaasUserCreate */
+    int varies;                       /**< a gate of the section has an expression among its arguments */
     int identity_headers;             /**< SaasIdentityHeaders */
     const char *login_url;            /**< SaasLoginURL */
     const saas_denied_t *denied[SAAS_NO_SUBSCRIPTION + 1]; /**< SaasDenied, by verdict */

@@ -132,6 +132,7 @@ void saas_credential_outer(request_rec *r, saas_credential_t *credential)
     }
     if (user && *user && saas_email_parse(r->pool, user, &email) == APR_SUCCESS) {
         credential->by = SAAS_BY_SERVER;
+        credential->email = email;
         credential->hash = saas_email_fold(r->pool, email);
     }
 }
@@ -208,12 +209,17 @@ static int same_selector(const saas_selector_t *a, const saas_selector_t *b)
            && (a->value == b->value || (a->value && b->value && !strcmp(a->value, b->value)));
 }
 
+int saas_context_same(const saas_context_t *ctx, const saas_credential_t *credential, const saas_selector_t *selector)
+{
+    return same_selector(&ctx->selector, selector) && same_credential(&ctx->credential, credential);
+}
+
 saas_context_t *saas_context_load(request_rec *r, const saas_credential_t *credential,
                                   const saas_selector_t *selector)
 {
+    const saas_dir_config_t *conf = ap_get_module_config(r->per_dir_config, &saas_module);
     saas_context_t *ctx = saas_context_get(r);
-    if (ctx && ctx->loaded == SAAS_GRANTED && same_selector(&ctx->selector, selector)
-        && same_credential(&ctx->credential, credential)) {
+    if (ctx && ctx->loaded == SAAS_GRANTED && saas_context_same(ctx, credential, selector)) {
         ap_set_module_config(r->request_config, &saas_module, ctx);
         return ctx;
     }
@@ -227,6 +233,16 @@ saas_context_t *saas_context_load(request_rec *r, const saas_credential_t *crede
     }
     else {
         saas_tenant_load(r, credential, selector, ctx);
+        /* A user who is locked is there already, and stays nobody. */
+        if (ctx->loaded == SAAS_NO_USER && credential->by == SAAS_BY_SERVER && conf->user_create == 1) {
+            if (saas_tenant_create_user(r, credential) == APR_SUCCESS) {
+                ctx->authentication_failed = 0;
+                saas_tenant_load(r, credential, selector, ctx);
+            }
+            else {
+                ctx->loaded = SAAS_UNAVAILABLE;
+            }
+        }
     }
     ap_set_module_config(r->request_config, &saas_module, ctx);
     return ctx;
@@ -234,26 +250,73 @@ saas_context_t *saas_context_load(request_rec *r, const saas_credential_t *crede
 
 /* ----------------------------------------------------------- exports -- */
 
-void saas_identity_export(request_rec *r, const saas_principal_t *who)
+/* How a principal is told to others: by variable, by header. */
+static const struct {
+    const char *variable, *header;
+} exports[] = {
+    { "SAAS_USER", "X-Saas-User" },
+    { "SAAS_EMAIL", "X-Saas-Email" },
+    { "SAAS_ORG", "X-Saas-Organization" },
+    { "SAAS_ROLE", "X-Saas-Role" },
+    { "SAAS_SUBSCRIPTION", "X-Saas-Subscription" },
+};
+#define N_EXPORTS (sizeof(exports) / sizeof(*exports))
+
+/* What is not known is taken away: a subrequest or redirect may be about
+ * another organization than the request it came from, or about none. */
+static void export_to(apr_table_t *table, const saas_principal_t *who, int as_headers)
 {
-    apr_table_setn(r->subprocess_env, "SAAS_USER", who->user_id);
-    apr_table_setn(r->subprocess_env, "SAAS_EMAIL", who->email);
+    const char *values[N_EXPORTS] = { who->user_id, who->email };
+    size_t i;
     if (who->org_id) {
-        apr_table_setn(r->subprocess_env, "SAAS_ORG", who->org_id);
-        apr_table_setn(r->subprocess_env, "SAAS_ROLE", saas_role_text(who->role));
-        apr_table_setn(r->subprocess_env, "SAAS_SUBSCRIPTION", who->subscription);
+        values[2] = who->org_id;
+        values[3] = saas_role_text(who->role);
+        values[4] = who->subscription;
+    }
+    for (i = 0; i < N_EXPORTS; i++) {
+        const char *key = as_headers ? exports[i].header : exports[i].variable;
+        if (values[i]) {
+            apr_table_setn(table, key, values[i]);
+        }
+        else {
+            apr_table_unset(table, key);
+        }
     }
 }
 
-void saas_identity_headers(request_rec *r, const saas_principal_t *who)
+void saas_identity_export(request_rec *r, const saas_principal_t *who)
 {
-    apr_table_setn(r->headers_in, "X-Saas-User", who->user_id);
-    apr_table_setn(r->headers_in, "X-Saas-Email", who->email);
-    if (who->org_id) {
-        apr_table_setn(r->headers_in, "X-Saas-Organization", who->org_id);
-        apr_table_setn(r->headers_in, "X-Saas-Role", saas_role_text(who->role));
-        apr_table_setn(r->headers_in, "X-Saas-Subscription", who->subscription);
+    export_to(r->subprocess_env, who, 0);
+}
+
+static void write_log_notes(request_rec *r)
+{
+    const saas_context_t *ctx = saas_context_get(r);
+    if (!ctx) {
+        return;
     }
+    if (ctx->loaded == SAAS_GRANTED) {
+        if (!apr_table_get(r->subprocess_env, exports[0].variable)) {
+            saas_identity_export(r, &ctx->who);
+        }
+        apr_table_setn(r->notes, "saas-user", ctx->who.user_id);
+        if (ctx->who.org_id) {
+            apr_table_setn(r->notes, "saas-org", ctx->who.org_id);
+        }
+    }
+    if (!apr_table_get(r->notes, SAAS_VERDICT_NOTE)) {
+        const char *before = r->prev ? apr_table_get(r->prev->notes, SAAS_VERDICT_NOTE) : NULL;
+        apr_table_setn(r->notes, SAAS_VERDICT_NOTE, before ? before : "granted");
+    }
+}
+
+int saas_identity_log(request_rec *r)
+{
+    /* Most of LogFormat looks at the last request of a chain of redirects. */
+    for (; r; r = r->next) {
+        write_log_notes(r);
+    }
+    return DECLINED;
 }
 
 /* CGI turns '-' and '_' of a header's name into the same variable. */
@@ -270,7 +333,34 @@ static int is_identity_header(const char *name)
     return 1;
 }
 
-int saas_identity_scrub(request_rec *r)
+/* "Connection: X-Saas-Role" would have mod_proxy drop a header that we set. */
+static void scrub_connection(request_rec *r)
+{
+    const char *header = apr_table_get(r->headers_in, "Connection");
+    const char *kept = "";
+    char *rest, *last, *word;
+    int found = 0;
+    if (!header || !ap_strcasestr(header, "saas")) {
+        return;
+    }
+    rest = apr_pstrdup(r->pool, header);
+    for (word = apr_strtok(rest, ", \t", &last); word; word = apr_strtok(NULL, ", \t", &last)) {
+        if (is_identity_header(word)) {
+            found = 1;
+        }
+        else {
+            kept = apr_pstrcat(r->pool, kept, *kept ? ", " : "", word, NULL);
+        }
+    }
+    if (found && *kept) {
+        apr_table_setn(r->headers_in, "Connection", kept);
+    }
+    else if (found) {
+        apr_table_unset(r->headers_in, "Connection");
+    }
+}
+
+static void scrub(request_rec *r)
 {
     const apr_array_header_t *headers = apr_table_elts(r->headers_in);
     const apr_table_entry_t *entry = (const apr_table_entry_t *)headers->elts;
@@ -287,7 +377,19 @@ int saas_identity_scrub(request_rec *r)
         }
         r->headers_in = kept;
     }
+}
+
+int saas_identity_scrub(request_rec *r)
+{
+    scrub(r);
+    scrub_connection(r);
     return DECLINED;
+}
+
+void saas_identity_headers(request_rec *r, const saas_principal_t *who)
+{
+    scrub(r);
+    export_to(r->headers_in, who, 1);
 }
 
 /* ---------------------------------------------------------- sessions -- */

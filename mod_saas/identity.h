@@ -29,6 +29,7 @@ typedef struct saas_selector_t {
 typedef struct saas_credential_t {
     saas_credential_e by;
     const char *hash;      /**< SHA-256 of token or session, or the e-mail's key */
+    const char *email;     /**< of SAAS_BY_SERVER, as it was given */
     int cross_site;        /**< a cookie on an unsafe method that is not same-origin */
     int malformed;         /**< an Authorization: Bearer that can be no token */
 } saas_credential_t;
@@ -71,6 +72,9 @@ saas_context_t *saas_context_own(request_rec *r);
 saas_context_t *saas_context_load(request_rec *r, const saas_credential_t *credential,
                                   const saas_selector_t *selector);
 
+/** Was this context loaded for that credential and organization? */
+int saas_context_same(const saas_context_t *ctx, const saas_credential_t *credential, const saas_selector_t *selector);
+
 /** The context of this request, of the one it was redirected from, or of the
  *  one it is a subrequest of; NULL when none has been loaded. */
 saas_context_t *saas_context_get(request_rec *r);
@@ -82,6 +86,10 @@ void saas_tenant_load(request_rec *r, const saas_credential_t *credential, const
 /** Makes the statements that saas_tenant_load() uses; after the plugins'. */
 const char *saas_tenant_prepare(apr_pool_t *pconf);
 
+/** Creates the user of a SAAS_BY_SERVER credential, who may exist by now; a
+ *  failure is logged. */
+apr_status_t saas_tenant_create_user(request_rec *r, const saas_credential_t *credential);
+
 /** log_transaction hook: notes a token's use, at most once a minute. */
 int saas_tenant_touch(request_rec *r);
 
@@ -89,8 +97,14 @@ int saas_tenant_touch(request_rec *r);
 void saas_identity_export(request_rec *r, const saas_principal_t *who);
 /** post_read_request hook: drops identity headers that clients send. */
 int saas_identity_scrub(request_rec *r);
-/** X-Saas-* headers for a backend. */
+/** X-Saas-* headers for a backend, in place of any that are there. */
 void saas_identity_headers(request_rec *r, const saas_principal_t *who);
+/** The note for LogFormat that says why a request was refused: the code. */
+#define SAAS_VERDICT_NOTE "saas-verdict"
+/** log_transaction hook, before the log modules: variables and notes
+ *  (saas-user, saas-org, saas-verdict) for LogFormat, also of a refused
+ *  request. */
+int saas_identity_log(request_rec *r);
 
 apr_status_t saas_session_start_impl(saas_request_t *rq, saas_db_t *db, const char *user_id);
 void saas_session_cookie_impl(saas_request_t *rq);

@@ -95,6 +95,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_fixups(saas_router_fixups, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_handler(saas_router_handler, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_handler(saas_status_handler, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_log_transaction(saas_identity_log, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_log_transaction(saas_tenant_touch, NULL, NULL, APR_HOOK_MIDDLE);
 }
 

@@ -19,6 +19,7 @@ typedef struct saas_gate_use_t {
     int argc;
     const char *const *argv;        /**< words; NULL where expressions has one */
     ap_expr_info_t *const *expressions;  /**< NULL: all arguments are words */
+    int negated;                    /**< stands under "not" or in <RequireNone> */
 } saas_gate_use_t;
 
 struct saas_mounted_route_t {

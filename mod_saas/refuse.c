@@ -96,6 +96,9 @@ int saas_refuse(request_rec *r, saas_verdict_e verdict, const saas_context_t *ct
     const saas_denied_t *denied = conf->denied[verdict];
     saas_refusal_t refusal;
     saas_refusal_get(verdict, ctx, NULL, &refusal);
+    if (ctx->loaded == SAAS_GRANTED) {
+        saas_identity_export(r, &ctx->who);
+    }
     if (denied) {
         refusal.detail = denied->text;
     }
@@ -106,6 +109,7 @@ int saas_refuse(request_rec *r, saas_verdict_e verdict, const saas_context_t *ct
 int saas_refuse_with(request_rec *r, const saas_refusal_t *refusal, const char *login_url, const char *link)
 {
     int negotiated = login_url || link;
+    apr_table_setn(r->notes, SAAS_VERDICT_NOTE, refusal->code);
     apr_table_setn(r->err_headers_out, "Cache-Control", "no-store");
     if (negotiated) {
         apr_table_mergen(r->err_headers_out, "Vary", "Accept");

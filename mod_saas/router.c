@@ -221,12 +221,13 @@ static int admit(saas_call_t *call)
         r->user = apr_pstrdup(r->pool, call->ctx->who.email);
         saas_identity_export(r, &call->ctx->who);
         if (call->ctx->cross_site) {
+            apr_table_setn(r->notes, SAAS_VERDICT_NOTE, saas_refusal_csrf.code);
             saas_reply_refusal(r, &saas_refusal_csrf);
             return DONE;
         }
     }
     for (i = 0; i < call->mounted->ngates; i++) {
-        saas_verdict_e verdict = saas_gate_decide(r, call->ctx, &call->mounted->gates[i]);
+        saas_verdict_e verdict = saas_gate_decide(r, call->ctx, &call->mounted->gates[i], NULL);
         if (verdict != SAAS_GRANTED && (worst == SAAS_GRANTED || verdict < worst)) {
             worst = verdict;
         }

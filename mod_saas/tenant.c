@@ -16,6 +16,7 @@
  */
 #include "identity.h"
 #include "plugins.h"
+#include "core/id.h"
 #include "core/timefmt.h"
 
 #include <apr_strings.h>
@@ -71,6 +72,14 @@ static const struct {
 static saas_statement_t *statements;  /* by credential, then by choice or object */
 static int per_credential;
 
+/* Users who are there already, locked or not, stay as they are. */
+static saas_statement_t create[] = {
+    { .name = "outer_user_create", .scope = SAAS_SYSTEM,
+      .sql = "INSERT INTO users (id, email, email_key, name, created_at, updated_at)"
+             " VALUES ($1, $2, $3, '', now(), now()) ON CONFLICT (email_key) DO NOTHING" },
+    { 0 }
+};
+
 static saas_statement_t touch[] = {
     { .name = "token_touch", .scope = SAAS_SYSTEM,
       .sql = "UPDATE tokens SET last_used_at = now() WHERE id = $1"
@@ -119,6 +128,9 @@ const char *saas_tenant_prepare(apr_pool_t *p)
         }
     }
     err = saas_statements_register(p, "mod_saas", statements);
+    if (!err) {
+        err = saas_statements_register(p, "mod_saas", create);
+    }
     return err ? err : saas_statements_register(p, "mod_saas", touch);
 }
 
@@ -210,6 +222,23 @@ void saas_tenant_load(request_rec *r, const saas_credential_t *credential, const
     else if (choice != SAAS_CHOOSE_NOT && saas_cell(rows, 0, C_ORG)) {
         take_organization(rows, 0, &ctx->who);
     }
+}
+
+apr_status_t saas_tenant_create_user(request_rec *r, const saas_credential_t *credential)
+{
+    char *id = apr_palloc(r->pool, SAAS_UUID_LEN + 1);
+    saas_rows_t *rows = NULL;
+    saas_db_t *db;
+    apr_status_t rv = saas_uuid7(id);
+    if (rv == APR_SUCCESS && (rv = saas_db_open_impl(&db, r->pool, r->server, NULL)) == APR_SUCCESS) {
+        rv = saas_db_query_impl(db, create, &rows, SAAS_ARGS(id, credential->email, credential->hash));
+        saas_db_close_impl(db);
+    }
+    if (rv == APR_SUCCESS && rows->affected == 1) {
+        SAAS_RLOG(r, APLOG_NOTICE, 0, "SAAS1306", "user %s was created for somebody whom this server has authenticated",
+                  id);
+    }
+    return rv;
 }
 
 int saas_tenant_touch(request_rec *r)
