@@ -433,6 +433,9 @@ static apr_status_t check_file(sqlite_t *c)
         || access(name, R_OK | W_OK)) {
         return refuse(c, "has been moved, deleted or made inaccessible", ": put it back, or restart httpd to use another");
     }
+    if (!c->initialized) {
+        return APR_SUCCESS; /* nothing is remembered yet: the schema's check sees it all */
+    }
     if (sqlite3_file_control(c->db, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK || !file || !file->pMethods
         || file->pMethods->xRead(file, start, sizeof(start), 0) != SQLITE_OK || memcmp(start, magic, sizeof(magic))) {
         return refuse(c, "has been overwritten by what is no database", ": stop httpd and restore a copy");
