@@ -105,17 +105,29 @@ static int same_origin(request_rec *r, const char *origin)
            && !strcasecmp(origin + len + 3, host);
 }
 
-static int is_cross_site(request_rec *r)
+/* Can this request change something?  A WebSocket begins as a GET, can be opened
+ * from any site and then does whatever it likes (RFC 6455, section 10.2). */
+static int is_unsafe(request_rec *r)
+{
+    const char *upgrade = apr_table_get(r->headers_in, "Upgrade");
+    return (r->method_number != M_GET || (upgrade && ap_strcasestr(upgrade, "websocket")))
+           && r->method_number != M_OPTIONS;
+}
+
+/* A request that may be another site's doing; one that does not say where it is
+ * from counts as such when a cookie came with it, since only browsers have one.
+ * A client certificate is what programs have too. */
+static int is_cross_site(request_rec *r, int by_cookie)
 {
     const char *site = apr_table_get(r->headers_in, "Sec-Fetch-Site");
     const char *origin = apr_table_get(r->headers_in, "Origin");
-    if (r->method_number == M_GET || r->method_number == M_OPTIONS) {
+    if (!is_unsafe(r)) {
         return 0;
     }
     if (site) {
         return strcmp(site, "same-origin") != 0;
     }
-    return !origin || !same_origin(r, origin);
+    return origin ? !same_origin(r, origin) : by_cookie;
 }
 
 void saas_credential_outer(request_rec *r, saas_credential_t *credential)
@@ -154,10 +166,11 @@ void saas_credential_find(request_rec *r, saas_credential_t *credential)
              && saas_token_hash(hash, secret) == APR_SUCCESS) {
         credential->by = SAAS_BY_SESSION;
         credential->hash = hash;
-        credential->cross_site = is_cross_site(r);
+        credential->cross_site = is_cross_site(r, 1);
     }
     else {
         saas_credential_outer(r, credential);
+        credential->cross_site = credential->by == SAAS_BY_SERVER && is_cross_site(r, 0);
     }
 }
 
