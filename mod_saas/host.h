@@ -76,6 +76,12 @@ int saas_statements_count(void);
 /** Numbers a host-internal statement list (ended by a zero element). */
 const char *saas_statements_register(apr_pool_t *p, const char *owner, saas_statement_t *list);
 
+/* ----------------------------------------------------------- openapi.c -- */
+
+/** Puts the document together from the host's part and the plugins'; a message
+ *  refuses the start. */
+const char *saas_openapi_compose(apr_pool_t *pconf);
+
 /* ---------------------------------------------------------------- db.c -- */
 
 /** Retrieves mod_dbd's functions, finds DBDMax, checks that a driver is set. */

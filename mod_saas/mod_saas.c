@@ -8,8 +8,8 @@
  *  2. pre_config       plugins are found, their tables checked, their gates
  *                      become Require providers (plugins.c, authz.c)
  *  3. directives       (config.c)
- *  4. check_config     what only the whole configuration shows; the last thing
- *                      that configtest runs
+ *  4. check_config     what only the whole configuration shows, and the OpenAPI
+ *                      document (openapi.c); the last thing that configtest runs
  *  5. post_config      shared memory, watchdogs; skipped in httpd's first pass
  *  6. child_init       the child's counter of borrowed connections (db.c)
  */
@@ -46,6 +46,9 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
     (void)plog;
     if (!err) {
         err = saas_plugins_check_config(pconf, ptemp, s);
+    }
+    if (!err) {
+        err = saas_openapi_compose(pconf);
     }
     if (err) {
         SAAS_LOG(s, APLOG_CRIT, 0, "SAAS1002", "%s", err);

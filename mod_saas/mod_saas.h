@@ -42,7 +42,7 @@ extern "C" {
  *  one is refused at configtest and has to be rebuilt. */
 #define SAAS_PLUGIN_ABI "1"
 /** Grows when a member is appended to a table; an older plugin keeps working. */
-#define SAAS_PLUGIN_MINOR 0
+#define SAAS_PLUGIN_MINOR 1
 
 typedef struct saas_request_t saas_request_t;
 typedef struct saas_db_t saas_db_t;
@@ -329,7 +329,17 @@ typedef struct saas_plugin_t {
     /** Last check of the configuration, once all modules have read theirs; a
      *  message refuses the start and is shown by configtest.  May be NULL. */
     const char *(*check_config)(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *main_server);
+    /** Since minor 1.  The routes as a part of an OpenAPI 3.1 document: a JSON
+     *  object with "paths", and where needed "tags" and "components".  The host
+     *  puts the parts of all plugins together; a text that is none, or that
+     *  describes what is no route of the plugin, refuses the start.  NULL: the
+     *  document says of the routes what the route table says. */
+    const char *openapi;
 } saas_plugin_t;
+
+/** What apxs.mk makes of an openapi.json beside the sources: the value for
+ *  saas_plugin_t.openapi. */
+extern const char saas_openapi_text[];
 
 #define SAAS_PLUGIN_INIT(plugin_name) \
     .size = sizeof(saas_plugin_t), .minor = SAAS_PLUGIN_MINOR, .name = plugin_name

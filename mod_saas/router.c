@@ -280,6 +280,9 @@ int saas_router_handler(request_rec *r)
     call->mount = dir_config(r)->mount;
     rest = r->uri + strlen(call->mount);
     slash = *rest && rest[strlen(rest) - 1] == '/';
+    if (saas_openapi_is(rest)) {
+        return saas_openapi_serve(call);
+    }
 
     n = cut(apr_pstrdup(r->pool, rest), call->values);
     call->mounted = n > 0 ? find(call->values, n, method_of(r), &allowed) : NULL;

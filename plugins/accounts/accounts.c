@@ -119,6 +119,7 @@ static const saas_plugin_t plugin = {
     SAAS_PLUGIN_INIT("accounts"),
     .statements = accounts_statements,
     .routes = routes,
+    .openapi = saas_openapi_text,
 };
 
 static void register_hooks(apr_pool_t *p)

@@ -267,6 +267,7 @@ static const saas_plugin_t plugin = {
     .objects = objects,
     .jobs = jobs,
     .check_config = check_config,
+    .openapi = saas_openapi_text,
 };
 
 static void register_hooks(apr_pool_t *p)

@@ -234,6 +234,7 @@ static const saas_plugin_t plugin = {
     .statements = saas_billing_statements,
     .routes = routes,
     .check_config = check_config,
+    .openapi = saas_openapi_text,
 };
 
 static apr_status_t release_curl(void *nothing)

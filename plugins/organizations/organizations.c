@@ -68,6 +68,7 @@ static const saas_plugin_t plugin = {
     SAAS_PLUGIN_INIT("organizations"),
     .statements = organizations_statements,
     .routes = routes,
+    .openapi = saas_openapi_text,
 };
 
 static void register_hooks(apr_pool_t *p)

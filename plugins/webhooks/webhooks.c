@@ -194,6 +194,7 @@ static const saas_plugin_t plugin = {
     SAAS_PLUGIN_INIT("webhooks"),
     .statements = saas_webhooks_statements,
     .routes = routes,
+    .openapi = saas_openapi_text,
 };
 
 static void register_hooks(apr_pool_t *p)

@@ -32,6 +32,9 @@ class _From(HTTPAdapter):
 class Api:
     """One caller. Relative paths are below /api/v1/, paths with a leading slash are the server's."""
 
+    # Called with (base, reply) for each reply; may fail the test. Set by fixtures.py.
+    witness = None
+
     def __init__(self, base, token=None, organization=None, address=None):
         self.base = base
         self.http = requests.Session()
@@ -57,7 +60,10 @@ class Api:
         url = path if path.startswith("http") else self.url(path)
         if json is not None:
             more["json"] = json
-        return self.http.request(method, url, **more)
+        reply = self.http.request(method, url, **more)
+        if Api.witness:
+            Api.witness(self.base, reply)
+        return reply
 
     def get(self, path, **more):
         return self.call("GET", path, **more)

@@ -11,12 +11,17 @@ import os
 
 import pytest
 
+from . import openapi
 from . import places as where
+from .client import Api
 from .places import Places
 from .postgres import Postgres
 from .site import Pgsql, Site, Sqlite
 
 _numbers = itertools.count(1)
+
+# Every reply that a test sees is held against the OpenAPI document.
+Api.witness = staticmethod(openapi.witness)
 
 
 def pytest_addoption(parser):
