@@ -85,6 +85,8 @@ class Document:
         """(template, path item) that the router would choose, or None: more literal segments win."""
         have, best = segments(path), None
         for parts, template, item in self.paths:
+            if not template.endswith("/") and path.endswith("/"):
+                continue
             if len(parts) == len(have) and all(p == h or p.startswith("{") for p, h in zip(parts, have)):
                 weight = sum(not p.startswith("{") for p in parts)
                 if best is None or weight > best[0]:
