@@ -36,7 +36,8 @@ ifdef PLUGIN
 
 SRCS ?= $(filter-out %-openapi.c,$(wildcard *.c))
 MODULE ?= saas_$(PLUGIN)_module
-SAAS_INCLUDE ?= $(INCLUDEDIR)/mod_saas
+# mod_saas.h lies beside this file.
+SAAS_INCLUDE := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 SO = mod_saas_$(PLUGIN).so
 OPENAPI ?= $(wildcard openapi.json)
 GENERATED = $(if $(OPENAPI),$(PLUGIN)-openapi.c)
