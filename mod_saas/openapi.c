@@ -84,6 +84,9 @@ static const char *add_components(apr_pool_t *p, json_t *doc, json_t *components
 {
     const char *kind, *err = NULL;
     json_t *list;
+    if (components && !json_is_object(components)) {
+        return "components must be an object";
+    }
     json_object_foreach(components, kind, list) {
         err = add_members(p, member(member(doc, "components"), kind), list, apr_pstrcat(p, "components/", kind, NULL));
         if (err) {
@@ -111,6 +114,9 @@ static const char *add_paths(apr_pool_t *p, json_t *doc, const char *plugin, jso
 {
     const char *path, *key, *err = NULL;
     json_t *item, *value;
+    if (!json_is_object(paths)) {
+        return "\"paths\" must be an object";
+    }
     json_object_foreach(paths, path, item) {
         json_object_foreach(item, key, value) {
             if (is_method(key) && !has_route(plugin, path, key)) {
@@ -132,7 +138,7 @@ static const char *add_part(apr_pool_t *p, apr_pool_t *scratch, json_t *doc, con
 {
     const char *text = saas_plugin_openapi(plugin), *err;
     json_error_t error;
-    json_t *part;
+    json_t *part, *tags;
     if (!text) {
         return NULL;
     }
@@ -148,7 +154,11 @@ static const char *add_part(apr_pool_t *p, apr_pool_t *scratch, json_t *doc, con
         || (err = add_components(p, doc, json_object_get(part, "components")))) {
         return err;
     }
-    json_array_extend(json_object_get(doc, "tags"), json_object_get(part, "tags"));
+    tags = json_object_get(part, "tags");
+    if (tags && !json_is_array(tags)) {
+        return "tags must be an array";
+    }
+    json_array_extend(json_object_get(doc, "tags"), tags);
     return NULL;
 }
 
