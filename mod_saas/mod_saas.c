@@ -13,6 +13,8 @@
  *  5. post_config      shared memory, watchdogs; skipped in httpd's first pass
  *  6. child_init       the child's counter of borrowed connections (db.c)
  */
+#include "cache.h"
+#include "changes.h"
 #include "request.h"
 #include "db.h"
 
@@ -62,7 +64,8 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
         return OK;
     }
     if ((status = saas_db_post_config(pconf, ptemp, s)) != OK
-        || (status = saas_throttle_post_config(pconf, s)) != OK) {
+        || (status = saas_throttle_post_config(pconf, s)) != OK
+        || (status = saas_cache_post_config(pconf, s)) != OK) {
         return status;
     }
     return saas_jobs_post_config(pconf, ptemp, s);
@@ -71,6 +74,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
 static void child_init(apr_pool_t *pchild, server_rec *s)
 {
     saas_db_child_init(pchild, s);
+    saas_changes_child_init(pchild, s);
 }
 
 static void register_hooks(apr_pool_t *p)
