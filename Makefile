@@ -111,7 +111,7 @@ CONFDIR = $(if $(wildcard $(call apxs_q,SYSCONFDIR)/mods-available),$(MODCONF),$
 install: all
 	install -d "$(DESTDIR)$(LIBEXECDIR)" "$(DESTDIR)$(INCLUDEDIR)/mod_saas" "$(DESTDIR)/usr/bin" \
 	    "$(CONFDIR)" "$(DESTDIR)$(SQLDIR)/pgsql" "$(DESTDIR)$(SQLDIR)/sqlite" "$(DESTDIR)/usr/share/doc/mod_saas/examples" \
-	    "$(DESTDIR)/usr/share/man/man8"
+	    "$(DESTDIR)/usr/share/doc/mod_saas/docs"
 	install -m 644 $(MODULES) "$(DESTDIR)$(LIBEXECDIR)/"
 	install -m 644 mod_saas/mod_saas.h apxs.mk "$(DESTDIR)$(INCLUDEDIR)/mod_saas/"
 	install -m 755 $(BUILD)/bin/saasctl "$(DESTDIR)/usr/bin/saasctl"
@@ -119,7 +119,8 @@ install: all
 	install -m 644 sql/sqlite/*.sql "$(DESTDIR)$(SQLDIR)/sqlite/"
 	install -m 644 conf/saas.load conf/saas.conf "$(CONFDIR)/"
 	install -m 644 conf/examples/* "$(DESTDIR)/usr/share/doc/mod_saas/examples/"
-	install -m 644 README.md CHANGELOG.md LICENSE docs/*.md "$(DESTDIR)/usr/share/doc/mod_saas/"
+	install -m 644 README.md CHANGELOG.md LICENSE "$(DESTDIR)/usr/share/doc/mod_saas/"
+	install -m 644 docs/*.md "$(DESTDIR)/usr/share/doc/mod_saas/docs/"
 
 clean:
 	rm -rf $(BUILD)/obj $(BUILD)/modules $(BUILD)/bin $(BUILD)/unit $(BUILD)/include $(BUILD)/libsaas_core.a

@@ -98,7 +98,7 @@ static int authenticate(request_rec *r)
     find_selector(r, &selector);
     ctx = saas_context_load(r, &credential, &selector);
     if (ctx->loaded != SAAS_GRANTED) {
-        saas_refusal_get(r->pool, ctx->loaded, ctx, NULL, &refusal);
+        saas_refusal_get(ctx->loaded, ctx, NULL, &refusal);
         return refuse(r, &refusal);
     }
     return ctx->cross_site ? refuse(r, &saas_refusal_csrf) : OK;
@@ -220,7 +220,7 @@ static int check_access(request_rec *r)
         verdict = SAAS_WRONG_ROLE;
     }
     apr_table_unset(r->err_headers_out, "WWW-Authenticate");
-    saas_refusal_get(r->pool, verdict, ctx, NULL, &refusal);
+    saas_refusal_get(verdict, ctx, NULL, &refusal);
     return refuse(r, &refusal);
 }
 

@@ -141,14 +141,18 @@ static const char *set_interval(cmd_parms *cmd, const char *arg, apr_interval_ti
 
 static const char *set_db_wait(cmd_parms *cmd, void *dir, const char *arg)
 {
+    const char *err = ap_check_cmd_context(cmd, GLOBAL_ONLY);
     (void)dir;
-    return set_interval(cmd, arg, apr_time_from_msec(1), apr_time_from_sec(60), &of_server(cmd)->db_wait);
+    return err ? err
+               : set_interval(cmd, arg, apr_time_from_msec(1), apr_time_from_sec(60), &of_server(cmd)->db_wait);
 }
 
 static const char *set_db_timeout(cmd_parms *cmd, void *dir, const char *arg)
 {
+    const char *err = ap_check_cmd_context(cmd, GLOBAL_ONLY);
     (void)dir;
-    return set_interval(cmd, arg, apr_time_from_msec(100), apr_time_from_sec(300), &of_server(cmd)->db_timeout);
+    return err ? err
+               : set_interval(cmd, arg, apr_time_from_msec(100), apr_time_from_sec(300), &of_server(cmd)->db_timeout);
 }
 
 static const char *set_session_lifetime(cmd_parms *cmd, void *dir, const char *arg)

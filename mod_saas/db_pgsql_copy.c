@@ -15,11 +15,13 @@
 
 #include <string.h>
 
-/* The planner may not sort or bitmap the whole result before the first row; the primary key has the order. */
+/* The planner may not sort or bitmap the whole result before the first row; the primary key has the order.  Workers
+ * would cost more to start than the first row, and one core feeds the socket alone. */
 #define STREAM_SETTINGS \
     "SELECT set_config('role', 'none', true), set_config('saas.organization', $1, true)," \
     " set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)," \
     " set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)," \
+    " set_config('max_parallel_workers_per_gather', '0', true)," \
     " set_config('statement_timeout', '0', true)"
 
 /* Transaction, scope, arguments. */

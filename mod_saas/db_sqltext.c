@@ -11,7 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define PARAMETER_ROOM 48
+#define PARAMETER_ROOM 64
 
 static apr_size_t room(const char *sql)
 {
@@ -134,9 +134,23 @@ static const char *rewrite(apr_pool_t *p, const char *sql, int for_sqlite)
             for (s++; isdigit((unsigned char)*s) && n < 10000; s++) {
                 n = n * 10 + (*s - '0');
             }
-            out += snprintf(out, PARAMETER_ROOM,
-                            for_sqlite ? "?%d" : n == 1 ? "saas_organization()"
-                                                        : "nullif(current_setting('saas.p%d', true), '')", n);
+            if (for_sqlite) {
+                out += snprintf(out, PARAMETER_ROOM, "?%d", n);
+                continue;
+            }
+            if (n == 1) {
+                out += snprintf(out, PARAMETER_ROOM, "saas_organization()");
+                continue;
+            }
+            /* In a subquery, cast included, it is evaluated once and can be looked up in an index. */
+            out += snprintf(out, PARAMETER_ROOM, "(SELECT nullif(current_setting('saas.p%d', true), '')", n);
+            if (s[0] == ':' && s[1] == ':') {
+                end = skip_type(s + 2);
+                memcpy(out, s, (apr_size_t)(end - s));
+                out += end - s;
+                s = end;
+            }
+            *out++ = ')';
         }
         else if (for_sqlite && s[0] == ':' && s[1] == ':') {
             s = skip_type(s + 2);

@@ -13,7 +13,7 @@
 /** For SQLite: without ::casts and row locks (FOR UPDATE … SKIP LOCKED), and $n as ?n. */
 const char *saas_sqltext_for_sqlite(apr_pool_t *p, const char *sql);
 
-/** For COPY, which takes no parameters: $1 as saas_organization(), $n as the setting saas.pn. */
+/** For COPY, which takes no parameters: $1 as saas_organization(), $n (with its cast, if any) as the setting saas.pn. */
 const char *saas_sqltext_for_copy(apr_pool_t *p, const char *sql);
 
 #endif

@@ -184,20 +184,22 @@ saas_verdict_e saas_gate_decide(request_rec *r, const saas_context_t *ctx, const
 
 /* Indexed by saas_verdict_e; the texts and codes of the HTTP contract. */
 static const saas_refusal_t refusals[] = {
-    [SAAS_GRANTED] = { 200, "", "" },
-    [SAAS_UNAVAILABLE] = { HTTP_SERVICE_UNAVAILABLE, "unavailable", "Service temporarily unavailable, try again later." },
-    [SAAS_NO_USER] = { HTTP_UNAUTHORIZED, "not_authenticated", "Authentication credentials were not provided." },
-    [SAAS_CHOOSE_ORGANIZATION] = { HTTP_BAD_REQUEST, "organization_required", NULL },
-    [SAAS_OUTSIDER] = { HTTP_NOT_FOUND, "not_found", "Not found." },
-    [SAAS_WRONG_ROLE] = { HTTP_FORBIDDEN, "permission_denied",
-                          "You do not have permission to perform this action." },
-    [SAAS_NO_SUBSCRIPTION] = { HTTP_FORBIDDEN, "subscription_required", "Upgrade to Premium to access this feature" },
+    [SAAS_GRANTED] = { .status = HTTP_OK, .code = "", .detail = "" },
+    [SAAS_UNAVAILABLE] = { .status = HTTP_SERVICE_UNAVAILABLE, .code = "unavailable", .detail = "Service temporarily unavailable, try again later." },
+    [SAAS_NO_USER] = { .status = HTTP_UNAUTHORIZED, .code = "not_authenticated", .detail = "Authentication credentials were not provided." },
+    [SAAS_CHOOSE_ORGANIZATION] = { .status = HTTP_BAD_REQUEST, .code = "organization_required",
+                                   .detail = "You are a member of several organizations: name one with X-Organization-ID or"
+                                   " ?organization=." },
+    [SAAS_OUTSIDER] = { .status = HTTP_NOT_FOUND, .code = "not_found", .detail = "Not found." },
+    [SAAS_WRONG_ROLE] = { .status = HTTP_FORBIDDEN, .code = "permission_denied",
+                          .detail = "You do not have permission to perform this action." },
+    [SAAS_NO_SUBSCRIPTION] = { .status = HTTP_FORBIDDEN, .code = "subscription_required", .detail = "Upgrade to Premium to access this feature" },
 };
 
-const saas_refusal_t saas_refusal_csrf = { HTTP_FORBIDDEN, "csrf_failed",
-                                           "CSRF Failed: the request does not come from this site." };
+const saas_refusal_t saas_refusal_csrf = { .status = HTTP_FORBIDDEN, .code = "csrf_failed",
+                                           .detail = "CSRF Failed: the request does not come from this site." };
 
-void saas_refusal_get(apr_pool_t *p, saas_verdict_e verdict, const saas_context_t *ctx, const char *denied,
+void saas_refusal_get(saas_verdict_e verdict, const saas_context_t *ctx, const char *denied,
                       saas_refusal_t *refusal)
 {
     *refusal = refusals[verdict];
@@ -209,17 +211,27 @@ void saas_refusal_get(apr_pool_t *p, saas_verdict_e verdict, const saas_context_
         refusal->detail = denied;
     }
     else if (verdict == SAAS_CHOOSE_ORGANIZATION) {
-        refusal->detail = apr_psprintf(
-            p, "You are a member of several organizations: choose one with X-Organization-ID or ?organization=. "
-               "Yours: %s.", ctx && ctx->choices ? apr_array_pstrcat(p, ctx->choices, ',') : "none");
+        refusal->choices = ctx ? ctx->choices : NULL;
     }
 }
 
 const char *saas_refusal_json(apr_pool_t *p, const saas_refusal_t *refusal)
 {
     json_t *body = json_pack("{s:s, s:s}", "detail", refusal->detail, "code", refusal->code);
-    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-    const char *copy = text ? apr_pstrdup(p, text) : "{\"detail\":\"Refused.\",\"code\":\"refused\"}";
+    json_t *list = refusal->choices ? json_array() : NULL;
+    char *text;
+    const char *copy;
+    int i;
+    for (i = 0; list && i < refusal->choices->nelts; i++) {
+        const saas_choice_t *choice = &APR_ARRAY_IDX(refusal->choices, i, saas_choice_t);
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "id", choice->id, "slug", choice->slug, "name",
+                                              choice->name));
+    }
+    if (list) {
+        json_object_set_new(body, "organizations", list);
+    }
+    text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    copy = text ? apr_pstrdup(p, text) : "{\"detail\":\"Refused.\",\"code\":\"refused\"}";
     free(text);
     json_decref(body);
     return copy;

@@ -18,11 +18,12 @@ typedef struct saas_refusal_t {
     int status;
     const char *code;
     const char *detail;
+    const apr_array_header_t *choices;  /**< organizations to choose from, or NULL */
 } saas_refusal_t;
 
 /** The refusal of a verdict; ctx may be NULL; denied, if given, is the text of
  *  a subscription refusal. */
-void saas_refusal_get(apr_pool_t *p, saas_verdict_e verdict, const saas_context_t *ctx, const char *denied,
+void saas_refusal_get(saas_verdict_e verdict, const saas_context_t *ctx, const char *denied,
                       saas_refusal_t *refusal);
 
 /** JSON text of a refusal. */

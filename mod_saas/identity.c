@@ -266,7 +266,7 @@ int saas_identity_scrub(request_rec *r)
 
 /* ---------------------------------------------------------- sessions -- */
 
-enum { SESSION_INSERT, SESSION_DELETE };
+enum { SESSION_INSERT, SESSION_DELETE, SESSION_REPLACE };
 
 saas_statement_t saas_session_statements[] = {
     [SESSION_INSERT] = { .name = "session_insert", .scope = SAAS_SYSTEM,
@@ -274,6 +274,8 @@ saas_statement_t saas_session_statements[] = {
                " VALUES ($1, $2, $3, now(), saas_now_plus($4), $5, $6)" },
     [SESSION_DELETE] = { .name = "session_delete", .scope = SAAS_SYSTEM,
         .sql = "DELETE FROM sessions WHERE id = $1" },
+    [SESSION_REPLACE] = { .name = "session_replace", .scope = SAAS_SYSTEM,
+        .sql = "DELETE FROM sessions WHERE hash = $1" },
     { 0 }
 };
 
@@ -284,6 +286,7 @@ apr_status_t saas_session_start_impl(saas_request_t *rq, saas_db_t *db, const ch
     const char *agent = apr_table_get(r->headers_in, "User-Agent");
     char id[SAAS_UUID_LEN + 1], hash[SAAS_HASH_LEN + 1];
     const char *token;
+    saas_credential_t former;
     apr_status_t rv;
     if (!ctx) {
         ctx = apr_pcalloc(r->pool, sizeof(*ctx));
@@ -297,6 +300,13 @@ apr_status_t saas_session_start_impl(saas_request_t *rq, saas_db_t *db, const ch
     /* Only valid UTF-8 may travel to the database. */
     if (agent && (!saas_utf8_valid(agent, strlen(agent)) || strlen(agent) > 512)) {
         agent = NULL;
+    }
+    /* A session is never carried over a log-in (OWASP Session Management). */
+    saas_credential_find(r, &former);
+    if (former.by == SAAS_BY_SESSION
+        && (rv = saas_db_queue_impl(db, &saas_session_statements[SESSION_REPLACE], SAAS_ARGS(former.hash)))
+               != APR_SUCCESS) {
+        return rv;
     }
     rv = saas_db_queue_impl(db, &saas_session_statements[SESSION_INSERT],
                             SAAS_ARGS(id, user_id, hash,

@@ -33,6 +33,11 @@ typedef struct saas_credential_t {
     int malformed;         /**< an Authorization: Bearer that can be no token */
 } saas_credential_t;
 
+/** An organization that a caller may choose. */
+typedef struct saas_choice_t {
+    const char *id, *slug, *name;
+} saas_choice_t;
+
 /** Kept in the request's config; found through r->prev and r->main too. */
 typedef struct saas_context_t {
     saas_principal_t who;
@@ -40,7 +45,7 @@ typedef struct saas_context_t {
     int authentication_failed;      /**< a credential was sent and is not valid */
     int cross_site;
     int several;                    /**< no organization chosen, and several possible */
-    const apr_array_header_t *choices;  /**< then: slugs, const char * */
+    const apr_array_header_t *choices;  /**< then: saas_choice_t */
     int touch_token;                /**< last_used_at is older than a minute */
     saas_selector_t selector;
     saas_verdict_e refusal;         /**< of a Require line, the most telling so far */

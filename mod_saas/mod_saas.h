@@ -383,6 +383,10 @@ typedef struct saas_engine_t {
 
 /* ------------------------------------------------------- host services -- */
 
+/** Shortest and longest slug of an organization, in characters. */
+#define SAAS_SLUG_SHORTEST 3
+#define SAAS_SLUG_LONGEST 50
+
 /** The services behind the inline functions.  Members are only appended. */
 typedef struct saas_host_t {
     unsigned size, minor;
@@ -443,7 +447,9 @@ typedef struct saas_host_t {
     apr_status_t (*password_verify)(apr_pool_t *p, const char *password, const char *stored, int *rehash);
     const char *(*password_check)(apr_pool_t *p, const char *password, const char *email);
     const char *(*email_parse)(apr_pool_t *p, const char *text, const char **folded);
-    const char *(*slug_make)(apr_pool_t *p, const char *name);
+    const char *(*slug_make)(apr_pool_t *p, const char *name, int attempt);
+    int (*slug_is)(const char *text);
+    const char *(*uuid_parse)(apr_pool_t *p, const char *text);
     const char *(*time_text)(apr_pool_t *p, apr_time_t t);
     apr_status_t (*time_parse)(const char *text, apr_time_t *t);
     apr_size_t (*csv_put)(char *to, const char *text, apr_size_t len);
@@ -838,10 +844,24 @@ static inline const char *saas_email_parse(apr_pool_t *p, const char *text, cons
     return saas_host()->email_parse(p, text, folded);
 }
 
-/** A slug ([a-z0-9-], at most 50) made from a name; never empty. */
-static inline const char *saas_slug_make(apr_pool_t *p, const char *name)
+/** A usable slug made from a name.  attempt 0: the plain one; when that is
+ *  taken, 1, 2, …: with random digits behind it. */
+static inline const char *saas_slug_make(apr_pool_t *p, const char *name, int attempt)
 {
-    return saas_host()->slug_make(p, name);
+    return saas_host()->slug_make(p, name, attempt);
+}
+
+/** True for words of [a-z0-9] joined by single hyphens that do not look like an
+ *  id, SAAS_SLUG_SHORTEST to SAAS_SLUG_LONGEST characters in all. */
+static inline int saas_slug_is(const char *text)
+{
+    return saas_host()->slug_is(text);
+}
+
+/** A UUID in its canonical form (lower case), or NULL when text is none. */
+static inline const char *saas_uuid_parse(apr_pool_t *p, const char *text)
+{
+    return saas_host()->uuid_parse(p, text);
 }
 
 /** ISO 8601 UTC, microseconds and Z, as the API and the statements take it. */

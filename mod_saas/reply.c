@@ -57,10 +57,7 @@ int saas_reply_refusal(request_rec *r, const saas_refusal_t *refusal)
 
 int saas_reply_error_impl(saas_request_t *rq, int status, const char *code, const char *detail)
 {
-    saas_refusal_t refusal;
-    refusal.status = status;
-    refusal.code = code;
-    refusal.detail = detail;
+    saas_refusal_t refusal = { .status = status, .code = code, .detail = detail };
     return saas_reply_refusal(rq->r, &refusal);
 }
 
@@ -68,7 +65,7 @@ int saas_reply_verdict_impl(saas_request_t *rq, saas_verdict_e verdict)
 {
     saas_call_t *call = (saas_call_t *)rq;
     saas_refusal_t refusal;
-    saas_refusal_get(rq->pool, verdict, call->ctx, rq->route ? rq->route->denied : NULL, &refusal);
+    saas_refusal_get(verdict, call->ctx, rq->route ? rq->route->denied : NULL, &refusal);
     return saas_reply_refusal(rq->r, &refusal);
 }
 

@@ -39,20 +39,23 @@ static int is_mounted(request_rec *r)
     return !strncmp(r->uri, conf->mount, len) && (r->uri[len] == '/' || !r->uri[len]);
 }
 
+#define FILENAME "saas:"
+
 /* A mount point is no place in the file system: no Directory section, no
- * DirectorySlash, no MultiViews may have a say in it. */
+ * DirectorySlash, no MultiViews may have a say in it.  map_to_storage runs with
+ * the server's bare configuration, so the file name carries the news there. */
 int saas_router_translate(request_rec *r)
 {
     if (!is_mounted(r)) {
         return DECLINED;
     }
-    r->filename = apr_pstrcat(r->pool, "saas:", r->uri, NULL);
+    r->filename = apr_pstrcat(r->pool, FILENAME, r->uri, NULL);
     return OK;
 }
 
 int saas_router_map_to_storage(request_rec *r)
 {
-    return is_mounted(r) && r->filename && !strncmp(r->filename, "saas:", 5) ? OK : DECLINED;
+    return r->filename && !strncmp(r->filename, FILENAME, sizeof(FILENAME) - 1) ? OK : DECLINED;
 }
 
 int saas_router_fixups(request_rec *r)

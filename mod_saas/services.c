@@ -58,10 +58,34 @@ static const char *email_parse(apr_pool_t *p, const char *text, const char **fol
     return email;
 }
 
-static const char *slug_make(apr_pool_t *p, const char *name)
+static int slug_is(const char *text)
 {
-    const char *slug = saas_slugify(p, name, 50);
-    return *slug ? slug : "organization";
+    apr_size_t len = strlen(text);
+    return len >= SAAS_SLUG_SHORTEST && len <= SAAS_SLUG_LONGEST && saas_slug_is(text);
+}
+
+#define SLUG_DIGITS 6
+
+static const char *slug_make(apr_pool_t *p, const char *name, int attempt)
+{
+    const char *slug = saas_slugify(p, name, SAAS_SLUG_LONGEST - SLUG_DIGITS - 1);
+    const char *id;
+    apr_size_t len = strlen(slug);
+    if (!attempt && slug_is(slug)) {
+        return slug;
+    }
+    while (len && slug[len - 1] == '-') {
+        len--;
+    }
+    id = uuid(p);
+    return apr_pstrcat(p, len ? apr_pstrmemdup(p, slug, len) : "organization", "-",
+                       id + SAAS_UUID_LEN - SLUG_DIGITS, NULL);
+}
+
+static const char *uuid_parse(apr_pool_t *p, const char *text)
+{
+    char *id = apr_palloc(p, SAAS_UUID_LEN + 1);
+    return saas_uuid_canonical(id, text) == APR_SUCCESS ? id : NULL;
 }
 
 static const char *time_text(apr_pool_t *p, apr_time_t t)
@@ -130,6 +154,8 @@ static const saas_host_t services = {
     .password_check = password_check,
     .email_parse = email_parse,
     .slug_make = slug_make,
+    .slug_is = slug_is,
+    .uuid_parse = uuid_parse,
     .time_text = time_text,
     .time_parse = time_parse,
     .csv_put = csv_put,

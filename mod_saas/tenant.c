@@ -31,7 +31,9 @@ enum { C_USER, C_EMAIL, C_NAME, C_DEFAULT, C_NOW, C_CREDENTIAL, C_CAP, C_USED, C
        C_ROLE, C_SUBSCRIPTION, C_ENDS, C_ACTIVE };
 
 #define COLUMNS_ORG \
-    ", o.id, o.slug, o.name, m.role, o.subscription_status, o.subscription_ends_at," \
+    ", o.id, o.slug, o.name, m.role," \
+    " CASE WHEN o.subscription_status = 'active' AND o.subscription_ends_at <= now() THEN 'expired'" \
+    " ELSE o.subscription_status END, o.subscription_ends_at," \
     " o.subscription_status = 'active' AND (o.subscription_ends_at IS NULL OR o.subscription_ends_at > now())"
 
 /* Indexed by saas_credential_e. */
@@ -146,7 +148,7 @@ static void take_organization(const saas_rows_t *rows, int row, saas_principal_t
 static void choose_default(apr_pool_t *p, const saas_rows_t *rows, saas_context_t *ctx)
 {
     const char *preferred = saas_cell(rows, 0, C_DEFAULT);
-    apr_array_header_t *slugs = apr_array_make(p, 4, sizeof(const char *));
+    apr_array_header_t *choices = apr_array_make(p, 4, sizeof(saas_choice_t));
     int row, found = -1;
     for (row = 0; row < rows->count; row++) {
         const char *id = saas_cell(rows, row, C_ORG);
@@ -158,16 +160,19 @@ static void choose_default(apr_pool_t *p, const saas_rows_t *rows, saas_context_
             return;
         }
         found = row;
-        if (slugs->nelts < CHOICES_MAX) {
-            *(const char **)apr_array_push(slugs) = saas_cell(rows, row, C_SLUG);
+        if (choices->nelts < CHOICES_MAX) {
+            saas_choice_t *choice_of = apr_array_push(choices);
+            choice_of->id = id;
+            choice_of->slug = saas_cell(rows, row, C_SLUG);
+            choice_of->name = saas_cell(rows, row, C_ORG_NAME);
         }
     }
-    if (slugs->nelts == 1) {
+    if (choices->nelts == 1) {
         take_organization(rows, found, &ctx->who);
     }
-    else if (slugs->nelts > 1) {
+    else if (choices->nelts > 1) {
         ctx->several = 1;
-        ctx->choices = slugs;
+        ctx->choices = choices;
     }
 }
 

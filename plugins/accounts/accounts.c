@@ -50,7 +50,9 @@ saas_statement_t accounts_statements[ACCOUNTS_STATEMENTS + 1] = {
 
     [PROFILE] = { .name = "profile", .scope = SAAS_SYSTEM, .sql =
         "SELECT u.id, u.email, u.name, u.created_at, u.default_org_id,"
-        " o.id, o.name, o.slug, m.role, o.subscription_status,"
+        " o.id, o.name, o.slug, m.role,"
+        " CASE WHEN o.subscription_status = 'active' AND o.subscription_ends_at <= now() THEN 'expired'"
+        " ELSE o.subscription_status END,"
         " o.subscription_status = 'active' AND (o.subscription_ends_at IS NULL OR o.subscription_ends_at > now()),"
         " t.organization_id, t.role, t.expires_at"
         " FROM users u"

@@ -89,9 +89,6 @@ int accounts_profile_find(const saas_rows_t *rows, const char *id_or_slug);
 /** The user's role in a row's organization, capped by the calling token's. */
 saas_role_e accounts_profile_role(const saas_rows_t *rows, int row);
 
-/** True for 8-4-4-4-12 hex digits. */
-int accounts_is_uuid(const char *text);
-
 /** {"id", "name", "slug"} from three neighbouring cells, or null. */
 json_t *accounts_organization_json(const saas_rows_t *rows, int row, int first_column);
 

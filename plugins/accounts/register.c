@@ -88,31 +88,16 @@ static apr_status_t insert_membership(registration_t *reg, saas_db_t *db)
                          SAAS_ARGS(reg->who->user_id, saas_role_text(reg->role)));
 }
 
-/* A slug with some random digits behind it, within the 50 characters of one. */
-static const char *slug_variant(apr_pool_t *p, const char *slug)
-{
-    const char *id = saas_uuid(p);
-    char *base = apr_pstrndup(p, slug, 43);
-    apr_size_t len = strlen(base);
-
-    /* Words of a slug are joined by single dashes. */
-    while (len && base[len - 1] == '-') {
-        base[--len] = '\0';
-    }
-    return apr_pstrcat(p, base, "-", id + strlen(id) - 6, NULL);
-}
-
-/* Inserts the organization under the slug of its name, or under a variant when
- * that is taken, shorter than a slug may be, or looks like an id. */
+/* Inserts the organization under the slug of its name, or a variant of it when
+ * that is taken. */
 static apr_status_t insert_organization(registration_t *reg, saas_db_t *db)
 {
-    const char *slug = saas_slug_make(reg->rq->pool, reg->org_name);
     saas_rows_t *rows;
     apr_status_t rv;
     int attempt;
 
     for (attempt = 0; attempt < 5; attempt++) {
-        reg->org_slug = attempt || strlen(slug) < 3 || accounts_is_uuid(slug) ? slug_variant(reg->rq->pool, slug) : slug;
+        reg->org_slug = saas_slug_make(reg->rq->pool, reg->org_name, attempt);
         rv = saas_db_query(db, &accounts_statements[ORGANIZATION_INSERT], &rows, SAAS_ARGS(reg->org_name, reg->org_slug));
         if (rv != APR_SUCCESS || rows->affected == 1) {
             return rv;

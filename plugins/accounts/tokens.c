@@ -258,26 +258,13 @@ static apr_status_t revoke_token(saas_db_t *db, void *baton)
     return note(rq, db, profile, saas_cell(revoked, 0, 0), &activity);
 }
 
-int accounts_is_uuid(const char *text)
-{
-    static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
-    int i;
-
-    for (i = 0; form[i] && text[i]; i++) {
-        if (form[i] == '-' ? text[i] != '-' : !apr_isxdigit(text[i])) {
-            return 0;
-        }
-    }
-    return !form[i] && !text[i];
-}
-
 int accounts_token_revoke(saas_request_t *rq)
 {
     revocation_t revocation = { .rq = rq, .id = saas_request_parameter(rq, "token") };
     saas_db_t *db;
     apr_status_t rv;
 
-    if (!accounts_is_uuid(revocation.id)) {
+    if (!(revocation.id = saas_uuid_parse(rq->pool, revocation.id))) {
         return saas_reply_not_found(rq);
     }
     ap_str_tolower((char *)(revocation.id = apr_pstrdup(rq->pool, revocation.id)));

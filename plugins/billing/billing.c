@@ -151,11 +151,15 @@ static const command_rec directives[] = {
     { NULL }
 };
 
+/* Only what is an address, or "localhost": 127.example.org is somebody's name. */
 static int is_loopback(apr_pool_t *p, const char *url)
 {
     apr_uri_t uri;
-    return apr_uri_parse(p, url, &uri) == APR_SUCCESS && uri.hostname
-           && (!strncmp(uri.hostname, "127.", 4) || !strcmp(uri.hostname, "localhost") || !strcmp(uri.hostname, "::1"));
+    if (apr_uri_parse(p, url, &uri) != APR_SUCCESS || !uri.hostname) {
+        return 0;
+    }
+    return !strcmp(uri.hostname, "localhost") || !strcmp(uri.hostname, "::1")
+           || (!strncmp(uri.hostname, "127.", 4) && !uri.hostname[strspn(uri.hostname, "0123456789.")]);
 }
 
 static const char *check_config(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *main_server)
@@ -204,7 +208,8 @@ saas_statement_t saas_billing_statements[] = {
         "INSERT INTO stripe_bindings (stripe_id, organization_id, created_at) VALUES ($1, $2::uuid, now())"
         " ON CONFLICT (stripe_id) DO NOTHING", NULL, 0 },
     [SAAS_BILLING_SUBSCRIPTION] = { "billing_subscription", SAAS_TENANT,
-        "SELECT o.subscription_status, o.stripe_status, s.price_id, s.period_end,"
+        "SELECT CASE WHEN o.subscription_status = 'active' AND o.subscription_ends_at <= now() THEN 'expired'"
+        " ELSE o.subscription_status END, o.stripe_status, s.price_id, s.period_end,"
         " CASE WHEN s.cancel_at IS NOT NULL THEN TRUE ELSE s.cancel_at_period_end END, o.subscription_ends_at,"
         " o.subscription_started_at,"
         " CASE WHEN o.subscription_status = 'active'"

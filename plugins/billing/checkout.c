@@ -29,6 +29,8 @@
 #define SESSION_MARGIN_SECONDS 60
 #define RETRY_AFTER "5"
 #define NAME_MAX_BYTES 256
+#define ID_MAX 255
+#define URL_MAX 5000
 
 /* Columns of SAAS_BILLING_LOOK. */
 enum { COL_NAME, COL_STATUS, COL_STRIPE_STATUS, COL_CUSTOMER, COL_IN_TIME, COL_SESSIONS, COL_SESSION, COL_URL };
@@ -148,10 +150,26 @@ static int reply_stripe(checkout_t *c)
                                      result->request_id));
 }
 
-static const char *result_text(const checkout_t *c, const char *key)
+/* A text of Stripe's answer that goes into our headers, rows and answers: visible
+ * ASCII, or it is not taken. */
+static const char *result_text(const checkout_t *c, const char *key, apr_size_t max)
 {
     const char *text = json_string_value(json_object_get(c->result.body, key));
-    return text && *text ? apr_pstrdup(c->rq->pool, text) : NULL;
+    const char *at;
+    for (at = text; at && *at; at++) {
+        if (*at <= ' ' || *at >= 0x7f) {
+            return NULL;
+        }
+    }
+    return text && *text && (apr_size_t)(at - text) <= max ? apr_pstrdup(c->rq->pool, text) : NULL;
+}
+
+/* Where people are sent: over TLS, unless Stripe's API itself is a stand-in's. */
+static const char *result_url(const checkout_t *c)
+{
+    const char *url = result_text(c, "url", URL_MAX);
+    int plain = c->conf->api && !strncmp(c->conf->api, "http://", 7);
+    return url && (!strncmp(url, "https://", 8) || (plain && !strncmp(url, "http://", 7))) ? url : NULL;
 }
 
 /* ------------------------------------------------------------- customer -- */
@@ -202,7 +220,7 @@ static int make_customer(checkout_t *c, apr_status_t *rv)
         saas_stripe_call(c->stripe, SAAS_STRIPE_POST, "/v1/customers", pairs,
                          saas_stripe_digest_key(c->rq->pool, key, pairs), &c->result);
     }
-    c->customer = result_text(c, "id");
+    c->customer = result_text(c, "id", ID_MAX);
     if (!c->customer) {
         return 0;
     }
@@ -258,8 +276,8 @@ static int make_session(checkout_t *c, apr_status_t *rv)
         }
         ask_session(c);
     }
-    c->session = result_text(c, "id");
-    c->url = result_text(c, "url");
+    c->session = result_text(c, "id", ID_MAX);
+    c->url = result_url(c);
     c->expires_at = json_integer_value(json_object_get(c->result.body, "expires_at"));
     return c->session && c->url && c->expires_at > apr_time_sec(apr_time_now()) + SESSION_MARGIN_SECONDS;
 }

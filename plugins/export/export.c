@@ -20,7 +20,7 @@ SAAS_PLUGIN_DEFINE;
 /* status and severity are words of the schema and need no guard; COPY would write "" for an empty comment. */
 #define COLUMNS_PGSQL \
     "SELECT saas_csv_guard(resource_id), saas_csv_guard(check_name), status, severity," \
-    " replace((observed_at AT TIME ZONE 'UTC')::text, ' ', 'T') || 'Z', nullif(saas_csv_guard(comment), '')" \
+    " to_char(observed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), nullif(saas_csv_guard(comment), '')" \
     " FROM evidence" \
     " WHERE org_id = $1 AND audit_id = $2::uuid"
 #define COLUMNS_SQLITE \

@@ -54,13 +54,12 @@ typedef struct creation_t {
 static apr_status_t insert(creation_t *creation, saas_db_t *db, const char **slug)
 {
     apr_pool_t *p = creation->rq->pool;
-    const char *made = creation->asked_slug ? creation->asked_slug : saas_slug_make(p, creation->name);
     saas_rows_t *rows;
     apr_status_t rv;
     int attempt;
 
     for (attempt = 0; attempt < 5; attempt++) {
-        *slug = attempt || !organizations_slug_usable(made) ? organizations_slug_variant(p, made) : made;
+        *slug = creation->asked_slug ? creation->asked_slug : saas_slug_make(p, creation->name, attempt);
         rv = saas_db_query(db, &organizations_statements[ORGANIZATION_INSERT], &rows, SAAS_ARGS(creation->name, *slug));
         if (rv != APR_SUCCESS || rows->affected == 1) {
             return rv;

@@ -12,6 +12,10 @@
 
 SAAS_PLUGIN_DEFINE;
 
+/* Access is a function of time: what has run out is expired, whether or not an event has said so. */
+#define SUBSCRIPTION_STATUS \
+    "CASE WHEN o.subscription_status = 'active' AND o.subscription_ends_at <= now() THEN 'expired'" \
+    " ELSE o.subscription_status END"
 #define HAS_ACTIVE_SUBSCRIPTION \
     "o.subscription_status = 'active' AND (o.subscription_ends_at IS NULL OR o.subscription_ends_at > now())"
 
@@ -19,7 +23,7 @@ saas_statement_t organizations_statements[ORGANIZATIONS_STATEMENTS + 1] = {
     /* $2 is the id of the calling token, or NULL: one that is bound to an
      * organization sees no other. */
     [ORGANIZATION_LIST] = { .name = "list", .scope = SAAS_SYSTEM, .sql =
-        "SELECT o.id, o.name, o.slug, m.role, t.role, o.subscription_status, " HAS_ACTIVE_SUBSCRIPTION ","
+        "SELECT o.id, o.name, o.slug, m.role, t.role, " SUBSCRIPTION_STATUS ", " HAS_ACTIVE_SUBSCRIPTION ","
         " count(*) OVER ()"
         " FROM user_organizations d"
         " JOIN memberships m ON m.org_id = d.org_id AND m.user_id = d.user_id"
@@ -40,7 +44,7 @@ saas_statement_t organizations_statements[ORGANIZATIONS_STATEMENTS + 1] = {
 
     [ORGANIZATION_DETAIL] = { .name = "detail", .scope = SAAS_TENANT, .sql =
         "SELECT o.id, o.name, o.slug, (SELECT count(*) FROM memberships m WHERE m.org_id = $1),"
-        " o.subscription_status, " HAS_ACTIVE_SUBSCRIPTION ", o.subscription_started_at, o.subscription_ends_at,"
+        " " SUBSCRIPTION_STATUS ", " HAS_ACTIVE_SUBSCRIPTION ", o.subscription_started_at, o.subscription_ends_at,"
         " o.stripe_customer_id, o.stripe_subscription_id, o.stripe_status"
         " FROM organizations o WHERE o.id = $1 AND o.deleted_at IS NULL" },
 

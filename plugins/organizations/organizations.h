@@ -27,9 +27,6 @@ extern saas_statement_t organizations_statements[];
 
 /** Longest name, in code points. */
 #define ORGANIZATIONS_NAME_MAX 200
-/** Shortest and longest slug, in characters. */
-#define ORGANIZATIONS_SLUG_MIN 3
-#define ORGANIZATIONS_SLUG_MAX 50
 
 #define ORGANIZATIONS_SLUG_TAKEN "An organization with this slug already exists."
 
@@ -39,12 +36,6 @@ extern saas_statement_t organizations_statements[];
 
 /** The slug of the JSON body, or NULL; what is wrong with it is noted. */
 const char *organizations_slug_field(saas_request_t *rq, unsigned flags);
-
-/** True for a slug that may be stored. */
-int organizations_slug_usable(const char *slug);
-
-/** Another slug that begins like this one and is most likely free. */
-const char *organizations_slug_variant(apr_pool_t *p, const char *slug);
 
 /** An organization as its own page shows it, from a row of
  *  ORGANIZATION_DETAIL; a new reference. */

@@ -309,7 +309,7 @@ static apr_status_t fold(work_t *w, const char *price, saas_subscription_t *subs
         memset(&subs[(*n)++], 0, sizeof(subs[0]));
     }
     if (!saas_subscription_join(&subs[i], &fact)) {
-        w->verdict = "ignored:older";
+        w->verdict = "ignored:superseded";
         return APR_SUCCESS;
     }
     return store(w, &subs[i]);

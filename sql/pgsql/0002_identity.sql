@@ -138,7 +138,9 @@ CREATE TABLE activity (
 );
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON users, sessions, tokens, password_resets TO saas_system;
-GRANT SELECT ON users, user_organizations TO saas_app;
+-- What a tenant statement may show of its members; never the password's hash.
+GRANT SELECT (id, email, email_key, name) ON users TO saas_app;
+GRANT SELECT ON user_organizations TO saas_app;
 GRANT SELECT ON user_organizations TO saas_system;
 CALL saas_make_tenant_table('organizations', 'id', 'SELECT, INSERT, UPDATE');
 CALL saas_make_tenant_table('memberships', 'org_id', 'SELECT, INSERT, UPDATE, DELETE');

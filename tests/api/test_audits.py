@@ -117,7 +117,7 @@ def test_a_dead_target_ends_completed_with_errors(person):
 
 @pytest.mark.parametrize("target", [
     "ftp://example.com/", "file:///etc/passwd", "gopher://example.com/", "http://", "", "   ", "http://user:pw@example.com/",
-    "http://exa mple.com/", "http://example.com:99999/", "http://example.com:22/", "javascript:alert(1)", "http://a..b/", "http://example.com\r\nX: y/",
+    "http://exa mple.com/", "http://example.com:99999/", "http://93.184.216.34:22/", "javascript:alert(1)", "http://a..b/", "http://example.com\r\nX: y/",
     "http://\u0000/", "x" * 5000, "http://" + "a" * 300 + ".example/", 5, None, [], {},
 ])
 def test_a_bad_target_is_refused_and_named(person, target):
@@ -235,11 +235,10 @@ def test_evidence_filters(alice, seeded, query, numbers):
     assert body["count"] == len(numbers)
 
 
-@pytest.mark.parametrize("query", ["status=fail", "status=WHAT", "severity=HIGH", "severity=none", "ordering=password", "page_size=0", "search=%FF", "search=%00", "search=%zz"])
+@pytest.mark.parametrize("query", ["status=fail", "status=WHAT", "severity=HIGH", "severity=none", "ordering=password", "page_size=0", "search=%FF", "search=%00", "search=%zz", "search=%", "search=%C3"])
 def test_bad_evidence_filters_are_400(alice, seeded, query):
-    reply = alice.get(f"audits/{seeded}/evidence/?{query}")
-    assert reply.status_code == 400, reply.text
-    assert reply.headers["Content-Type"].startswith("application/json")
+    status, body = alice.exact(f"audits/{seeded}/evidence/?{query}")
+    assert status == 400 and body.startswith(b"{"), body
 
 
 def test_evidence_pages_hold_every_row_once(site, alice):

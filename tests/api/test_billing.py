@@ -6,8 +6,6 @@ import pytest
 
 from saastest import stripe
 
-SITE_CONF = ""
-
 
 def checkout(person, body=None):
     return person.post("billing/checkout-session/", {} if body is None else body)
@@ -164,10 +162,9 @@ def test_a_customer_stripe_no_longer_has_is_made_anew(site, since):
     auth = {"Authorization": f"Bearer {site.secret_key}"}
     assert site.sandbox.http.delete(f"{site.sandbox.url}/v1/customers/{customer}", headers=auth).status_code == 200
     assert site.sandbox.http.post(f"{site.sandbox.url}/v1/checkout/sessions/{session['session_id']}/expire", headers=auth).status_code == 200
-    from saastest import stripe as s
-    site.deliver(s.event("checkout.session.expired", {"id": session["session_id"], "object": "checkout.session", "customer": customer,
-                                                      "client_reference_id": person.org["id"], "mode": "subscription", "status": "expired",
-                                                      "metadata": {"org_id": person.org["id"]}, "subscription": None, "payment_status": "unpaid"}))
+    site.deliver(stripe.event("checkout.session.expired", {"id": session["session_id"], "object": "checkout.session", "customer": customer,
+                                                           "client_reference_id": person.org["id"], "mode": "subscription", "status": "expired",
+                                                           "metadata": {"org_id": person.org["id"]}, "subscription": None, "payment_status": "unpaid"}))
     reply = checkout(person)
     assert reply.status_code == 200, reply.text
     assert reply.json()["session_id"] != session["session_id"]
@@ -183,7 +180,16 @@ def test_an_ended_subscription_can_be_bought_again(site):
     assert checkout(person).status_code == 200
 
 
+@pytest.mark.expects("SAAS")
+def test_an_event_of_live_mode_is_not_for_a_test_key(site, person):
+    story = stripe.Story(person.org["id"], site.price)
+    event = {**story.updated("active"), "livemode": True}
+    event["data"]["object"]["livemode"] = True
+    assert site.deliver(event).status_code == 200
+    assert person.ok("GET", f"organizations/{person.org['id']}/")["subscription_status"] == "free"
+    assert site.database.execute("SELECT count(*) FROM stripe_events WHERE id = ?", event["id"])[0][0] == 1
+
+
 def test_stripes_key_is_in_no_log(site):
     text = site.httpd.error_log.read_text() + site.httpd.access_log.read_text()
     assert site.secret_key not in text and site.webhook_secret not in text
-    assert stripe.new_id("x") not in text

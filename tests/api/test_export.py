@@ -118,8 +118,8 @@ def test_the_evidence_filters_apply(payer, awkward, query):
 
 @pytest.mark.parametrize("query", ["status=none", "severity=loud", "search=%FF", "bom=2"])
 def test_bad_filters_are_400(payer, awkward, query):
-    reply = payer.get(f"audits/{awkward}/export/csv/?{query}")
-    assert reply.status_code == 400 and reply.headers["Content-Type"].startswith("application/json")
+    status, body = payer.exact(f"audits/{awkward}/export/csv/?{query}")
+    assert status == 400 and body.startswith(b"{"), body
 
 
 def test_head_has_the_headers_and_no_body(payer, awkward):

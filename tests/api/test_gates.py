@@ -4,6 +4,8 @@ import pytest
 
 from saastest import Api, EchoServer, seed
 
+# mod_authz_core's own words for a refusal.
+pytestmark = pytest.mark.expects("AH01630", "AH01631")
 BACKEND = EchoServer()
 
 SITE_CONF = f"""
@@ -118,7 +120,7 @@ def without_ip(seen):
 def test_nobody_gets_401_everywhere_but_in_the_open(site, alice):
     seen = in_org(site.nobody(), alice.org)
     assert seen.pop("open") == 200
-    assert set(seen.values()) == {401}, seen
+    assert set(without_ip(seen).values()) == {401}, seen
     reply = site.nobody().get("/premium/")
     assert reply.headers["WWW-Authenticate"].startswith("Bearer")
     assert reply.headers["Content-Type"].startswith("application/json")
@@ -166,7 +168,7 @@ def test_a_token_of_another_organization_is_an_outsider(site, payer, alice):
 @pytest.mark.parametrize("headers", [{"Authorization": "Bearer saas_wrong"}, {"Authorization": "Basic dTpw"}, {"Cookie": "saas_session=wrong"},
                                      {"Authorization": "Bearer " + "saas_" * 2000}, {"Cookie": "saas_session=" + "x" * 6000}, {"Cookie": "saas_session="}])
 def test_bad_credentials_get_nowhere(site, headers):
-    for area in AREAS[1:]:
+    for area in AREAS[1:-1]:
         assert site.nobody().get(f"/{area}/", headers=headers).status_code == 401, area
 
 

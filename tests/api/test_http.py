@@ -202,7 +202,7 @@ def test_unknown_query_parameters_are_ignored(alice):
 
 @pytest.mark.parametrize("query", ["page=%zz", "page=%", "page=%F", "organization=%zz", "page=1%00", "page=%FF"])
 def test_bad_escapes_in_known_parameters_are_400_or_404(alice, query):
-    assert alice.get("audits/?" + query).status_code in (400, 404)
+    assert alice.exact("audits/?" + query)[0] in (400, 404)
 
 
 def test_head_of_a_mount_is_json(alice):

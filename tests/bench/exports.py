@@ -2,8 +2,8 @@
 same query: throughput, time to the first byte, memory of the child that serves it.
 """
 
+import csv
 import hashlib
-import os
 import statistics
 import subprocess
 
@@ -16,7 +16,7 @@ from saastest.postgres import bindir
 ONE_CHILD = "StartServers 1\nServerLimit 1\nThreadsPerChild 16\nMaxRequestWorkers 16\nMinSpareThreads 1\nMaxSpareThreads 16"
 MIB = 1 << 20
 
-# What export.c asks the database, its parameters filled in: the peer has no less work and gives the same bytes.
+# What export.c asks the database, its parameters filled in: the peer has no less work and gives the same records.
 QUERIES = {
     "pgsql": "SELECT saas_csv_guard(resource_id), saas_csv_guard(check_name), status, severity,"
              " replace((observed_at AT TIME ZONE 'UTC')::text, ' ', 'T') || 'Z', nullif(saas_csv_guard(comment), '')"
@@ -85,24 +85,29 @@ class Exporter:
             self.ours()
         return (watch.most - before) / MIB
 
+    def records(self, argv):
+        """(bytes, records, digest) of a command's CSV, however it quotes."""
+        size, digest, count = [0], hashlib.sha256(), 0
+
+        def lines(stream):
+            for line in stream:
+                size[0] += len(line)
+                yield line.decode()
+
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, env=clean_environment(), bufsize=MIB) as process:
+            for count, record in enumerate(csv.reader(lines(process.stdout)), 1):
+                if count > 1 or record[0] != "Resource ID":
+                    digest.update("\0".join(record).encode() + b"\n")
+        if process.returncode:
+            raise RuntimeError(f"{argv[0]} ended with {process.returncode}")
+        return size[0], count, digest.hexdigest()
+
     def size(self):
-        """Bytes of the export; both sides must give the same ones, but for the header and the line ends."""
-        digests = []
-        size = 0
-        for argv, skip in ((self.curl(self.url(self.audit)), 1), (self.peer_command(), 0)):
-            digest = hashlib.sha256()
-            with subprocess.Popen(argv, stdout=subprocess.PIPE, env=clean_environment()) as process:
-                for _ in range(skip):
-                    size += len(process.stdout.readline())
-                while True:
-                    block = process.stdout.read(MIB)
-                    if not block:
-                        break
-                    size += len(block) if skip else 0
-                    digest.update(block.replace(b"\r", b""))
-            digests.append((process.returncode, digest.hexdigest()))
-        if digests[0] != digests[1] or digests[0][0]:
-            raise RuntimeError(f"{PEERS[self.database.kind]} and the export differ: {digests}")
+        """Bytes of the export; both sides must give the same records, ours with a header before them."""
+        size, count, digest = self.records(self.curl(self.url(self.audit)))
+        _, peers, same = self.records(self.peer_command())
+        if (count - 1, digest) != (peers, same):
+            raise RuntimeError(f"{PEERS[self.database.kind]} gave {peers} records, the export {count - 1}, or others")
         return size
 
     def close(self):
@@ -116,7 +121,7 @@ def measure(database, rows, rounds, say):
     exporter = Exporter(database, rows)
     try:
         size = exporter.size() / MIB
-        say(f"{label}: {size:.0f} MiB, the same bytes as {PEERS[kind]}; {rounds} rounds")
+        say(f"{label}: {size:.0f} MiB, the same records as {PEERS[kind]}; {rounds} rounds")
         ours, peer = alternate(exporter.ours, exporter.peer, rounds)
         yield compare(label, PEERS[kind], ours, peer, "MiB/s", TARGETS[kind], size)
         firsts = [exporter.first_byte() for _ in range(2 * rounds + 1)]

@@ -27,6 +27,23 @@ def open_export(site, payer, audit, receive=65536):
     return s
 
 
+def body_of(data):
+    """The chunked body of a whole reply, without its frames; fails unless it ended as it should."""
+    data = bytes(data)
+    at = data.index(b"\r\n\r\n") + 4
+    assert b"chunked" in data[:at], data[:at]
+    parts = []
+    while True:
+        line = data.index(b"\r\n", at)
+        length, at = int(data[at:line], 16), line + 2
+        assert data[at + length:at + length + 2] == b"\r\n"
+        if length == 0:
+            assert at + 2 == len(data)
+            return b"".join(parts)
+        parts.append(data[at:at + length])
+        at += length + 2
+
+
 def read_all(s):
     data = bytearray()
     while True:
@@ -53,15 +70,18 @@ def test_clients_that_go_away_free_the_connection_at_once(site, payer, large):
 
 
 @pytest.mark.expects("SAAS")
-def test_slow_readers_do_not_lock_the_others_out(site, payer, large):
+def test_slow_readers_cost_the_others_a_bounded_wait_at_most(site, payer, large):
     slow = [open_export(site, payer, large, 4096) for _ in range(6)]
     try:
         for s in slow:
             s.recv(1000)
         time.sleep(1)
-        began = time.monotonic()
-        statuses = [payer.get("audits/").status_code for _ in range(5)]
-        assert set(statuses) == {200} and time.monotonic() - began < 15, statuses
+        for _ in range(5):
+            began = time.monotonic()
+            reply = payer.get("audits/")
+            assert time.monotonic() - began < 5
+            assert reply.status_code == 200 or (reply.status_code == 503 and int(reply.headers["Retry-After"]) >= 1)
+        assert site.nobody().get("/").status_code == 200
     finally:
         for s in slow:
             s.close()
@@ -83,7 +103,7 @@ def test_a_slow_reader_gets_every_row(site, payer):
         if len(data) < 300000:
             time.sleep(0.02)
     s.close()
-    assert data.endswith(b"0\r\n\r\n") and data.count(b"row number") == 5000
+    assert body_of(data).count(b"row number") == 5000
 
 
 @pytest.mark.only_db("pgsql")
@@ -112,7 +132,7 @@ def test_deleted_while_reading_is_still_one_snapshot(site, payer):
     connection.close()
     data = first + read_all(s)
     s.close()
-    assert data.endswith(b"0\r\n\r\n") and data.count(b"row number") == 50000
+    assert body_of(data).count(b"row number") == 50000
 
 
 def test_a_million_rows_in_constant_memory(site, payer):

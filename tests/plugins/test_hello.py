@@ -269,10 +269,10 @@ def test_modules_load_in_any_order(hello, order):
         def reordered():
             lines = original()
             host = [line for line in lines if " saas_module " in line]
-            others = [line for line in lines if " saas_module " not in line]
-            ours = [load(hello).strip()]
-            return {"host first": host + others + ours, "host last": others + ours + host,
-                    "plugin first of all": ours + others[::-1] + host}[order]
+            plugins = [line for line in lines if " saas_" in line and line not in host] + [load(hello).strip()]
+            others = [line for line in lines if " saas_" not in line]
+            return {"host first": host + plugins + others, "host last": others + plugins + host,
+                    "plugins first of all": plugins[::-1] + others + host}[order]
 
         server.module_lines = reordered
         status, said = server.configtest(DB + MOUNTS + GATED)

@@ -51,8 +51,7 @@ static void set(saas_web_hop_t *h, const char *name, const char *value)
 
 static void hello(saas_web_evidence_t *e, saas_web_hello_e kind, saas_web_answer_e what, int version)
 {
-    e->hello[kind] = (saas_web_answer_t){ .what = what, .version = version, .secure_renegotiation = 1,
-                                          .alert = -1 };
+    e->hello[kind] = (saas_web_answer_t){ .what = what, .version = version, .secure_renegotiation = 1, .alert = -1 };
 }
 
 /* A site without a fault. */
@@ -68,8 +67,9 @@ static saas_web_evidence_t *good(void)
     h = add_hop(e->https, "https://example.com/", 200);
     h->tls.early_data = 0;
     set(h, "strict-transport-security", "max-age=31536000; includeSubDomains");
-    set(h, "content-security-policy", "default-src 'none'; base-uri 'none'; form-action 'none'; "
-                                      "frame-ancestors 'none'");
+    set(h, "content-security-policy",
+        "default-src 'none'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'");
     set(h, "x-content-type-options", "nosniff");
     set(h, "referrer-policy", "no-referrer");
     set(h, "permissions-policy", "camera=()");
@@ -80,13 +80,19 @@ static saas_web_evidence_t *good(void)
     add_hop(e->http, "https://example.com/", 200);
     e->main = e->https;
     e->tls_hop = h;
-    e->document = (saas_web_document_t){ .is_html = 1,
-                                         .meta_csp = apr_array_make(unit_pool, 1, sizeof(char *)) };
-    e->cert = (saas_web_cert_t){ .have = 1, .trusted = 1, .host_matches = 1, .names = "example.com",
+    e->document = (saas_web_document_t){ .is_html = 1, .meta_csp = apr_array_make(unit_pool, 1, sizeof(char *)) };
+    e->cert = (saas_web_cert_t){ .have = 1,
+                                 .trusted = 1,
+                                 .host_matches = 1,
+                                 .names = "example.com",
                                  .not_before = e->now - apr_time_from_sec(86400 * 10),
                                  .not_after = e->now + apr_time_from_sec(86400 * 80),
-                                 .key = "EC 256 bits", .key_is_strong = 1, .chain_len = 2,
-                                 .staple = 1, .names_responder = 1, .subject = "CN=example.com",
+                                 .key = "EC 256 bits",
+                                 .key_is_strong = 1,
+                                 .chain_len = 2,
+                                 .staple = 1,
+                                 .names_responder = 1,
+                                 .subject = "CN=example.com",
                                  .issuer = "CN=CA" };
     e->probed = 1;
     hello(e, SAAS_WEB_HELLO_TLS13, SAAS_WEB_ANSWER_HELLO, 0x0304);
@@ -171,10 +177,9 @@ START_TEST(nothing_seen)
         for (int i = 0; i < saas_web_check_count; i++) {
             saas_web_verdict_t v = judge(e, saas_web_checks[i].name);
 
-            ck_assert_msg(v.status != SAAS_WEB_PASS, "%s passed (outcome %d): %s",
-                          saas_web_checks[i].name, how, v.comment);
-            ck_assert_msg(strstr(v.comment, "the reason") != NULL, "%s: %s", saas_web_checks[i].name,
+            ck_assert_msg(v.status != SAAS_WEB_PASS, "%s passed (outcome %d): %s", saas_web_checks[i].name, how,
                           v.comment);
+            ck_assert_msg(strstr(v.comment, "the reason") != NULL, "%s: %s", saas_web_checks[i].name, v.comment);
             if (how == SAAS_WEB_FETCH_GUARDED) {
                 ck_assert_int_eq(v.status, SAAS_WEB_ERROR);
             }
@@ -186,10 +191,11 @@ END_TEST
 /* The page was read, but no hello was answered in time. */
 START_TEST(probes_unanswered)
 {
-    static const char *const names[] = { "tls_legacy_protocols_disabled", "tls_1_2_or_1_3_supported",
-                                         "tls_1_3_supported", "tls_weak_ciphers_refused",
-                                         "tls_forward_secrecy_only", "tls_dh_params",
-                                         "tls_compression_disabled", "tls_secure_renegotiation" };
+    static const char *const names[] = {
+        "tls_legacy_protocols_disabled", "tls_1_2_or_1_3_supported", "tls_1_3_supported",
+        "tls_weak_ciphers_refused",      "tls_forward_secrecy_only", "tls_dh_params",
+        "tls_compression_disabled",      "tls_secure_renegotiation"
+    };
     static const saas_web_answer_e whats[] = { SAAS_WEB_ANSWER_NONE, SAAS_WEB_ANSWER_TIMEOUT,
                                                SAAS_WEB_ANSWER_NO_CONNECTION, SAAS_WEB_ANSWER_NOT_TLS,
                                                SAAS_WEB_ANSWER_GUARDED };

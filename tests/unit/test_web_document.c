@@ -34,16 +34,14 @@ START_TEST(scripts)
         { "", 0, NULL, NULL },
         { "<script>src='http://x/'</script>", 0, NULL, NULL },
         { "<script src=/a.js></script><SCRIPT SRC='b.js'></SCRIPT>", 2, NULL, NULL },
-        { "<script src=\"http://a.example/x.js\"></script>", 1, "http://a.example/x.js",
-          "http://a.example/x.js" },
+        { "<script src=\"http://a.example/x.js\"></script>", 1, "http://a.example/x.js", "http://a.example/x.js" },
         { "<script async src=//cdn.example.net/x.js>", 1, NULL, "//cdn.example.net/x.js" },
         { "<script src=https://cdn.example.net/x.js integrity=sha384-abc>", 1, NULL, NULL },
         { "<script src=https://cdn.example.net/x.js integrity=''>", 1, NULL, "https://cdn.example.net/x.js" },
         { "<script src=https://static.example.com/x.js>", 1, NULL, NULL },
         { "<script src=https://example.com:8443/x.js>", 1, NULL, NULL },
         { "<script src=https://badexample.com/x.js>", 1, NULL, "https://badexample.com/x.js" },
-        { "<script src=https://example.com@evil.example/x.js>", 1, NULL,
-          "https://example.com@evil.example/x.js" },
+        { "<script src=https://example.com@evil.example/x.js>", 1, NULL, "https://example.com@evil.example/x.js" },
         { "<!-- <script src=http://a.example/x.js></script> --><p>", 0, NULL, NULL },
         { "<!-- unclosed <script src=http://a.example/x.js></script>", 0, NULL, NULL },
         { "<textarea><script src=http://a.example/x.js></script></textarea><script src=a>", 1, NULL, NULL },
@@ -84,9 +82,8 @@ END_TEST
 
 START_TEST(meta)
 {
-    saas_web_document_t d =
-        html("<meta charset=utf-8><META HTTP-EQUIV='Content-Security-Policy' "
-             "content='default-src &#39;self&#39;; img-src *'><meta http-equiv=refresh content=5>");
+    saas_web_document_t d = html("<meta charset=utf-8><META HTTP-EQUIV='Content-Security-Policy' "
+                                 "content='default-src &#39;self&#39;; img-src *'><meta http-equiv=refresh content=5>");
 
     ck_assert_int_eq(d.meta_csp->nelts, 1);
     ck_assert_str_eq(APR_ARRAY_IDX(d.meta_csp, 0, const char *), "default-src 'self'; img-src *");
@@ -125,9 +122,11 @@ END_TEST
 
 START_TEST(hostile)
 {
-    static const char *const pieces[] = { "<", ">", "script", " src=", "'", "\"", "<!--", "-->", "=", "/",
-                                          "<meta ", "http-equiv=content-security-policy ", "content=",
-                                          "http://a", "<title>", "</", "&#39;", "&", " ", "<base href=" };
+    static const char *const pieces[] = { "<",        ">",        "script",  " src=",
+                                          "'",        "\"",       "<!--",    "-->",
+                                          "=",        "/",        "<meta ",  "http-equiv=content-security-policy ",
+                                          "content=", "http://a", "<title>", "</",
+                                          "&#39;",    "&",        " ",       "<base href=" };
     uint64_t seed = 99;
 
     for (int round = 0; round < 3000; round++) {

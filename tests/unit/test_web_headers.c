@@ -139,8 +139,7 @@ START_TEST(cookies)
         int session, csrf;
     } cases[] = {
         { "sessionid=x; Secure; HttpOnly; SameSite=Lax", "sessionid", 1, 1, SAAS_WEB_SAMESITE_LAX, 1, 0 },
-        { "connect.sid=x;secure;httponly;samesite=STRICT", "connect.sid", 1, 1, SAAS_WEB_SAMESITE_STRICT, 1,
-          0 },
+        { "connect.sid=x;secure;httponly;samesite=STRICT", "connect.sid", 1, 1, SAAS_WEB_SAMESITE_STRICT, 1, 0 },
         { " lang = de ; Path=/", "lang", 0, 0, SAAS_WEB_SAMESITE_ABSENT, 0, 0 },
         { "csrftoken=x; SameSite=None", "csrftoken", 0, 0, SAAS_WEB_SAMESITE_NONE, 0, 1 },
         { "a=b; SameSite=Nope; Secure=yes", "a", 1, 0, SAAS_WEB_SAMESITE_INVALID, 0, 0 },
@@ -148,16 +147,14 @@ START_TEST(cookies)
         { "a=Secure; HttpOnlyX", "a", 0, 0, SAAS_WEB_SAMESITE_ABSENT, 0, 0 },
         { "PHPSESSID=Secure", "PHPSESSID", 0, 0, SAAS_WEB_SAMESITE_ABSENT, 1, 0 },
     };
-    static const char *const none[] = { "", "=", "=x", "x", "; Secure", "gone=; Max-Age=0",
-                                        "gone=1; max-age=-5" };
+    static const char *const none[] = { "", "=", "=x", "x", "; Secure", "gone=; Max-Age=0", "gone=1; max-age=-5" };
     saas_web_cookie_t c;
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         ck_assert_msg(saas_web_cookie_read(unit_pool, cases[i].value, &c), "%s", cases[i].value);
         ck_assert_str_eq(c.name, cases[i].name);
-        ck_assert_msg(c.secure == cases[i].secure && c.httponly == cases[i].httponly &&
-                          c.samesite == cases[i].samesite && c.is_session == cases[i].session &&
-                          c.is_csrf == cases[i].csrf,
+        ck_assert_msg(c.secure == cases[i].secure && c.httponly == cases[i].httponly && c.samesite == cases[i].samesite
+                          && c.is_session == cases[i].session && c.is_csrf == cases[i].csrf,
                       "%s", cases[i].value);
     }
     for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
@@ -225,11 +222,9 @@ END_TEST
 START_TEST(csp_rest)
 {
     ck_assert_ptr_null(
-        saas_web_csp_lock_problem(csp("base-uri 'none'; object-src 'none'; form-action 'self'", NULL),
-                                  unit_pool));
+        saas_web_csp_lock_problem(csp("base-uri 'none'; object-src 'none'; form-action 'self'", NULL), unit_pool));
     ck_assert_ptr_null(
-        saas_web_csp_lock_problem(csp("default-src 'self'; base-uri 'self'; form-action 'self'", NULL),
-                                  unit_pool));
+        saas_web_csp_lock_problem(csp("default-src 'self'; base-uri 'self'; form-action 'self'", NULL), unit_pool));
     ck_assert_str_eq(saas_web_csp_lock_problem(csp("default-src 'self'", NULL), unit_pool),
                      "not restricted: base-uri, form-action");
     ck_assert_str_eq(
@@ -238,8 +233,7 @@ START_TEST(csp_rest)
     ck_assert_ptr_nonnull(saas_web_csp_lock_problem(csp(NULL, NULL), unit_pool));
 
     ck_assert_ptr_null(saas_web_csp_framing_problem(csp("frame-ancestors 'none'", NULL), unit_pool));
-    ck_assert_ptr_null(
-        saas_web_csp_framing_problem(csp("frame-ancestors 'self' https://a.example", NULL), unit_pool));
+    ck_assert_ptr_null(saas_web_csp_framing_problem(csp("frame-ancestors 'self' https://a.example", NULL), unit_pool));
     ck_assert_ptr_nonnull(saas_web_csp_framing_problem(csp("frame-ancestors *", NULL), unit_pool));
     ck_assert_ptr_nonnull(saas_web_csp_framing_problem(csp("frame-ancestors https:", NULL), unit_pool));
     ck_assert_ptr_nonnull(saas_web_csp_framing_problem(csp("default-src 'none'", NULL), unit_pool));

@@ -25,8 +25,9 @@ START_TEST(shape)
 {
     unsigned char random[SAAS_WEB_HELLO_RANDOM], buf[SAAS_WEB_HELLO_MAX];
     char name[254];
-    static const int versions[SAAS_WEB_HELLO_COUNT] = { 0x0303, 0x0303, 0x0302, 0x0301,
-                                                        0x0300, 0x0303, 0x0303, 0x0303 };
+    static const int versions[SAAS_WEB_HELLO_COUNT] = {
+        0x0303, 0x0303, 0x0302, 0x0301, 0x0300, 0x0303, 0x0303, 0x0303
+    };
 
     memset(random, 0xab, sizeof(random));
     memset(name, 'n', 253);
@@ -43,8 +44,7 @@ START_TEST(shape)
             ck_assert_int_eq(buf[5], 1);
             ck_assert_uint_eq((size_t)(buf[7] << 8 | buf[8]) + 9, n);
             ck_assert_int_eq(buf[9] << 8 | buf[10], versions[k]);
-            ck_assert_int_eq(memmem(buf, n, "example.com", 11) != NULL,
-                             i == 1 && k != SAAS_WEB_HELLO_SSL30);
+            ck_assert_int_eq(memmem(buf, n, "example.com", 11) != NULL, i == 1 && k != SAAS_WEB_HELLO_SSL30);
         }
     }
 }
@@ -55,8 +55,8 @@ START_TEST(offers)
     unsigned char random[SAAS_WEB_HELLO_RANDOM] = { 0 }, buf[SAAS_WEB_HELLO_MAX];
     size_t n = saas_web_hello_write(buf, SAAS_WEB_HELLO_WEAK, NULL, random, 0);
 
-    ck_assert(find_suite(buf, n, 0x0005) && find_suite(buf, n, 0x000a) && find_suite(buf, n, 0x0003) &&
-              find_suite(buf, n, 0x0034) && find_suite(buf, n, 0x003b));
+    ck_assert(find_suite(buf, n, 0x0005) && find_suite(buf, n, 0x000a) && find_suite(buf, n, 0x0003)
+              && find_suite(buf, n, 0x0034) && find_suite(buf, n, 0x003b));
     ck_assert(!find_suite(buf, n, 0x002f) && !find_suite(buf, n, 0xc02f));
     n = saas_web_hello_write(buf, SAAS_WEB_HELLO_WEAK, NULL, random, SAAS_WEB_SUITE_RC4);
     ck_assert(!find_suite(buf, n, 0x0005) && !find_suite(buf, n, 0x0018) && find_suite(buf, n, 0x000a));
@@ -148,8 +148,8 @@ START_TEST(answers)
     ck_assert_int_eq(a.what, SAAS_WEB_ANSWER_NOT_TLS);
     ck_assert(!saas_web_hello_read((const unsigned char *)"", 0, scratch, 0, &a));
     /* A ServerHello shorter than it says. */
-    ck_assert(saas_web_hello_read((const unsigned char *)"\x16\x03\x03\x00\x06\x02\x00\x00\x02\x03\x03", 11,
-                                  scratch, 0, &a));
+    ck_assert(
+        saas_web_hello_read((const unsigned char *)"\x16\x03\x03\x00\x06\x02\x00\x00\x02\x03\x03", 11, scratch, 0, &a));
     ck_assert_int_eq(a.what, SAAS_WEB_ANSWER_NOT_TLS);
 }
 END_TEST

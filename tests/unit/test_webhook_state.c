@@ -255,6 +255,63 @@ START_TEST(ties_and_terminals)
 }
 END_TEST
 
+/* Three facts of one subscription come to the same in all six orders. */
+static saas_subscription_t join_three(saas_subscription_t a, saas_subscription_t b, saas_subscription_t c)
+{
+    static const int six[][3] = { { 0, 1, 2 }, { 0, 2, 1 }, { 1, 0, 2 }, { 1, 2, 0 }, { 2, 0, 1 }, { 2, 1, 0 } };
+    saas_subscription_t facts[3] = { a, b, c };
+    organization_t first = { .n = 0 };
+    size_t i;
+    int k;
+    for (i = 0; i < 6; i++) {
+        organization_t o = { .n = 1 };
+        for (k = 0; k < 3; k++) {
+            saas_subscription_join(&o.rows[0], &facts[six[i][k]]);
+        }
+        if (!i) {
+            first = o;
+        }
+        ck_assert_str_eq(show(&o), show(&first));
+    }
+    return first.rows[0];
+}
+
+START_TEST(same_second_other_content)
+{
+    saas_subscription_t plain = snapshot("active", START), canceling = plain, flagged = plain, row;
+    canceling.cancel_at = START + DAY;
+    flagged.cancel_at_period_end = 1;
+    row = join_three(plain, canceling, flagged);
+    ck_assert_int_eq(row.cancel_at, START + DAY);
+}
+END_TEST
+
+START_TEST(arrears_in_the_same_second)
+{
+    saas_event_t event = { .kind = SAAS_EVENT_SUBSCRIPTION_CHANGED, .subscription = "sub_1", .customer = "cus_1",
+                           .status = "past_due", .previous_status = "active", .created = START };
+    saas_subscription_t began, row;
+    ck_assert_int_eq(saas_subscription_fact(&event, "price_1", &began), SAAS_FACT_GIVEN);
+    row = join_three(snapshot("active", START), began, snapshot("past_due", START + 10));
+    ck_assert_int_eq(saas_subscription_past_due_since(&row), START + 10);
+    row = join_three(snapshot("active", START - 1), began, snapshot("past_due", START + 10));
+    ck_assert_int_eq(saas_subscription_past_due_since(&row), START);
+}
+END_TEST
+
+START_TEST(what_is_unsaid_is_borrowed)
+{
+    saas_event_t event = { .kind = SAAS_EVENT_SESSION_COMPLETED, .subscription = "sub_1", .customer = "cus_1",
+                           .payment_status = "paid", .created = START + 5 };
+    saas_subscription_t paid, row;
+    ck_assert_int_eq(saas_subscription_fact(&event, NULL, &paid), SAAS_FACT_GIVEN);
+    row = join_three(paid, snapshot("incomplete", START), snapshot("incomplete", START + 1));
+    ck_assert_str_eq(row.status, "active");
+    ck_assert_int_eq(row.period_end, START + 1 + DAY);
+    ck_assert_str_eq(row.price, "price_1");
+}
+END_TEST
+
 START_TEST(unknown_status)
 {
     saas_event_t event = { .kind = SAAS_EVENT_SUBSCRIPTION_CHANGED, .subscription = "sub_1", .status = "hibernating",
@@ -316,6 +373,9 @@ Suite *suite_webhook_state(void)
     tcase_add_loop_test(tc, any_events, 0, 3);
     tcase_add_test(tc, generations_agree);
     tcase_add_test(tc, ties_and_terminals);
+    tcase_add_test(tc, same_second_other_content);
+    tcase_add_test(tc, arrears_in_the_same_second);
+    tcase_add_test(tc, what_is_unsaid_is_borrowed);
     tcase_add_test(tc, unknown_status);
     tcase_add_test(tc, grace);
     tcase_add_test(tc, best_of_several);

@@ -9,8 +9,9 @@ PKG_CONFIG ?= pkg-config
 
 UNIT_SRCS += $(wildcard mod_saas/core/*.c)
 UNIT_SRCS += plugins/billing/stripe.c plugins/webhooks/event.c plugins/webhooks/signature.c plugins/webhooks/state.c
+UNIT_SRCS += $(filter-out plugins/engines/web/web.c,$(wildcard plugins/engines/web/*.c))
 
-UNIT_LIBS += -lpthread -lcurl
+UNIT_LIBS += -lssl -lpthread -lcurl
 
 UNIT_TESTS = tests/unit/main.c $(wildcard tests/unit/test_*.c)
 UNIT_OBJS = $(patsubst %.c,$(BUILD)/unit/obj/%.o,$(sort $(UNIT_SRCS)) $(UNIT_TESTS))

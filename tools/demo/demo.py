@@ -25,6 +25,7 @@ sys.dont_write_bytecode = True
 
 CONF = """
 Listen 127.0.0.1:{lab}
+SSLSessionCache "shmcb:{state}/httpd/run/tls(65536)"
 AliasMatch "^/(billing|app|login)(/|$)" "{{docs}}/index.html"
 <Location "/premium">
     AuthType Saas
@@ -203,7 +204,7 @@ def start(args):
                 command_as(httpd_user(), [sys.executable, "-u", state.path / "backend.py", backend_port], False),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=clean_environment(), cwd="/", start_new_session=True))
         subprocess.run([program("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "60", "-subj", "/CN=127.0.0.1",
-                        "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(state.path / "lab.key"), "-out",
+                        "-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE", "-keyout", str(state.path / "lab.key"), "-out",
                         str(state.path / "lab.pem")], check=True, capture_output=True)
         os.chmod(state.path / "lab.key", 0o600)
 
@@ -234,8 +235,9 @@ def start(args):
             if site.httpd.process is not None:
                 state.note("httpd", site.httpd.process)
         story(args, site, out, f"https://127.0.0.1:{lab_port}/", secret, Person, wait_audit)
-    except BaseException:
-        tail(state)
+    except BaseException as failure:
+        if not isinstance(failure, (BrokenPipeError, KeyboardInterrupt)):
+            tail(state)
         state.end()
         raise
 
@@ -259,10 +261,10 @@ def story(args, site, out, lab, secret, Person, wait_audit):
         org = person.ok("GET", f"organizations/{person.org['id']}/")
         print(f"  {person.email:30} {org['role']:6} of {org['name']:14} subscription: {org['subscription_status']}")
 
-    section(f"Each starts an audit of live web servers: {lab} and {base}/")
+    section(f"Each starts an audit of a live web server, {lab}")
     audits = {}
     for person in (free, admin):
-        reply = person.post("audits/start/", {"targets": [lab, base + "/"], "name": "Demo audit"})
+        reply = person.post("audits/start/", {"targets": [lab], "name": "Demo audit"})
         if reply.status_code != 202:
             fail(f"POST audits/start/ answered {reply.status_code}: {reply.text}")
         audits[person] = reply.json()["id"]
@@ -274,7 +276,7 @@ def story(args, site, out, lab, secret, Person, wait_audit):
     export = {person: f"{base}/api/v1/audits/{audits[person]}/export/csv/" for person in (free, admin)}
 
     section("Free tier: the export is refused")
-    shown(f"curl -i {export[free]}")
+    shown(f"curl -i -b free.jar {export[free]}")
     reply = free.get(export[free])
     print(f"HTTP/1.1 {reply.status_code}\n{reply.text.strip()}")
     if reply.status_code != 403:
@@ -291,7 +293,7 @@ def story(args, site, out, lab, secret, Person, wait_audit):
         fail("paid, but still locked")
 
     section("Premium: the export streams")
-    shown(f"curl -i {export[admin]}")
+    shown(f"curl -i -b admin.jar {export[admin]}")
     reply = admin.get(export[admin])
     if reply.status_code != 200:
         fail(f"the export answered {reply.status_code}: {reply.text[:500]}")

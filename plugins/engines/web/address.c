@@ -31,21 +31,21 @@ static const struct {
     unsigned char net[4];
     int prefix;
 } special4[] = {
-    { { 0, 0, 0, 0 }, 8 },        /* this network */
-    { { 10, 0, 0, 0 }, 8 },       /* private */
-    { { 100, 64, 0, 0 }, 10 },    /* carrier NAT */
-    { { 127, 0, 0, 0 }, 8 },      /* loopback */
-    { { 169, 254, 0, 0 }, 16 },   /* link local, cloud metadata */
-    { { 172, 16, 0, 0 }, 12 },    /* private */
-    { { 192, 0, 0, 0 }, 24 },     /* protocol assignments */
-    { { 192, 0, 2, 0 }, 24 },     /* documentation */
-    { { 192, 88, 99, 0 }, 24 },   /* 6to4 relays, deprecated */
-    { { 192, 168, 0, 0 }, 16 },   /* private */
-    { { 198, 18, 0, 0 }, 15 },    /* benchmarking */
-    { { 198, 51, 100, 0 }, 24 },  /* documentation */
-    { { 203, 0, 113, 0 }, 24 },   /* documentation */
-    { { 224, 0, 0, 0 }, 4 },      /* multicast */
-    { { 240, 0, 0, 0 }, 4 },      /* reserved, broadcast */
+    { { 0, 0, 0, 0 }, 8 },       /* this network */
+    { { 10, 0, 0, 0 }, 8 },      /* private */
+    { { 100, 64, 0, 0 }, 10 },   /* carrier NAT */
+    { { 127, 0, 0, 0 }, 8 },     /* loopback */
+    { { 169, 254, 0, 0 }, 16 },  /* link local, cloud metadata */
+    { { 172, 16, 0, 0 }, 12 },   /* private */
+    { { 192, 0, 0, 0 }, 24 },    /* protocol assignments */
+    { { 192, 0, 2, 0 }, 24 },    /* documentation */
+    { { 192, 88, 99, 0 }, 24 },  /* 6to4 relays, deprecated */
+    { { 192, 168, 0, 0 }, 16 },  /* private */
+    { { 198, 18, 0, 0 }, 15 },   /* benchmarking */
+    { { 198, 51, 100, 0 }, 24 }, /* documentation */
+    { { 203, 0, 113, 0 }, 24 },  /* documentation */
+    { { 224, 0, 0, 0 }, 4 },     /* multicast */
+    { { 240, 0, 0, 0 }, 4 },     /* reserved, broadcast */
 };
 
 /* Inside 2000::/3 and still not to be reached. */
@@ -180,8 +180,7 @@ saas_web_guard_t *saas_web_guard_create(apr_pool_t *p)
     return g;
 }
 
-saas_web_guard_t *saas_web_guard_merge(apr_pool_t *p, const saas_web_guard_t *base,
-                                       const saas_web_guard_t *add)
+saas_web_guard_t *saas_web_guard_merge(apr_pool_t *p, const saas_web_guard_t *base, const saas_web_guard_t *add)
 {
     saas_web_guard_t *g = apr_palloc(p, sizeof(*g));
 

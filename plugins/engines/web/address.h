@@ -23,8 +23,7 @@ typedef enum {
 saas_web_guard_t *saas_web_guard_create(apr_pool_t *p);
 
 /* A guard with the entries of both; neither argument is changed. */
-saas_web_guard_t *saas_web_guard_merge(apr_pool_t *p, const saas_web_guard_t *base,
-                                       const saas_web_guard_t *add);
+saas_web_guard_t *saas_web_guard_merge(apr_pool_t *p, const saas_web_guard_t *base, const saas_web_guard_t *add);
 
 /* Opens one range ("127.0.0.0/8", "::1", "fd00::/8") on every port.
  * NULL, or a message for the administrator (allocated from p). */

@@ -56,8 +56,8 @@ static int ignore_leaf_dates(int ok, X509_STORE_CTX *ctx)
 {
     int error = X509_STORE_CTX_get_error(ctx);
 
-    if (!ok && X509_STORE_CTX_get_error_depth(ctx) == 0 &&
-        (error == X509_V_ERR_CERT_HAS_EXPIRED || error == X509_V_ERR_CERT_NOT_YET_VALID)) {
+    if (!ok && X509_STORE_CTX_get_error_depth(ctx) == 0
+        && (error == X509_V_ERR_CERT_HAS_EXPIRED || error == X509_V_ERR_CERT_NOT_YET_VALID)) {
         X509_STORE_CTX_set_error(ctx, X509_V_OK);
         return 1;
     }
@@ -65,8 +65,7 @@ static int ignore_leaf_dates(int ok, X509_STORE_CTX *ctx)
 }
 
 /* Trust alone: the host has a check of its own. */
-static void judge_trust(apr_pool_t *p, const apr_array_header_t *chain, X509_STORE *store,
-                        saas_web_cert_t *out)
+static void judge_trust(apr_pool_t *p, const apr_array_header_t *chain, X509_STORE *store, saas_web_cert_t *out)
 {
     STACK_OF(X509) *sent = sk_X509_new_null();
     X509_STORE_CTX *ctx = X509_STORE_CTX_new();
@@ -90,12 +89,11 @@ static void judge_trust(apr_pool_t *p, const apr_array_header_t *chain, X509_STO
     if (!out->trusted) {
         out->trust_problem = apr_pstrdup(p, X509_verify_cert_error_string(error));
     }
-    if (!out->chain_problem && (error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT ||
-                                error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
-                                error == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE)) {
-        out->chain_problem = apr_psprintf(
-            p, "the issuer \"%s\" is neither sent nor in the trust store",
-            name_text(p, X509_get_issuer_name(chain_get(chain, chain->nelts - 1))));
+    if (!out->chain_problem
+        && (error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT || error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY
+            || error == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE)) {
+        out->chain_problem = apr_psprintf(p, "the issuer \"%s\" is neither sent nor in the trust store",
+                                          name_text(p, X509_get_issuer_name(chain_get(chain, chain->nelts - 1))));
     }
     X509_STORE_CTX_free(ctx);
     sk_X509_free(sent);
@@ -105,32 +103,30 @@ static void judge_order(apr_pool_t *p, const apr_array_header_t *chain, saas_web
 {
     for (int i = 0; i + 1 < chain->nelts; i++) {
         if (X509_check_issued(chain_get(chain, i + 1), chain_get(chain, i)) != X509_V_OK) {
-            out->chain_problem = apr_psprintf(
-                p, "certificate %d of %d (\"%s\") is not the issuer of the one before", i + 2,
-                chain->nelts, name_text(p, X509_get_subject_name(chain_get(chain, i + 1))));
+            out->chain_problem =
+                apr_psprintf(p, "certificate %d of %d (\"%s\") is not the issuer of the one before", i + 2,
+                             chain->nelts, name_text(p, X509_get_subject_name(chain_get(chain, i + 1))));
             return;
         }
     }
 }
 
-static void judge_names(apr_pool_t *p, X509 *leaf, const char *host, int host_is_ip,
-                        saas_web_cert_t *out)
+static void judge_names(apr_pool_t *p, X509 *leaf, const char *host, int host_is_ip, saas_web_cert_t *out)
 {
     GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
     const char *shown = "";
     int n = sk_GENERAL_NAME_num(names);
 
     /* Browsers have not looked at the common name since 2017, RFC 9525. */
-    out->host_matches =
-        host_is_ip ? X509_check_ip_asc(leaf, host, 0) == 1
-                   : X509_check_host(leaf, host, 0, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, NULL) == 1;
+    out->host_matches = host_is_ip ? X509_check_ip_asc(leaf, host, 0) == 1
+                                   : X509_check_host(leaf, host, 0, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, NULL) == 1;
     for (int i = 0, listed = 0; i < n; i++) {
         const GENERAL_NAME *g = sk_GENERAL_NAME_value(names, i);
         const char *text = NULL;
 
         if (g->type == GEN_DNS) {
-            text = apr_pstrmemdup(p, (const char *)ASN1_STRING_get0_data(g->d.dNSName),
-                                  ASN1_STRING_length(g->d.dNSName));
+            text =
+                apr_pstrmemdup(p, (const char *)ASN1_STRING_get0_data(g->d.dNSName), ASN1_STRING_length(g->d.dNSName));
         }
         else if (g->type == GEN_IPADD) {
             struct sockaddr_storage ss;
@@ -167,9 +163,8 @@ static void judge_key(apr_pool_t *p, X509 *leaf, saas_web_cert_t *out)
         const char *name;
         int least;
     } kinds[] = {
-        { EVP_PKEY_RSA, "RSA", 2048 },     { EVP_PKEY_RSA_PSS, "RSA-PSS", 2048 },
-        { EVP_PKEY_EC, "EC", 256 },        { EVP_PKEY_ED25519, "Ed25519", 0 },
-        { EVP_PKEY_ED448, "Ed448", 0 },
+        { EVP_PKEY_RSA, "RSA", 2048 },      { EVP_PKEY_RSA_PSS, "RSA-PSS", 2048 }, { EVP_PKEY_EC, "EC", 256 },
+        { EVP_PKEY_ED25519, "Ed25519", 0 }, { EVP_PKEY_ED448, "Ed448", 0 },
     };
     EVP_PKEY *key = X509_get0_pubkey(leaf);
     int bits = key ? EVP_PKEY_get_bits(key) : 0;
@@ -200,9 +195,8 @@ static void judge_signatures(apr_pool_t *p, const apr_array_header_t *chain, saa
             }
         }
         if (md == NID_md2 || md == NID_md4 || md == NID_md5 || md == NID_sha1 || md == NID_md5_sha1) {
-            out->weak_signature =
-                apr_psprintf(p, "%s on \"%s\"", OBJ_nid2ln(X509_get_signature_nid(x)),
-                             name_text(p, X509_get_subject_name(x)));
+            out->weak_signature = apr_psprintf(p, "%s on \"%s\"", OBJ_nid2ln(X509_get_signature_nid(x)),
+                                               name_text(p, X509_get_subject_name(x)));
         }
     }
 }
@@ -231,8 +225,8 @@ static int names_responder(X509 *leaf)
     return n > 0;
 }
 
-static const char *staple_problem(OCSP_RESPONSE *response, OCSP_BASICRESP *basic,
-                                  const apr_array_header_t *chain, X509_STORE *store)
+static const char *staple_problem(OCSP_RESPONSE *response, OCSP_BASICRESP *basic, const apr_array_header_t *chain,
+                                  X509_STORE *store)
 {
     STACK_OF(X509) *sent = sk_X509_new_null();
     ASN1_GENERALIZEDTIME *revoked = NULL, *this_update = NULL, *next_update = NULL;
@@ -247,15 +241,13 @@ static const char *staple_problem(OCSP_RESPONSE *response, OCSP_BASICRESP *basic
     if (OCSP_response_status(response) != OCSP_RESPONSE_STATUS_SUCCESSFUL || !basic) {
         problem = "the stapled response is an error response";
     }
-    else if (chain->nelts < 2 ||
-             !(id = OCSP_cert_to_id(EVP_sha1(), chain_get(chain, 0), chain_get(chain, 1)))) {
+    else if (chain->nelts < 2 || !(id = OCSP_cert_to_id(EVP_sha1(), chain_get(chain, 0), chain_get(chain, 1)))) {
         problem = "the stapled response cannot be matched without the issuer's certificate";
     }
     else if (OCSP_basic_verify(basic, sent, store, 0) != 1) {
         problem = "the signature of the stapled response does not verify";
     }
-    else if (OCSP_resp_find_status(basic, id, &status, &reason, &revoked, &this_update,
-                                   &next_update) != 1) {
+    else if (OCSP_resp_find_status(basic, id, &status, &reason, &revoked, &this_update, &next_update) != 1) {
         problem = "the stapled response is about another certificate";
     }
     else if (status != V_OCSP_CERTSTATUS_GOOD) {
@@ -294,8 +286,8 @@ static void judge_staple(const saas_web_handshake_t *tls, X509_STORE *store, saa
     OCSP_RESPONSE_free(response);
 }
 
-void saas_web_cert_judge(apr_pool_t *p, const saas_web_handshake_t *tls, const char *host,
-                         int host_is_ip, X509_STORE *store, saas_web_cert_t *out)
+void saas_web_cert_judge(apr_pool_t *p, const saas_web_handshake_t *tls, const char *host, int host_is_ip,
+                         X509_STORE *store, saas_web_cert_t *out)
 {
     X509 *leaf;
 

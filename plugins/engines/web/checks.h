@@ -31,8 +31,7 @@ typedef enum {
     SAAS_WEB_NEEDS_RESPONSE     /* an HTTP response */
 } saas_web_needs_e;
 
-typedef void (*saas_web_judge_t)(apr_pool_t *p, const saas_web_evidence_t *e,
-                                 saas_web_verdict_t *v);
+typedef void (*saas_web_judge_t)(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 
 typedef struct {
     const char *name;
@@ -46,94 +45,53 @@ extern const saas_web_check_t saas_web_checks[];
 extern const int saas_web_check_count;
 
 /* The verdict of one check. The comment is clean UTF-8, allocated from p. */
-void saas_web_check(apr_pool_t *p, const saas_web_check_t *check, const saas_web_evidence_t *e,
-                    saas_web_verdict_t *v);
+void saas_web_check(apr_pool_t *p, const saas_web_check_t *check, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 
 /* For judges: sets status and comment; the severity stays the check's own. */
-void saas_web_say(apr_pool_t *p, saas_web_verdict_t *v, saas_web_status_e status,
-                  const char *format, ...) __attribute__((format(printf, 4, 5)));
+void saas_web_say(apr_pool_t *p, saas_web_verdict_t *v, saas_web_status_e status, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* The judges: of certificates and TLS (checks_tls.c), of how http leads to
  * https and what responses say (checks_http.c), of content (checks_content.c). */
-void saas_web_judge_trusted(apr_pool_t *p, const saas_web_evidence_t *e,
-                            saas_web_verdict_t *v);
-void saas_web_judge_hostname_match(apr_pool_t *p, const saas_web_evidence_t *e,
-                                   saas_web_verdict_t *v);
-void saas_web_judge_not_expired(apr_pool_t *p, const saas_web_evidence_t *e,
-                                saas_web_verdict_t *v);
-void saas_web_judge_expiry_margin(apr_pool_t *p, const saas_web_evidence_t *e,
-                                  saas_web_verdict_t *v);
-void saas_web_judge_lifetime(apr_pool_t *p, const saas_web_evidence_t *e,
-                             saas_web_verdict_t *v);
-void saas_web_judge_key_strength(apr_pool_t *p, const saas_web_evidence_t *e,
-                                 saas_web_verdict_t *v);
-void saas_web_judge_signature(apr_pool_t *p, const saas_web_evidence_t *e,
-                              saas_web_verdict_t *v);
-void saas_web_judge_chain(apr_pool_t *p, const saas_web_evidence_t *e,
-                          saas_web_verdict_t *v);
-void saas_web_judge_legacy_protocols(apr_pool_t *p, const saas_web_evidence_t *e,
-                                     saas_web_verdict_t *v);
-void saas_web_judge_modern_protocols(apr_pool_t *p, const saas_web_evidence_t *e,
-                                     saas_web_verdict_t *v);
-void saas_web_judge_tls13(apr_pool_t *p, const saas_web_evidence_t *e,
-                          saas_web_verdict_t *v);
-void saas_web_judge_weak_ciphers(apr_pool_t *p, const saas_web_evidence_t *e,
-                                 saas_web_verdict_t *v);
-void saas_web_judge_forward_secrecy(apr_pool_t *p, const saas_web_evidence_t *e,
-                                    saas_web_verdict_t *v);
-void saas_web_judge_dh_params(apr_pool_t *p, const saas_web_evidence_t *e,
-                              saas_web_verdict_t *v);
-void saas_web_judge_compression(apr_pool_t *p, const saas_web_evidence_t *e,
-                                saas_web_verdict_t *v);
-void saas_web_judge_renegotiation(apr_pool_t *p, const saas_web_evidence_t *e,
-                                  saas_web_verdict_t *v);
-void saas_web_judge_ocsp_staple(apr_pool_t *p, const saas_web_evidence_t *e,
-                                saas_web_verdict_t *v);
-void saas_web_judge_early_data(apr_pool_t *p, const saas_web_evidence_t *e,
-                               saas_web_verdict_t *v);
-void saas_web_judge_redirect(apr_pool_t *p, const saas_web_evidence_t *e,
-                             saas_web_verdict_t *v);
-void saas_web_judge_first_hop(apr_pool_t *p, const saas_web_evidence_t *e,
-                              saas_web_verdict_t *v);
-void saas_web_judge_hsts(apr_pool_t *p, const saas_web_evidence_t *e,
-                         saas_web_verdict_t *v);
-void saas_web_judge_hsts_max_age(apr_pool_t *p, const saas_web_evidence_t *e,
-                                 saas_web_verdict_t *v);
-void saas_web_judge_hsts_subdomains(apr_pool_t *p, const saas_web_evidence_t *e,
-                                    saas_web_verdict_t *v);
-void saas_web_judge_csp(apr_pool_t *p, const saas_web_evidence_t *e,
-                        saas_web_verdict_t *v);
-void saas_web_judge_csp_inline(apr_pool_t *p, const saas_web_evidence_t *e,
-                               saas_web_verdict_t *v);
-void saas_web_judge_csp_eval(apr_pool_t *p, const saas_web_evidence_t *e,
-                             saas_web_verdict_t *v);
-void saas_web_judge_csp_lock(apr_pool_t *p, const saas_web_evidence_t *e,
-                             saas_web_verdict_t *v);
-void saas_web_judge_clickjacking(apr_pool_t *p, const saas_web_evidence_t *e,
-                                 saas_web_verdict_t *v);
-void saas_web_judge_nosniff(apr_pool_t *p, const saas_web_evidence_t *e,
-                            saas_web_verdict_t *v);
-void saas_web_judge_referrer(apr_pool_t *p, const saas_web_evidence_t *e,
-                             saas_web_verdict_t *v);
-void saas_web_judge_permissions(apr_pool_t *p, const saas_web_evidence_t *e,
-                                saas_web_verdict_t *v);
-void saas_web_judge_cross_origin(apr_pool_t *p, const saas_web_evidence_t *e,
-                                 saas_web_verdict_t *v);
-void saas_web_judge_cookies_secure(apr_pool_t *p, const saas_web_evidence_t *e,
-                                   saas_web_verdict_t *v);
-void saas_web_judge_cookies_httponly(apr_pool_t *p, const saas_web_evidence_t *e,
-                                     saas_web_verdict_t *v);
-void saas_web_judge_cookies_samesite(apr_pool_t *p, const saas_web_evidence_t *e,
-                                     saas_web_verdict_t *v);
-void saas_web_judge_cors(apr_pool_t *p, const saas_web_evidence_t *e,
-                         saas_web_verdict_t *v);
-void saas_web_judge_scripts(apr_pool_t *p, const saas_web_evidence_t *e,
-                            saas_web_verdict_t *v);
-void saas_web_judge_leak(apr_pool_t *p, const saas_web_evidence_t *e,
-                         saas_web_verdict_t *v);
-void saas_web_judge_trace(apr_pool_t *p, const saas_web_evidence_t *e,
-                          saas_web_verdict_t *v);
-void saas_web_judge_security_txt(apr_pool_t *p, const saas_web_evidence_t *e,
-                                 saas_web_verdict_t *v);
+void saas_web_judge_trusted(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_hostname_match(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_not_expired(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_expiry_margin(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_lifetime(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_key_strength(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_signature(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_chain(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_legacy_protocols(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_modern_protocols(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_tls13(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_weak_ciphers(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_forward_secrecy(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_dh_params(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_compression(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_renegotiation(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_ocsp_staple(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_early_data(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_redirect(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_first_hop(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_hsts(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_hsts_max_age(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_hsts_subdomains(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_csp(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_csp_inline(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_csp_eval(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_csp_lock(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_clickjacking(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_nosniff(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_referrer(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_permissions(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_cross_origin(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_cookies_secure(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_cookies_httponly(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_cookies_samesite(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_cors(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_scripts(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_leak(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_trace(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_security_txt(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 
 #endif

@@ -41,8 +41,9 @@ void saas_web_judge_csp(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_ve
         saas_web_say(p, v, SAAS_WEB_FAIL, "Content-Security-Policy is only reported, not enforced.");
     }
     else if (e->main->truncated) {
-        saas_web_say(p, v, SAAS_WEB_MANUAL, "No Content-Security-Policy header is set, and the page "
-                                            "was too long or slow to look for a meta element.");
+        saas_web_say(p, v, SAAS_WEB_MANUAL,
+                     "No Content-Security-Policy header is set, and the page "
+                     "was too long or slow to look for a meta element.");
     }
     else {
         saas_web_say(p, v, SAAS_WEB_FAIL, "Content-Security-Policy is not set.");
@@ -50,12 +51,13 @@ void saas_web_judge_csp(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_ve
 }
 
 /* A page that was not read to its end may still hold the policy that is missed. */
-static void say_csp(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v,
-                    const char *problem, const char *good)
+static void say_csp(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v, const char *problem,
+                    const char *good)
 {
     if (problem && e->main->truncated) {
-        saas_web_say(p, v, SAAS_WEB_MANUAL, "Content-Security-Policy: %s, unless a meta element of "
-                                            "the page, which was too long or slow, says so.",
+        saas_web_say(p, v, SAAS_WEB_MANUAL,
+                     "Content-Security-Policy: %s, unless a meta element of "
+                     "the page, which was too long or slow, says so.",
                      saas_web_shown(p, problem));
         return;
     }
@@ -65,8 +67,7 @@ static void say_csp(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdic
 
 void saas_web_judge_csp_inline(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
 {
-    say_csp(p, e, v, saas_web_csp_inline_problem(policies(p, e), p),
-            "scripts need a known source, nonce or hash");
+    say_csp(p, e, v, saas_web_csp_inline_problem(policies(p, e), p), "scripts need a known source, nonce or hash");
 }
 
 void saas_web_judge_csp_eval(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
@@ -80,8 +81,7 @@ void saas_web_judge_csp_lock(apr_pool_t *p, const saas_web_evidence_t *e, saas_w
             "base-uri, object-src and form-action are restricted");
 }
 
-void saas_web_judge_clickjacking(apr_pool_t *p, const saas_web_evidence_t *e,
-                                 saas_web_verdict_t *v)
+void saas_web_judge_clickjacking(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
 {
     const saas_web_hop_t *hop = saas_web_reply_last(e->main);
     const char *xfo = saas_web_header_joined(p, hop, "x-frame-options");
@@ -102,8 +102,7 @@ void saas_web_judge_clickjacking(apr_pool_t *p, const saas_web_evidence_t *e,
 
 void saas_web_judge_nosniff(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
 {
-    const char *value =
-        saas_web_header_get(saas_web_reply_last(e->main), "x-content-type-options", NULL);
+    const char *value = saas_web_header_get(saas_web_reply_last(e->main), "x-content-type-options", NULL);
     size_t len = value ? strcspn(value, ", \t") : 0;
 
     if (len == 7 && strncasecmp(value, "nosniff", 7) == 0) {
@@ -111,15 +110,13 @@ void saas_web_judge_nosniff(apr_pool_t *p, const saas_web_evidence_t *e, saas_we
     }
     else {
         saas_web_say(p, v, SAAS_WEB_FAIL, "X-Content-Type-Options is %s.",
-                     value ? apr_psprintf(p, "\"%s\", not \"nosniff\"", saas_web_shown(p, value))
-                           : "not set");
+                     value ? apr_psprintf(p, "\"%s\", not \"nosniff\"", saas_web_shown(p, value)) : "not set");
     }
 }
 
 void saas_web_judge_referrer(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
 {
-    const char *value =
-        saas_web_header_joined(p, saas_web_reply_last(e->main), "referrer-policy");
+    const char *value = saas_web_header_joined(p, saas_web_reply_last(e->main), "referrer-policy");
     const char *policy = value ? saas_web_referrer_policy(p, value) : NULL;
 
     if (!policy) {
@@ -127,15 +124,14 @@ void saas_web_judge_referrer(apr_pool_t *p, const saas_web_evidence_t *e, saas_w
                      value ? " to anything that browsers know" : "");
     }
     else {
-        saas_web_say(p, v, saas_web_referrer_is_safe(policy) ? SAAS_WEB_PASS : SAAS_WEB_FAIL,
-                     "Referrer-Policy: %s", policy);
+        saas_web_say(p, v, saas_web_referrer_is_safe(policy) ? SAAS_WEB_PASS : SAAS_WEB_FAIL, "Referrer-Policy: %s",
+                     policy);
     }
 }
 
 void saas_web_judge_permissions(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
 {
-    const char *value =
-        saas_web_header_joined(p, saas_web_reply_last(e->main), "permissions-policy");
+    const char *value = saas_web_header_joined(p, saas_web_reply_last(e->main), "permissions-policy");
 
     if (value && *value) {
         saas_web_say(p, v, SAAS_WEB_PASS, "Permissions-Policy: %s", saas_web_shown(p, value));
@@ -157,11 +153,10 @@ static int is_one_of(const char *value, const char *const *known)
     return 0;
 }
 
-void saas_web_judge_cross_origin(apr_pool_t *p, const saas_web_evidence_t *e,
-                                 saas_web_verdict_t *v)
+void saas_web_judge_cross_origin(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
 {
-    static const char *const opener[] = { "same-origin", "same-origin-allow-popups",
-                                          "noopener-allow-popups", "unsafe-none", NULL };
+    static const char *const opener[] = { "same-origin", "same-origin-allow-popups", "noopener-allow-popups",
+                                          "unsafe-none", NULL };
     static const char *const embedder[] = { "require-corp", "credentialless", "unsafe-none", NULL };
     static const char *const resource[] = { "same-origin", "same-site", "cross-origin", NULL };
     static const struct {
@@ -181,8 +176,7 @@ void saas_web_judge_cross_origin(apr_pool_t *p, const saas_web_evidence_t *e,
         }
         value = saas_web_shown(p, value);
         if (!is_one_of(value, fields[i].known)) {
-            saas_web_say(p, v, SAAS_WEB_FAIL, "%s has an invalid value: \"%s\".", fields[i].name,
-                         value);
+            saas_web_say(p, v, SAAS_WEB_FAIL, "%s has an invalid value: \"%s\".", fields[i].name, value);
             return;
         }
         set = apr_pstrcat(p, set, *set ? "; " : "", fields[i].name, ": ", value, NULL);
@@ -205,14 +199,12 @@ static int is_readable(const saas_web_cookie_t *c)
 
 static int is_cross_site(const saas_web_cookie_t *c)
 {
-    return c->samesite < SAAS_WEB_SAMESITE_NONE ||
-           (c->samesite == SAAS_WEB_SAMESITE_NONE && !c->secure);
+    return c->samesite < SAAS_WEB_SAMESITE_NONE || (c->samesite == SAAS_WEB_SAMESITE_NONE && !c->secure);
 }
 
 /* Names the cookies that have a fault; *session tells whether one of them is
  * a session cookie, *n how many cookies there are. NULL when none has it. */
-static const char *faulty(apr_pool_t *p, const saas_web_evidence_t *e, cookie_fault_t has_fault,
-                          int *session, int *n)
+static const char *faulty(apr_pool_t *p, const saas_web_evidence_t *e, cookie_fault_t has_fault, int *session, int *n)
 {
     apr_array_header_t *cookies = saas_web_cookies(p, e->main);
     const char *names = NULL;
@@ -232,8 +224,8 @@ static const char *faulty(apr_pool_t *p, const saas_web_evidence_t *e, cookie_fa
     return names;
 }
 
-static void say_cookies(apr_pool_t *p, saas_web_verdict_t *v, const char *names, int n,
-                        const char *fault, const char *good)
+static void say_cookies(apr_pool_t *p, saas_web_verdict_t *v, const char *names, int n, const char *fault,
+                        const char *good)
 {
     if (names) {
         saas_web_say(p, v, SAAS_WEB_FAIL, "%s: %s.", fault, names);
@@ -246,8 +238,7 @@ static void say_cookies(apr_pool_t *p, saas_web_verdict_t *v, const char *names,
     }
 }
 
-void saas_web_judge_cookies_secure(apr_pool_t *p, const saas_web_evidence_t *e,
-                                   saas_web_verdict_t *v)
+void saas_web_judge_cookies_secure(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
 {
     int session, n;
     const char *names = faulty(p, e, is_insecure, &session, &n);
@@ -258,18 +249,15 @@ void saas_web_judge_cookies_secure(apr_pool_t *p, const saas_web_evidence_t *e,
     say_cookies(p, v, names, n, "Cookies without Secure", "All cookies are Secure");
 }
 
-void saas_web_judge_cookies_httponly(apr_pool_t *p, const saas_web_evidence_t *e,
-                                     saas_web_verdict_t *v)
+void saas_web_judge_cookies_httponly(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
 {
     int session, n;
     const char *names = faulty(p, e, is_readable, &session, &n);
 
-    say_cookies(p, v, names, n, "Session cookies without HttpOnly",
-                "No session cookie can be read by scripts");
+    say_cookies(p, v, names, n, "Session cookies without HttpOnly", "No session cookie can be read by scripts");
 }
 
-void saas_web_judge_cookies_samesite(apr_pool_t *p, const saas_web_evidence_t *e,
-                                     saas_web_verdict_t *v)
+void saas_web_judge_cookies_samesite(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
 {
     int session, n;
     const char *names = faulty(p, e, is_cross_site, &session, &n);
@@ -286,8 +274,7 @@ void saas_web_judge_scripts(apr_pool_t *p, const saas_web_evidence_t *e, saas_we
     const saas_web_document_t *d = &e->document;
 
     if (d->insecure_script) {
-        saas_web_say(p, v, SAAS_WEB_FAIL, "A script is loaded over http: %s",
-                     saas_web_shown(p, d->insecure_script));
+        saas_web_say(p, v, SAAS_WEB_FAIL, "A script is loaded over http: %s", saas_web_shown(p, d->insecure_script));
     }
     else if (d->unpinned_script) {
         v->severity = SAAS_WEB_LOW;
@@ -297,7 +284,8 @@ void saas_web_judge_scripts(apr_pool_t *p, const saas_web_evidence_t *e, saas_we
     else if (e->main->truncated) {
         saas_web_say(p, v, SAAS_WEB_MANUAL,
                      "The page was too long or slow to be read to its end; no fault in the %d bytes "
-                     "that were.", d->body_len);
+                     "that were.",
+                     d->body_len);
     }
     else if (!d->is_html) {
         saas_web_say(p, v, SAAS_WEB_PASS, "The response is no HTML page and loads no scripts.");
@@ -312,8 +300,7 @@ void saas_web_judge_leak(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_v
     const char *leaks = saas_web_header_leaks(p, saas_web_reply_last(e->main));
 
     if (leaks) {
-        saas_web_say(p, v, SAAS_WEB_FAIL, "Headers tell what the server is made of: %s",
-                     saas_web_shown(p, leaks));
+        saas_web_say(p, v, SAAS_WEB_FAIL, "Headers tell what the server is made of: %s", saas_web_shown(p, leaks));
     }
     else {
         saas_web_say(p, v, SAAS_WEB_PASS, "No header tells what the server is made of.");

@@ -16,9 +16,13 @@ static int no_redirect_to_judge(apr_pool_t *p, const saas_web_evidence_t *e, saa
     const saas_web_reply_t *r = e->http;
     const saas_web_hop_t *first = saas_web_reply_first(r);
 
+    if (r->how == SAAS_WEB_FETCH_NOT_MADE
+        && (e->https->how == SAAS_WEB_FETCH_GUARDED || e->https->how == SAAS_WEB_FETCH_NO_NAME)) {
+        saas_web_say(p, v, SAAS_WEB_ERROR, "Not looked at: %s.", e->https->reason);
+        return 1;
+    }
     if (r->how == SAAS_WEB_FETCH_NOT_MADE) {
-        saas_web_say(p, v, SAAS_WEB_MANUAL,
-                     "The target names port %d, so http on port 80 was not looked at.",
+        saas_web_say(p, v, SAAS_WEB_MANUAL, "The target names port %d, so http on port 80 was not looked at.",
                      e->target->port);
         return 1;
     }
@@ -28,8 +32,7 @@ static int no_redirect_to_judge(apr_pool_t *p, const saas_web_evidence_t *e, saa
     if (r->how == SAAS_WEB_FETCH_CLOSED && e->main) {
         saas_web_say(p, v, SAAS_WEB_PASS, "Nothing is served over http: %s.", r->reason);
     }
-    else if (r->how == SAAS_WEB_FETCH_GUARDED || r->how == SAAS_WEB_FETCH_NO_NAME ||
-             r->how == SAAS_WEB_FETCH_CLOSED) {
+    else if (r->how == SAAS_WEB_FETCH_GUARDED || r->how == SAAS_WEB_FETCH_NO_NAME || r->how == SAAS_WEB_FETCH_CLOSED) {
         saas_web_say(p, v, SAAS_WEB_ERROR, "Not looked at: %s.", r->reason);
     }
     else {
@@ -52,8 +55,10 @@ void saas_web_judge_redirect(apr_pool_t *p, const saas_web_evidence_t *e, saas_w
         saas_web_say(p, v, SAAS_WEB_PASS, "http leads to %s.", saas_web_target_shown(p, last->at));
     }
     else {
-        saas_web_say(p, v, SAAS_WEB_FAIL, "The site is served over http at %s, without a redirect "
-                                          "to https.", saas_web_target_shown(p, last->at));
+        saas_web_say(p, v, SAAS_WEB_FAIL,
+                     "The site is served over http at %s, without a redirect "
+                     "to https.",
+                     saas_web_target_shown(p, last->at));
     }
 }
 
@@ -75,8 +80,7 @@ void saas_web_judge_first_hop(apr_pool_t *p, const saas_web_evidence_t *e, saas_
                      saas_web_target_shown(p, second->at));
     }
     else if (strcmp(second->at->host, e->target->host) != 0) {
-        saas_web_say(p, v, SAAS_WEB_FAIL,
-                     "The first redirect leads to another host (%s), so HSTS cannot protect %s.",
+        saas_web_say(p, v, SAAS_WEB_FAIL, "The first redirect leads to another host (%s), so HSTS cannot protect %s.",
                      second->at->host, e->target->host);
     }
     else {
@@ -85,8 +89,7 @@ void saas_web_judge_first_hop(apr_pool_t *p, const saas_web_evidence_t *e, saas_
 }
 
 /* The response whose HSTS header counts. NULL: the verdict is given. */
-static const saas_web_hop_t *hsts_hop(apr_pool_t *p, const saas_web_evidence_t *e,
-                                      saas_web_verdict_t *v)
+static const saas_web_hop_t *hsts_hop(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
 {
     const saas_web_reply_t *wanted = e->https->how != SAAS_WEB_FETCH_NOT_MADE ? e->https : e->http;
 
@@ -98,9 +101,10 @@ static const saas_web_hop_t *hsts_hop(apr_pool_t *p, const saas_web_evidence_t *
                      wanted->reason ? wanted->reason : "the request was not made");
     }
     else {
-        saas_web_say(p, v, SAAS_WEB_FAIL, "There is no response over https that could carry the "
-                                          "header%s%s.", wanted->reason ? ": " : "",
-                     wanted->reason ? wanted->reason : "");
+        saas_web_say(p, v, SAAS_WEB_FAIL,
+                     "There is no response over https that could carry the "
+                     "header%s%s.",
+                     wanted->reason ? ": " : "", wanted->reason ? wanted->reason : "");
     }
     return NULL;
 }
@@ -119,15 +123,17 @@ void saas_web_judge_hsts(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_v
     if (!value) {
         saas_web_say(p, v, SAAS_WEB_FAIL, "Strict-Transport-Security is not set.");
     }
-    else if (!e->cert.trusted || !e->cert.host_matches || e->now >= e->cert.not_after ||
-             e->now < e->cert.not_before) {
+    else if (!e->cert.trusted || !e->cert.host_matches || e->now >= e->cert.not_after || e->now < e->cert.not_before) {
         saas_web_say(p, v, SAAS_WEB_FAIL,
                      "Browsers ignore Strict-Transport-Security (\"%s\"), because the certificate "
-                     "does not verify.", saas_web_shown(p, value));
+                     "does not verify.",
+                     saas_web_shown(p, value));
     }
     else if (h.count > 1) {
-        saas_web_say(p, v, SAAS_WEB_FAIL, "Strict-Transport-Security is sent %d times; browsers use "
-                                          "the first only.", h.count);
+        saas_web_say(p, v, SAAS_WEB_FAIL,
+                     "Strict-Transport-Security is sent %d times; browsers use "
+                     "the first only.",
+                     h.count);
     }
     else if (!h.valid || h.max_age == 0) {
         saas_web_say(p, v, SAAS_WEB_FAIL, "Strict-Transport-Security has no valid max-age: \"%s\".",
@@ -138,8 +144,7 @@ void saas_web_judge_hsts(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_v
     }
 }
 
-void saas_web_judge_hsts_max_age(apr_pool_t *p, const saas_web_evidence_t *e,
-                                 saas_web_verdict_t *v)
+void saas_web_judge_hsts_max_age(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
 {
     const saas_web_hop_t *hop = hsts_hop(p, e, v);
     saas_web_hsts_t h;
@@ -160,8 +165,7 @@ void saas_web_judge_hsts_max_age(apr_pool_t *p, const saas_web_evidence_t *e,
     }
 }
 
-void saas_web_judge_hsts_subdomains(apr_pool_t *p, const saas_web_evidence_t *e,
-                                    saas_web_verdict_t *v)
+void saas_web_judge_hsts_subdomains(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
 {
     const saas_web_hop_t *hop = hsts_hop(p, e, v);
     saas_web_hsts_t h;
@@ -176,14 +180,12 @@ void saas_web_judge_hsts_subdomains(apr_pool_t *p, const saas_web_evidence_t *e,
     else {
         int good = h.valid && h.include_subdomains;
 
-        saas_web_say(p, v, good ? SAAS_WEB_PASS : SAAS_WEB_FAIL, "includeSubDomains is %s.",
-                     good ? "set" : "not set");
+        saas_web_say(p, v, good ? SAAS_WEB_PASS : SAAS_WEB_FAIL, "includeSubDomains is %s.", good ? "set" : "not set");
     }
 }
 
 /* The response to an extra request. NULL: the verdict is given. */
-static const saas_web_hop_t *extra_hop(apr_pool_t *p, const saas_web_reply_t *r,
-                                       saas_web_verdict_t *v)
+static const saas_web_hop_t *extra_hop(apr_pool_t *p, const saas_web_reply_t *r, saas_web_verdict_t *v)
 {
     if (!r || r->how != SAAS_WEB_FETCH_OK) {
         saas_web_say(p, v, SAAS_WEB_MANUAL, "Could not be tested: %s.",
@@ -203,16 +205,17 @@ void saas_web_judge_cors(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_v
     }
     origin = saas_web_header_get(hop, "access-control-allow-origin", NULL);
     credentials = saas_web_header_get(hop, "access-control-allow-credentials", NULL);
-    if (origin && strcasecmp(origin, e->cors_origin) == 0 && credentials &&
-        strcmp(credentials, "true") == 0) {
-        saas_web_say(p, v, SAAS_WEB_FAIL, "An arbitrary Origin (%s) is allowed to read responses "
-                                          "with the visitor's credentials.", e->cors_origin);
+    if (origin && strcasecmp(origin, e->cors_origin) == 0 && credentials && strcmp(credentials, "true") == 0) {
+        saas_web_say(p, v, SAAS_WEB_FAIL,
+                     "An arbitrary Origin (%s) is allowed to read responses "
+                     "with the visitor's credentials.",
+                     e->cors_origin);
     }
     else {
         saas_web_say(p, v, SAAS_WEB_PASS,
                      "An arbitrary Origin is not allowed to read responses with credentials%s%s%s.",
-                     origin ? " (Access-Control-Allow-Origin: " : "",
-                     origin ? saas_web_shown(p, origin) : "", origin ? ")" : "");
+                     origin ? " (Access-Control-Allow-Origin: " : "", origin ? saas_web_shown(p, origin) : "",
+                     origin ? ")" : "");
     }
 }
 
@@ -225,8 +228,8 @@ void saas_web_judge_trace(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_
         return;
     }
     type = saas_web_header_get(hop, "content-type", NULL);
-    if (hop->status == 200 && ((type && strncasecmp(type, "message/http", 12) == 0) ||
-                               e->trace_document.echoes_trace)) {
+    if (hop->status == 200
+        && ((type && strncasecmp(type, "message/http", 12) == 0) || e->trace_document.echoes_trace)) {
         saas_web_say(p, v, SAAS_WEB_FAIL, "TRACE is answered by echoing the request.");
     }
     else {
@@ -234,8 +237,7 @@ void saas_web_judge_trace(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_
     }
 }
 
-void saas_web_judge_security_txt(apr_pool_t *p, const saas_web_evidence_t *e,
-                                 saas_web_verdict_t *v)
+void saas_web_judge_security_txt(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
 {
     const saas_web_hop_t *hop = extra_hop(p, e->security_txt, v);
     const saas_web_document_t *d = &e->security_document;
@@ -244,8 +246,10 @@ void saas_web_judge_security_txt(apr_pool_t *p, const saas_web_evidence_t *e,
         return;
     }
     if (hop->status != 200 || !d->has_contact) {
-        saas_web_say(p, v, SAAS_WEB_FAIL, "There is no /.well-known/security.txt with a Contact "
-                                          "(status %d).", hop->status);
+        saas_web_say(p, v, SAAS_WEB_FAIL,
+                     "There is no /.well-known/security.txt with a Contact "
+                     "(status %d).",
+                     hop->status);
     }
     else if (!hop->at->is_tls) {
         saas_web_say(p, v, SAAS_WEB_FAIL, "security.txt must be served over https (RFC 9116).");

@@ -64,23 +64,21 @@ static void unknown(apr_pool_t *p, saas_web_verdict_t *v, const char *what, cons
 void saas_web_judge_trusted(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
 {
     if (e->cert.trusted) {
-        saas_web_say(p, v, SAAS_WEB_PASS, "The certificate (%s) is trusted by the system's store.",
-                     e->cert.subject);
+        saas_web_say(p, v, SAAS_WEB_PASS, "The certificate (%s) is trusted by the system's store.", e->cert.subject);
     }
     else {
-        saas_web_say(p, v, SAAS_WEB_FAIL, "The certificate (%s, issued by %s) is not trusted: %s.",
-                     e->cert.subject, e->cert.issuer, e->cert.trust_problem);
+        saas_web_say(p, v, SAAS_WEB_FAIL, "The certificate (%s, issued by %s) is not trusted: %s.", e->cert.subject,
+                     e->cert.issuer, e->cert.trust_problem);
     }
 }
 
-void saas_web_judge_hostname_match(apr_pool_t *p, const saas_web_evidence_t *e,
-                                   saas_web_verdict_t *v)
+void saas_web_judge_hostname_match(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
 {
     const char *host = e->tls_hop ? e->tls_hop->at->host : e->target->host;
 
     saas_web_say(p, v, e->cert.host_matches ? SAAS_WEB_PASS : SAAS_WEB_FAIL,
-                 "The certificate is %sfor %s; its alternative names: %s.",
-                 e->cert.host_matches ? "" : "not ", host, e->cert.names);
+                 "The certificate is %sfor %s; its alternative names: %s.", e->cert.host_matches ? "" : "not ", host,
+                 e->cert.names);
 }
 
 void saas_web_judge_not_expired(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
@@ -88,8 +86,7 @@ void saas_web_judge_not_expired(apr_pool_t *p, const saas_web_evidence_t *e, saa
     const saas_web_cert_t *c = &e->cert;
 
     if (e->now < c->not_before) {
-        saas_web_say(p, v, SAAS_WEB_FAIL, "The certificate is not valid before %s.",
-                     date(p, c->not_before));
+        saas_web_say(p, v, SAAS_WEB_FAIL, "The certificate is not valid before %s.", date(p, c->not_before));
     }
     else if (e->now >= c->not_after) {
         saas_web_say(p, v, SAAS_WEB_FAIL, "The certificate expired on %s.", date(p, c->not_after));
@@ -99,8 +96,7 @@ void saas_web_judge_not_expired(apr_pool_t *p, const saas_web_evidence_t *e, saa
     }
 }
 
-void saas_web_judge_expiry_margin(apr_pool_t *p, const saas_web_evidence_t *e,
-                                  saas_web_verdict_t *v)
+void saas_web_judge_expiry_margin(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
 {
     apr_time_t left = e->cert.not_after - e->now;
     int days = left > 0 ? (int)(left / DAY) : 0;
@@ -118,16 +114,14 @@ void saas_web_judge_lifetime(apr_pool_t *p, const saas_web_evidence_t *e, saas_w
     apr_time_t life = e->cert.not_after - e->cert.not_before;
 
     saas_web_say(p, v, life <= LIFETIME_DAYS * DAY ? SAAS_WEB_PASS : SAAS_WEB_FAIL,
-                 "The certificate was issued for %d days; at most %d are accepted by browsers.",
-                 (int)(life / DAY), LIFETIME_DAYS);
+                 "The certificate was issued for %d days; at most %d are accepted by browsers.", (int)(life / DAY),
+                 LIFETIME_DAYS);
 }
 
-void saas_web_judge_key_strength(apr_pool_t *p, const saas_web_evidence_t *e,
-                                 saas_web_verdict_t *v)
+void saas_web_judge_key_strength(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
 {
     saas_web_say(p, v, e->cert.key_is_strong ? SAAS_WEB_PASS : SAAS_WEB_FAIL,
-                 "The certificate's key: %s. RSA of 2048 bits or EC of 256 bits is the least.",
-                 e->cert.key);
+                 "The certificate's key: %s. RSA of 2048 bits or EC of 256 bits is the least.", e->cert.key);
 }
 
 void saas_web_judge_signature(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
@@ -137,28 +131,24 @@ void saas_web_judge_signature(apr_pool_t *p, const saas_web_evidence_t *e, saas_
                      e->cert.weak_signature);
     }
     else {
-        saas_web_say(p, v, SAAS_WEB_PASS, "No MD5 or SHA-1 signature in the chain (length %d).",
-                     e->cert.chain_len);
+        saas_web_say(p, v, SAAS_WEB_PASS, "No MD5 or SHA-1 signature in the chain (length %d).", e->cert.chain_len);
     }
 }
 
 void saas_web_judge_chain(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
 {
     if (e->cert.chain_problem) {
-        saas_web_say(p, v, SAAS_WEB_FAIL, "The chain as sent (length %d) has a fault: %s.",
-                     e->cert.chain_len, e->cert.chain_problem);
+        saas_web_say(p, v, SAAS_WEB_FAIL, "The chain as sent (length %d) has a fault: %s.", e->cert.chain_len,
+                     e->cert.chain_problem);
     }
     else {
-        saas_web_say(p, v, SAAS_WEB_PASS, "The chain as sent (length %d) is complete and in order.",
-                     e->cert.chain_len);
+        saas_web_say(p, v, SAAS_WEB_PASS, "The chain as sent (length %d) is complete and in order.", e->cert.chain_len);
     }
 }
 
-void saas_web_judge_legacy_protocols(apr_pool_t *p, const saas_web_evidence_t *e,
-                                     saas_web_verdict_t *v)
+void saas_web_judge_legacy_protocols(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
 {
-    static const saas_web_hello_e legacy[] = { SAAS_WEB_HELLO_SSL30, SAAS_WEB_HELLO_TLS10,
-                                               SAAS_WEB_HELLO_TLS11 };
+    static const saas_web_hello_e legacy[] = { SAAS_WEB_HELLO_SSL30, SAAS_WEB_HELLO_TLS10, SAAS_WEB_HELLO_TLS11 };
     const char *accepted = "";
     const char *open = NULL;
     const char *why = NULL;
@@ -184,8 +174,7 @@ void saas_web_judge_legacy_protocols(apr_pool_t *p, const saas_web_evidence_t *e
     }
 }
 
-void saas_web_judge_modern_protocols(apr_pool_t *p, const saas_web_evidence_t *e,
-                                     saas_web_verdict_t *v)
+void saas_web_judge_modern_protocols(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
 {
     const char *why = NULL;
     known_e k13 = accepts(e, SAAS_WEB_HELLO_TLS13, &why);
@@ -217,33 +206,28 @@ void saas_web_judge_tls13(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_
     }
 }
 
-void saas_web_judge_weak_ciphers(apr_pool_t *p, const saas_web_evidence_t *e,
-                                 saas_web_verdict_t *v)
+void saas_web_judge_weak_ciphers(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
 {
     const char *why = NULL;
 
     if (e->weak_suites) {
-        saas_web_say(p, v, SAAS_WEB_FAIL, "The server accepts weak cipher suites: %s.",
-                     e->weak_suites);
+        saas_web_say(p, v, SAAS_WEB_FAIL, "The server accepts weak cipher suites: %s.", e->weak_suites);
     }
     else if (accepts(e, SAAS_WEB_HELLO_WEAK, &why) == NO) {
-        saas_web_say(p, v, SAAS_WEB_PASS,
-                     "NULL, anonymous, export, RC4, DES and 3DES cipher suites are refused.");
+        saas_web_say(p, v, SAAS_WEB_PASS, "NULL, anonymous, export, RC4, DES and 3DES cipher suites are refused.");
     }
     else {
         unknown(p, v, "weak cipher suites", why ? why : "the answer was unexpected");
     }
 }
 
-void saas_web_judge_forward_secrecy(apr_pool_t *p, const saas_web_evidence_t *e,
-                                    saas_web_verdict_t *v)
+void saas_web_judge_forward_secrecy(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
 {
     const char *why = NULL;
     known_e k = accepts(e, SAAS_WEB_HELLO_STATIC_RSA, &why);
 
     if (k == YES) {
-        saas_web_say(p, v, SAAS_WEB_FAIL,
-                     "The server accepts a key exchange without forward secrecy: %s.",
+        saas_web_say(p, v, SAAS_WEB_FAIL, "The server accepts a key exchange without forward secrecy: %s.",
                      saas_web_suite_name(p, e->hello[SAAS_WEB_HELLO_STATIC_RSA].suite));
     }
     else if (k == NO) {
@@ -268,21 +252,20 @@ void saas_web_judge_dh_params(apr_pool_t *p, const saas_web_evidence_t *e, saas_
                      "The Diffie-Hellman group has %d bits; 2048 are the least.", bits);
     }
     else {
-        saas_web_say(p, v, SAAS_WEB_MANUAL, "The Diffie-Hellman group could not be read%s%s.",
-                     why ? ": " : "", why ? why : "");
+        saas_web_say(p, v, SAAS_WEB_MANUAL, "The Diffie-Hellman group could not be read%s%s.", why ? ": " : "",
+                     why ? why : "");
     }
 }
 
 void saas_web_judge_compression(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
 {
-    static const saas_web_hello_e before13[] = { SAAS_WEB_HELLO_TLS12, SAAS_WEB_HELLO_TLS11,
-                                                 SAAS_WEB_HELLO_TLS10, SAAS_WEB_HELLO_SSL30 };
+    static const saas_web_hello_e before13[] = { SAAS_WEB_HELLO_TLS12, SAAS_WEB_HELLO_TLS11, SAAS_WEB_HELLO_TLS10,
+                                                 SAAS_WEB_HELLO_SSL30 };
     const char *why = NULL;
     int unsure = 0;
 
     for (size_t i = 0; i < sizeof(before13) / sizeof(before13[0]); i++) {
-        if (e->hello[before13[i]].what == SAAS_WEB_ANSWER_HELLO &&
-            e->hello[before13[i]].compression != 0) {
+        if (e->hello[before13[i]].what == SAAS_WEB_ANSWER_HELLO && e->hello[before13[i]].compression != 0) {
             saas_web_say(p, v, SAAS_WEB_FAIL, "The server agrees to TLS compression (CRIME) in %s.",
                          hello_names[before13[i]]);
             return;
@@ -297,11 +280,9 @@ void saas_web_judge_compression(apr_pool_t *p, const saas_web_evidence_t *e, saa
     }
 }
 
-void saas_web_judge_renegotiation(apr_pool_t *p, const saas_web_evidence_t *e,
-                                  saas_web_verdict_t *v)
+void saas_web_judge_renegotiation(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
 {
-    static const saas_web_hello_e before13[] = { SAAS_WEB_HELLO_TLS12, SAAS_WEB_HELLO_TLS11,
-                                                 SAAS_WEB_HELLO_TLS10 };
+    static const saas_web_hello_e before13[] = { SAAS_WEB_HELLO_TLS12, SAAS_WEB_HELLO_TLS11, SAAS_WEB_HELLO_TLS10 };
     const char *why = NULL;
     int any = 0;
     int unsure = 0;
@@ -310,8 +291,7 @@ void saas_web_judge_renegotiation(apr_pool_t *p, const saas_web_evidence_t *e,
         known_e k = accepts(e, before13[i], &why);
 
         if (k == YES && !e->hello[before13[i]].secure_renegotiation) {
-            saas_web_say(p, v, SAAS_WEB_FAIL, "%s lacks secure renegotiation (RFC 5746).",
-                         hello_names[before13[i]]);
+            saas_web_say(p, v, SAAS_WEB_FAIL, "%s lacks secure renegotiation (RFC 5746).", hello_names[before13[i]]);
             return;
         }
         any |= k == YES;
@@ -341,12 +321,10 @@ void saas_web_judge_ocsp_staple(apr_pool_t *p, const saas_web_evidence_t *e, saa
         saas_web_say(p, v, SAAS_WEB_FAIL, "The OCSP staple is not good: %s.", c->staple_problem);
     }
     else if (c->must_staple) {
-        saas_web_say(p, v, SAAS_WEB_FAIL,
-                     "The certificate demands a stapled OCSP response, and none is sent.");
+        saas_web_say(p, v, SAAS_WEB_FAIL, "The certificate demands a stapled OCSP response, and none is sent.");
     }
     else if (!c->names_responder) {
-        saas_web_say(p, v, SAAS_WEB_MANUAL,
-                     "The certificate names no OCSP responder, so there is nothing to staple.");
+        saas_web_say(p, v, SAAS_WEB_MANUAL, "The certificate names no OCSP responder, so there is nothing to staple.");
     }
     else {
         saas_web_say(p, v, SAAS_WEB_FAIL, "No OCSP response is stapled.");
@@ -360,8 +338,9 @@ void saas_web_judge_early_data(apr_pool_t *p, const saas_web_evidence_t *e, saas
     int seen = e->tls_hop ? e->tls_hop->tls.early_data : -1;
 
     if (seen == 1) {
-        saas_web_say(p, v, SAAS_WEB_FAIL, "The server's session tickets allow early data, which can "
-                                          "be replayed.");
+        saas_web_say(p, v, SAAS_WEB_FAIL,
+                     "The server's session tickets allow early data, which can "
+                     "be replayed.");
     }
     else if (seen == 0) {
         saas_web_say(p, v, SAAS_WEB_PASS, "The server's session tickets do not allow early data.");

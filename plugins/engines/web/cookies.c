@@ -30,8 +30,7 @@ static int ends_with_sid(const char *name)
 {
     size_t len = strlen(name);
 
-    return len >= 3 && strcasecmp(name + len - 3, "sid") == 0 &&
-           (len == 3 || !apr_isalnum(name[len - 4]));
+    return len >= 3 && strcasecmp(name + len - 3, "sid") == 0 && (len == 3 || !apr_isalnum(name[len - 4]));
 }
 
 static int is_word(const char *from, size_t len, const char *word)
@@ -102,9 +101,9 @@ int saas_web_cookie_read(apr_pool_t *p, const char *value, saas_web_cookie_t *ou
     }
     out->name = apr_pstrmemdup(p, name, len > NAME_MAX_SHOWN ? NAME_MAX_SHOWN : len);
     out->is_csrf = has_word(out->name, csrf_words, sizeof(csrf_words) / sizeof(csrf_words[0]));
-    out->is_session = !out->is_csrf && (has_word(out->name, session_words,
-                                                 sizeof(session_words) / sizeof(session_words[0])) ||
-                                        ends_with_sid(out->name));
+    out->is_session = !out->is_csrf
+                      && (has_word(out->name, session_words, sizeof(session_words) / sizeof(session_words[0]))
+                          || ends_with_sid(out->name));
     while (*end) {
         const char *from = end + 1;
 

@@ -40,8 +40,7 @@ static const apr_array_header_t *find(const policy_t *policy, const char *name)
 }
 
 /* The first directive of a fallback chain that the policy has. */
-static const apr_array_header_t *effective(const policy_t *policy, const char *a, const char *b,
-                                           const char *c)
+static const apr_array_header_t *effective(const policy_t *policy, const char *a, const char *b, const char *c)
 {
     const apr_array_header_t *found = find(policy, a);
 
@@ -65,8 +64,7 @@ static int has_nonce_or_hash(const apr_array_header_t *sources)
 
     for (int i = 0; i < sources->nelts; i++) {
         for (size_t k = 0; k < sizeof(prefixes) / sizeof(prefixes[0]); k++) {
-            if (strncasecmp(APR_ARRAY_IDX(sources, i, const char *), prefixes[k],
-                            strlen(prefixes[k])) == 0) {
+            if (strncasecmp(APR_ARRAY_IDX(sources, i, const char *), prefixes[k], strlen(prefixes[k])) == 0) {
                 return 1;
             }
         }
@@ -77,8 +75,8 @@ static int has_nonce_or_hash(const apr_array_header_t *sources)
 /* The source that lets in everybody, NULL when there is none. */
 static const char *broad_source(const apr_array_header_t *sources)
 {
-    static const char *const broad[] = { "*",     "http:", "https:",   "http://*", "https://*",
-                                         "data:", "blob:", "filesystem:" };
+    static const char *const broad[] = { "*",         "http:", "https:", "http://*",
+                                         "https://*", "data:", "blob:",  "filesystem:" };
 
     for (size_t k = 0; k < sizeof(broad) / sizeof(broad[0]); k++) {
         if (has(sources, broad[k])) {
@@ -184,12 +182,9 @@ typedef const char *(*policy_problem_t)(const policy_t *policy, apr_pool_t *p);
 
 static const char *policy_inline_problem(const policy_t *policy, apr_pool_t *p)
 {
-    const char *problem =
-        inline_problem(effective(policy, "script-src-elem", "script-src", "default-src"), p);
+    const char *problem = inline_problem(effective(policy, "script-src-elem", "script-src", "default-src"), p);
 
-    return problem
-               ? problem
-               : inline_problem(effective(policy, "script-src-attr", "script-src", "default-src"), p);
+    return problem ? problem : inline_problem(effective(policy, "script-src-attr", "script-src", "default-src"), p);
 }
 
 static const char *policy_eval_problem(const policy_t *policy, apr_pool_t *p)
@@ -260,8 +255,8 @@ const char *saas_web_csp_lock_problem(const saas_web_csp_t *csp, apr_pool_t *p)
         int locked = 0;
 
         for (int i = 0; i < csp->policies->nelts; i++) {
-            const apr_array_header_t *sources = effective(
-                &APR_ARRAY_IDX(csp->policies, i, policy_t), locks[k].name, locks[k].fallback, NULL);
+            const apr_array_header_t *sources =
+                effective(&APR_ARRAY_IDX(csp->policies, i, policy_t), locks[k].name, locks[k].fallback, NULL);
 
             locked |= sources && !broad_source(sources);
         }

@@ -48,8 +48,8 @@ static const char *decoded(apr_pool_t *p, const char *from, size_t len)
         const char *name;
         char c;
     } refs[] = {
-        { "&amp;", '&' },  { "&quot;", '"' }, { "&apos;", '\'' }, { "&lt;", '<' },
-        { "&gt;", '>' },   { "&#39;", '\'' }, { "&#34;", '"' },   { "&#38;", '&' },
+        { "&amp;", '&' },   { "&quot;", '"' }, { "&apos;", '\'' }, { "&lt;", '<' },
+        { "&gt;", '>' },    { "&#39;", '\'' }, { "&#34;", '"' },   { "&#38;", '&' },
         { "&#x27;", '\'' }, { "&#x22;", '"' }, { "&#039;", '\'' },
     };
     char *out, *w;
@@ -137,8 +137,8 @@ static void read_attributes(apr_pool_t *p, cursor_t *c, attributes_t *a)
             }
         }
         for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-            if (strlen(wanted[i].name) == name_len && !*wanted[i].value &&
-                strncasecmp(wanted[i].name, name, name_len) == 0) {
+            if (strlen(wanted[i].name) == name_len && !*wanted[i].value
+                && strncasecmp(wanted[i].name, name, name_len) == 0) {
                 *wanted[i].value = decoded(p, value, value_len);
             }
         }
@@ -147,8 +147,7 @@ static void read_attributes(apr_pool_t *p, cursor_t *c, attributes_t *a)
 
 /* Scheme and host of an absolute or protocol-relative reference; zero for a
  * relative one, which stays where its base is. */
-static int reference_origin(apr_pool_t *p, const char *ref, int base_is_tls, int *is_tls,
-                            const char **host)
+static int reference_origin(apr_pool_t *p, const char *ref, int base_is_tls, int *is_tls, const char **host)
 {
     size_t len;
 
@@ -197,8 +196,8 @@ static int same_site(const char *a, const char *b)
     return lb > 0 && strcasecmp(a + la - lb, b) == 0 && (la == lb || a[la - lb - 1] == '.');
 }
 
-static void take_script(apr_pool_t *p, const attributes_t *a, const saas_web_target_t *at,
-                        int base_is_tls, const char *base_host, saas_web_document_t *out)
+static void take_script(apr_pool_t *p, const attributes_t *a, const saas_web_target_t *at, int base_is_tls,
+                        const char *base_host, saas_web_document_t *out)
 {
     int is_tls = base_is_tls;
     const char *host = base_host;
@@ -216,8 +215,8 @@ static void take_script(apr_pool_t *p, const attributes_t *a, const saas_web_tar
 static void read_html(apr_pool_t *p, const saas_web_target_t *at, const char *body, apr_size_t len,
                       saas_web_document_t *out)
 {
-    static const char *const raw_text[] = { "script",   "style",   "textarea", "title",   "noscript",
-                                            "template", "iframe",  "xmp",      "noembed", "noframes" };
+    static const char *const raw_text[] = { "script",   "style",  "textarea", "title",   "noscript",
+                                            "template", "iframe", "xmp",      "noembed", "noframes" };
     cursor_t c = { body, body + len };
     int base_is_tls = at->is_tls;
     const char *base_host = at->host;
@@ -252,9 +251,8 @@ static void read_html(apr_pool_t *p, const saas_web_target_t *at, const char *bo
         name[n] = '\0';
         apr_pool_clear(scratch);
         read_attributes(scratch, &c, &a);
-        if (strcmp(name, "meta") == 0 && a.http_equiv && a.content &&
-            strcasecmp(a.http_equiv, "content-security-policy") == 0 &&
-            out->meta_csp->nelts < METAS_MAX) {
+        if (strcmp(name, "meta") == 0 && a.http_equiv && a.content
+            && strcasecmp(a.http_equiv, "content-security-policy") == 0 && out->meta_csp->nelts < METAS_MAX) {
             APR_ARRAY_PUSH(out->meta_csp, const char *) = apr_pstrdup(p, a.content);
         }
         else if (strcmp(name, "base") == 0 && a.href && !have_base) {
@@ -285,8 +283,7 @@ static void read_html(apr_pool_t *p, const saas_web_target_t *at, const char *bo
 }
 
 /* RFC 9116: fields in lines, names without regard to case. */
-static void read_security_txt(apr_pool_t *p, const char *body, apr_size_t len,
-                              saas_web_document_t *out)
+static void read_security_txt(apr_pool_t *p, const char *body, apr_size_t len, saas_web_document_t *out)
 {
     const char *end = body + len;
 
@@ -306,8 +303,8 @@ static void read_security_txt(apr_pool_t *p, const char *body, apr_size_t len,
             while (is_space(*text)) {
                 text++;
             }
-            if (sscanf(text, "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%2d", &y, &mo, &d, &h, &mi, &s) == 6 &&
-                y >= 1970 && mo >= 1 && mo <= 12 && d >= 1 && d <= 31) {
+            if (sscanf(text, "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%2d", &y, &mo, &d, &h, &mi, &s) == 6 && y >= 1970 && mo >= 1
+                && mo <= 12 && d >= 1 && d <= 31) {
                 x.tm_year = y - 1900;
                 x.tm_mon = mo - 1;
                 x.tm_mday = d;
@@ -322,8 +319,8 @@ static void read_security_txt(apr_pool_t *p, const char *body, apr_size_t len,
     }
 }
 
-void saas_web_document_read(apr_pool_t *p, const saas_web_target_t *at, const char *content_type,
-                            const char *body, apr_size_t len, saas_web_document_t *out)
+void saas_web_document_read(apr_pool_t *p, const saas_web_target_t *at, const char *content_type, const char *body,
+                            apr_size_t len, saas_web_document_t *out)
 {
     const char *start = body;
 
@@ -336,8 +333,8 @@ void saas_web_document_read(apr_pool_t *p, const saas_web_target_t *at, const ch
     while (start < body + len && is_space(*start)) {
         start++;
     }
-    out->is_html = content_type ? strncasecmp(content_type, "text/html", 9) == 0 ||
-                                      strncasecmp(content_type, "application/xhtml", 17) == 0
+    out->is_html = content_type ? strncasecmp(content_type, "text/html", 9) == 0
+                                      || strncasecmp(content_type, "application/xhtml", 17) == 0
                                 : start < body + len && *start == '<';
     out->echoes_trace = len > 6 && memcmp(body, "TRACE ", 6) == 0;
     if (out->is_html) {

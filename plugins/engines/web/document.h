@@ -9,7 +9,7 @@
 
 /* Fills *out from a body that came from at. Hostile input of any bytes is
  * fine; strings in *out are allocated from p. content_type may be NULL. */
-void saas_web_document_read(apr_pool_t *p, const saas_web_target_t *at, const char *content_type,
-                            const char *body, apr_size_t len, saas_web_document_t *out);
+void saas_web_document_read(apr_pool_t *p, const saas_web_target_t *at, const char *content_type, const char *body,
+                            apr_size_t len, saas_web_document_t *out);
 
 #endif

@@ -16,19 +16,19 @@
 
 /* How a fetch ended. */
 typedef enum {
-    SAAS_WEB_FETCH_NOT_MADE,    /* the scan had no reason to make it */
-    SAAS_WEB_FETCH_OK,          /* a response with headers, whatever its status */
-    SAAS_WEB_FETCH_GUARDED,     /* the address guard refused the peer */
-    SAAS_WEB_FETCH_NO_NAME,     /* the host name does not resolve */
-    SAAS_WEB_FETCH_CLOSED,      /* connection refused: nothing listens on the port */
-    SAAS_WEB_FETCH_UNREACHABLE, /* no route, or no answer to the connection */
-    SAAS_WEB_FETCH_NO_TLS,      /* connected, but no TLS handshake came about */
-    SAAS_WEB_FETCH_NO_HTTP,     /* connected, but the answer is no HTTP response */
-    SAAS_WEB_FETCH_SLOW,        /* connected, but no response within the time limit */
-    SAAS_WEB_FETCH_TOO_BIG,     /* headers over the limit */
-    SAAS_WEB_FETCH_LOOP,        /* more than SAAS_WEB_MAX_REDIRECTS redirects */
-    SAAS_WEB_FETCH_BAD_REDIRECT,/* a redirect to a URL that is not fetched */
-    SAAS_WEB_FETCH_FAILED       /* anything else; see the reason */
+    SAAS_WEB_FETCH_NOT_MADE,     /* the scan had no reason to make it */
+    SAAS_WEB_FETCH_OK,           /* a response with headers, whatever its status */
+    SAAS_WEB_FETCH_GUARDED,      /* the address guard refused the peer */
+    SAAS_WEB_FETCH_NO_NAME,      /* the host name does not resolve */
+    SAAS_WEB_FETCH_CLOSED,       /* connection refused: nothing listens on the port */
+    SAAS_WEB_FETCH_UNREACHABLE,  /* no route, or no answer to the connection */
+    SAAS_WEB_FETCH_NO_TLS,       /* connected, but no TLS handshake came about */
+    SAAS_WEB_FETCH_NO_HTTP,      /* connected, but the answer is no HTTP response */
+    SAAS_WEB_FETCH_SLOW,         /* connected, but no response within the time limit */
+    SAAS_WEB_FETCH_TOO_BIG,      /* headers over the limit */
+    SAAS_WEB_FETCH_LOOP,         /* more than SAAS_WEB_MAX_REDIRECTS redirects */
+    SAAS_WEB_FETCH_BAD_REDIRECT, /* a redirect to a URL that is not fetched */
+    SAAS_WEB_FETCH_FAILED        /* anything else; see the reason */
 } saas_web_fetch_e;
 
 typedef struct {
@@ -41,7 +41,7 @@ typedef struct {
     apr_array_header_t *chain;   /* X509 *, as sent, leaf first; empty when no handshake */
     const unsigned char *staple; /* OCSP response, NULL when none was stapled */
     apr_size_t staple_len;
-    int early_data;              /* a ticket allows early data: 1 yes, 0 no, -1 no ticket */
+    int early_data; /* a ticket allows early data: 1 yes, 0 no, -1 no ticket */
 } saas_web_handshake_t;
 
 typedef struct {
@@ -50,7 +50,7 @@ typedef struct {
     apr_array_header_t *headers; /* saas_web_header_t, in order of arrival */
     saas_web_handshake_t tls;
     struct sockaddr_storage peer;
-    socklen_t peer_len;          /* 0 when no address was reached for */
+    socklen_t peer_len; /* 0 when no address was reached for */
 } saas_web_hop_t;
 
 typedef struct {
@@ -68,27 +68,27 @@ typedef struct {
     const char *insecure_script;  /* first loaded over http:// */
     const char *unpinned_script;  /* first from another site without integrity */
     int body_len;
-    int echoes_trace;             /* the body repeats the request line of a TRACE */
-    int has_contact;              /* security.txt: a Contact field */
-    apr_time_t expires;           /* security.txt: Expires, 0 when absent or malformed */
+    int echoes_trace;   /* the body repeats the request line of a TRACE */
+    int has_contact;    /* security.txt: a Contact field */
+    apr_time_t expires; /* security.txt: Expires, 0 when absent or malformed */
 } saas_web_document_t;
 
 /* What certificate verification says about a chain. See cert.h. */
 typedef struct {
-    int have;                    /* zero: no certificate was seen */
+    int have; /* zero: no certificate was seen */
     int trusted;
     const char *trust_problem;
     int host_matches;
-    const char *names;           /* subject alternative names, for the comment */
+    const char *names; /* subject alternative names, for the comment */
     apr_time_t not_before, not_after;
-    const char *key;             /* "RSA 2048" */
+    const char *key; /* "RSA 2048" */
     int key_is_strong;
-    const char *weak_signature;  /* "sha1WithRSAEncryption on …", NULL when none */
+    const char *weak_signature; /* "sha1WithRSAEncryption on …", NULL when none */
     int chain_len;
-    const char *chain_problem;   /* NULL when ordered and complete */
+    const char *chain_problem; /* NULL when ordered and complete */
     int must_staple;
-    int names_responder;         /* the certificate names an OCSP responder */
-    int staple;                  /* 1 good, 0 none, -1 present but not good */
+    int names_responder; /* the certificate names an OCSP responder */
+    int staple;          /* 1 good, 0 none, -1 present but not good */
     const char *staple_problem;
     const char *subject, *issuer;
 } saas_web_cert_t;
@@ -96,13 +96,13 @@ typedef struct {
 typedef struct saas_web_evidence_t {
     const saas_web_target_t *target;
     apr_time_t now;
-    saas_web_reply_t *https; /* chain that began at https://, or how is NOT_MADE */
-    saas_web_reply_t *http;  /* chain that began at http:// */
-    saas_web_reply_t *main;  /* the one whose last hop the header checks read; NULL: none */
-    saas_web_document_t document;       /* of main */
+    saas_web_reply_t *https;       /* chain that began at https://, or how is NOT_MADE */
+    saas_web_reply_t *http;        /* chain that began at http:// */
+    saas_web_reply_t *main;        /* the one whose last hop the header checks read; NULL: none */
+    saas_web_document_t document;  /* of main */
     const saas_web_hop_t *tls_hop; /* first hop over https on the target's host; NULL: none */
     saas_web_cert_t cert;          /* of tls_hop */
-    int probed;              /* the hellos below were sent */
+    int probed;                    /* the hellos below were sent */
     saas_web_answer_t hello[SAAS_WEB_HELLO_COUNT];
     unsigned weak_families;  /* that the server accepted */
     const char *weak_suites; /* their names */
@@ -114,9 +114,7 @@ typedef struct saas_web_evidence_t {
 /* The last hop of a reply, NULL when there is none. */
 static inline const saas_web_hop_t *saas_web_reply_last(const saas_web_reply_t *r)
 {
-    return r && r->hops && r->hops->nelts
-               ? APR_ARRAY_IDX(r->hops, r->hops->nelts - 1, saas_web_hop_t *)
-               : NULL;
+    return r && r->hops && r->hops->nelts ? APR_ARRAY_IDX(r->hops, r->hops->nelts - 1, saas_web_hop_t *) : NULL;
 }
 
 static inline const saas_web_hop_t *saas_web_reply_first(const saas_web_reply_t *r)

@@ -202,8 +202,7 @@ static size_t take_body(char *bytes, size_t size, size_t n, void *data)
     size_t len = size * n;
 
     s->in_body = 1;
-    if (s->body_len + len > SAAS_WEB_BODY_MAX ||
-        s->fetcher->bodies + len > SAAS_WEB_BODIES_MAX) {
+    if (s->body_len + len > SAAS_WEB_BODY_MAX || s->fetcher->bodies + len > SAAS_WEB_BODIES_MAX) {
         s->truncated = 1;
         return 0;
     }
@@ -274,8 +273,7 @@ static void finish(slot_t *s, saas_web_fetch_e how, const char *reason)
     drop_body(s);
 }
 
-static int ask_stopped(void *data, curl_off_t total, curl_off_t now, curl_off_t up_total,
-                       curl_off_t up_now)
+static int ask_stopped(void *data, curl_off_t total, curl_off_t now, curl_off_t up_total, curl_off_t up_now)
 {
     saas_web_fetcher_t *fr = ((slot_t *)data)->fetcher;
 
@@ -337,8 +335,7 @@ static apr_status_t set_options(slot_t *s, const saas_web_target_t *at, apr_time
         SET(CURLOPT_CUSTOMREQUEST, s->fetch->method);
     }
     if (s->fetch->origin) {
-        s->request_headers = curl_slist_append(
-            NULL, apr_pstrcat(s->fetch->pool, "Origin: ", s->fetch->origin, NULL));
+        s->request_headers = curl_slist_append(NULL, apr_pstrcat(s->fetch->pool, "Origin: ", s->fetch->origin, NULL));
         SET(CURLOPT_HTTPHEADER, s->request_headers);
     }
 #undef SET
@@ -364,8 +361,8 @@ static void begin_hop(slot_t *s, const saas_web_target_t *at, apr_time_t now)
     s->header_bytes = 0;
     s->truncated = s->headers_too_big = s->headers_done = s->in_body = s->guarded = s->admitted = 0;
     s->easy = curl_easy_init();
-    if (!s->easy || set_options(s, at, now) != APR_SUCCESS ||
-        curl_multi_add_handle(s->fetcher->multi, s->easy) != CURLM_OK) {
+    if (!s->easy || set_options(s, at, now) != APR_SUCCESS
+        || curl_multi_add_handle(s->fetcher->multi, s->easy) != CURLM_OK) {
         finish(s, SAAS_WEB_FETCH_FAILED, "the request could not be prepared");
     }
 }
@@ -380,9 +377,8 @@ static const char *refusal(slot_t *s)
     if (s->refused == SAAS_WEB_REFUSED_PORT) {
         return apr_psprintf(p, "port %d of %s is not scanned", at->port, at->host);
     }
-    return apr_psprintf(p, at->is_ip ? "%s is not publicly routable"
-                                     : "%s does not resolve to a publicly routable address",
-                        at->host);
+    return apr_psprintf(
+        p, at->is_ip ? "%s is not publicly routable" : "%s does not resolve to a publicly routable address", at->host);
 }
 
 /* Where a refused redirect leads, without what may be secret in it. */
@@ -407,8 +403,7 @@ static void fail(slot_t *s, CURLcode rc)
     curl_easy_getinfo(s->easy, CURLINFO_CONNECT_TIME_T, &connected);
     if (s->headers_too_big) {
         finish(s, SAAS_WEB_FETCH_TOO_BIG,
-               apr_psprintf(p, "%s sent more than %d KiB of headers", where,
-                            SAAS_WEB_HEADERS_MAX / 1024));
+               apr_psprintf(p, "%s sent more than %d KiB of headers", where, SAAS_WEB_HEADERS_MAX / 1024));
         return;
     }
     if (s->guarded && connected == 0) {
@@ -417,8 +412,7 @@ static void fail(slot_t *s, CURLcode rc)
     }
     switch (rc) {
     case CURLE_COULDNT_RESOLVE_HOST:
-        finish(s, SAAS_WEB_FETCH_NO_NAME,
-               apr_psprintf(p, "the name %s does not resolve", at->host));
+        finish(s, SAAS_WEB_FETCH_NO_NAME, apr_psprintf(p, "the name %s does not resolve", at->host));
         break;
     case CURLE_COULDNT_CONNECT:
         if (error == ECONNREFUSED) {
@@ -430,8 +424,7 @@ static void fail(slot_t *s, CURLcode rc)
         break;
     case CURLE_OPERATION_TIMEDOUT:
         if (connected == 0) {
-            finish(s, SAAS_WEB_FETCH_UNREACHABLE,
-                   apr_psprintf(p, "%s did not answer in time", where));
+            finish(s, SAAS_WEB_FETCH_UNREACHABLE, apr_psprintf(p, "%s did not answer in time", where));
         }
         else {
             finish(s, SAAS_WEB_FETCH_SLOW, apr_psprintf(p, "%s did not answer in time", where));
@@ -440,20 +433,17 @@ static void fail(slot_t *s, CURLcode rc)
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_SSL_CIPHER:
     case CURLE_PEER_FAILED_VERIFICATION:
-        finish(s, SAAS_WEB_FETCH_NO_TLS,
-               apr_psprintf(p, "no TLS handshake came about with %s", where));
+        finish(s, SAAS_WEB_FETCH_NO_TLS, apr_psprintf(p, "no TLS handshake came about with %s", where));
         break;
     case CURLE_RECV_ERROR:
     case CURLE_SEND_ERROR:
     case CURLE_GOT_NOTHING:
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_UNSUPPORTED_PROTOCOL:
-        finish(s, SAAS_WEB_FETCH_NO_HTTP,
-               apr_psprintf(p, "%s did not answer with an HTTP response", where));
+        finish(s, SAAS_WEB_FETCH_NO_HTTP, apr_psprintf(p, "%s did not answer with an HTTP response", where));
         break;
     default:
-        finish(s, SAAS_WEB_FETCH_FAILED,
-               apr_psprintf(p, "%s: %s", where, curl_easy_strerror(rc)));
+        finish(s, SAAS_WEB_FETCH_FAILED, apr_psprintf(p, "%s: %s", where, curl_easy_strerror(rc)));
         break;
     }
 }
@@ -505,30 +495,27 @@ static void end_hop(slot_t *s, CURLcode rc, apr_time_t now)
     }
     if (f->reply->hops->nelts > SAAS_WEB_MAX_REDIRECTS) {
         finish(s, SAAS_WEB_FETCH_LOOP,
-               apr_psprintf(f->pool, "%s redirects more than %d times",
-                            saas_web_target_shown(f->pool, f->at), SAAS_WEB_MAX_REDIRECTS));
+               apr_psprintf(f->pool, "%s redirects more than %d times", saas_web_target_shown(f->pool, f->at),
+                            SAAS_WEB_MAX_REDIRECTS));
         return;
     }
     message = saas_web_target_parse(f->pool, s->fetcher->guard, location, &next);
     if (message) {
         finish(s, SAAS_WEB_FETCH_BAD_REDIRECT,
-               apr_psprintf(f->pool, "%s redirects to %s: %s",
-                            saas_web_target_shown(f->pool, s->hop->at),
+               apr_psprintf(f->pool, "%s redirects to %s: %s", saas_web_target_shown(f->pool, s->hop->at),
                             shown_location(f->pool, location), message));
         return;
     }
     if (now >= s->deadline) {
         finish(s, SAAS_WEB_FETCH_SLOW,
-               apr_psprintf(f->pool, "the redirects of %s take too long",
-                            saas_web_target_shown(f->pool, f->at)));
+               apr_psprintf(f->pool, "the redirects of %s take too long", saas_web_target_shown(f->pool, f->at)));
         return;
     }
     begin_hop(s, next, now);
 }
 
-apr_status_t saas_web_fetcher_create(saas_web_fetcher_t **out, apr_pool_t *p,
-                                     const saas_web_guard_t *g, const char *user_agent,
-                                     int max_open, int (*stopped)(void *baton), void *baton)
+apr_status_t saas_web_fetcher_create(saas_web_fetcher_t **out, apr_pool_t *p, const saas_web_guard_t *g,
+                                     const char *user_agent, int max_open, int (*stopped)(void *baton), void *baton)
 {
     saas_web_fetcher_t *fr = apr_pcalloc(p, sizeof(*fr));
     const curl_version_info_data *v = curl_version_info(CURLVERSION_NOW);
@@ -589,17 +576,15 @@ apr_status_t saas_web_fetcher_step(saas_web_fetcher_t *fr, apr_time_t now)
     while ((m = curl_multi_info_read(fr->multi, &left)) != NULL) {
         slot_t *s = NULL;
 
-        if (m->msg == CURLMSG_DONE &&
-            curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&s) == CURLE_OK && s) {
+        if (m->msg == CURLMSG_DONE && curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&s) == CURLE_OK
+            && s) {
             end_hop(s, m->data.result, now);
         }
     }
     return APR_SUCCESS;
 }
 
-apr_status_t saas_web_fetcher_wait(saas_web_fetcher_t *fr, struct curl_waitfd *fds, int nfds,
-                                   int milliseconds)
+apr_status_t saas_web_fetcher_wait(saas_web_fetcher_t *fr, struct curl_waitfd *fds, int nfds, int milliseconds)
 {
-    return curl_multi_poll(fr->multi, fds, nfds, milliseconds, NULL) == CURLM_OK ? APR_SUCCESS
-                                                                                 : APR_EGENERAL;
+    return curl_multi_poll(fr->multi, fds, nfds, milliseconds, NULL) == CURLM_OK ? APR_SUCCESS : APR_EGENERAL;
 }

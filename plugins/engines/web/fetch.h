@@ -20,12 +20,12 @@ typedef struct saas_web_fetcher_t saas_web_fetcher_t;
 typedef struct saas_web_fetch_t saas_web_fetch_t;
 
 struct saas_web_fetch_t {
-    apr_pool_t *pool;            /* the reply is allocated here; outlives the fetch */
+    apr_pool_t *pool; /* the reply is allocated here; outlives the fetch */
     const saas_web_target_t *at;
-    const char *method;          /* "GET", "TRACE" */
-    const char *origin;          /* Origin header, NULL for none */
-    int follow;                  /* follow redirects */
-    saas_web_reply_t *reply;     /* made by saas_web_fetcher_add */
+    const char *method;      /* "GET", "TRACE" */
+    const char *origin;      /* Origin header, NULL for none */
+    int follow;              /* follow redirects */
+    saas_web_reply_t *reply; /* made by saas_web_fetcher_add */
     /* The body (NULL when empty) is valid only during the call, unlike the reply. */
     void (*done)(saas_web_fetch_t *f, const char *body, apr_size_t len, void *baton);
     void *baton;
@@ -33,11 +33,11 @@ struct saas_web_fetch_t {
 
 /* A fetcher with at most max_open transfers at a time; user_agent identifies
  * it. stopped is asked between the transfers of a step, which can take long
- * when hundreds shake hands at once; non-zero aborts them. The pool's cleanup aborts what is under way without calling done.
- * APR_ENOTIMPL when libcurl is not built with OpenSSL. */
-apr_status_t saas_web_fetcher_create(saas_web_fetcher_t **out, apr_pool_t *p,
-                                     const saas_web_guard_t *g, const char *user_agent,
-                                     int max_open, int (*stopped)(void *baton), void *baton);
+ * when hundreds shake hands at once; non-zero aborts them. The pool's cleanup
+ * aborts what is under way without calling done. APR_ENOTIMPL when libcurl is
+ * not built with OpenSSL. */
+apr_status_t saas_web_fetcher_create(saas_web_fetcher_t **out, apr_pool_t *p, const saas_web_guard_t *g,
+                                     const char *user_agent, int max_open, int (*stopped)(void *baton), void *baton);
 
 /* Queues a fetch. It must live until done is called; done may queue others. */
 void saas_web_fetcher_add(saas_web_fetcher_t *fr, saas_web_fetch_t *f);
@@ -46,7 +46,6 @@ void saas_web_fetcher_add(saas_web_fetcher_t *fr, saas_web_fetch_t *f);
 apr_status_t saas_web_fetcher_step(saas_web_fetcher_t *fr, apr_time_t now);
 
 /* Waits until a transfer or one of the extra descriptors is ready. */
-apr_status_t saas_web_fetcher_wait(saas_web_fetcher_t *fr, struct curl_waitfd *fds, int nfds,
-                                   int milliseconds);
+apr_status_t saas_web_fetcher_wait(saas_web_fetcher_t *fr, struct curl_waitfd *fds, int nfds, int milliseconds);
 
 #endif

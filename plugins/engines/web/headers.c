@@ -9,35 +9,115 @@
 #include <string.h>
 
 static const char *const referrer_policies[] = {
-    "no-referrer", "same-origin",  "strict-origin",           "strict-origin-when-cross-origin",
-    "origin",      "unsafe-url",   "origin-when-cross-origin", "no-referrer-when-downgrade",
+    "no-referrer",
+    "same-origin",
+    "strict-origin",
+    "strict-origin-when-cross-origin",
+    "origin",
+    "unsafe-url",
+    "origin-when-cross-origin",
+    "no-referrer-when-downgrade",
 };
 #define REFERRER_SAFE 4 /* the first ones of the list */
 
 /* After the list of headers to remove of OWASP's Secure Headers Project. */
 static const char *const leaking[] = {
-    "x-powered-by", "x-powered-cms", "x-powered-by-plesk", "x-aspnet-version", "x-aspnetmvc-version",
-    "x-generator", "x-generated-by", "x-drupal-cache", "x-drupal-dynamic-cache", "x-php-version",
-    "x-php-response-code", "x-server-name", "x-server-powered-by", "x-servername", "x-server",
-    "x-backend-server", "x-backend", "x-application-version", "x-app-version", "x-version",
-    "x-api-version", "x-runtime-version", "x-cms", "x-cmsversion", "x-content-encoded-by",
-    "x-cocoon-version", "x-confluence-request-time", "x-mod-pagespeed", "x-page-speed",
-    "x-owa-version", "x-feserver", "x-beserver", "x-calculatedbetarget", "x-diaginfo", "x-jitsi-release",
-    "x-joomla-version", "x-kubernetes-pf-flowschema-uid", "x-kubernetes-pf-prioritylevel-uid",
-    "x-litespeed-cache", "x-litespeed-purge", "x-litespeed-tag", "x-litespeed-vary",
-    "x-litespeed-cache-control", "x-envoy-attempt-count", "x-envoy-external-address",
-    "x-envoy-internal", "x-envoy-original-dst-host", "x-envoy-upstream-service-time",
-    "x-nextjs-cache", "x-nextjs-page", "x-nextjs-matched-path", "x-nginx-cache", "x-nginx-cache-status",
-    "x-old-content-length", "x-redirect-by", "x-turbo-charged-by", "x-umbraco-version",
-    "x-varnish-backend", "x-varnish-server", "x-woodpecker-version", "x-dtagentid", "x-dthealthcheck",
-    "x-dtinjectedservlet", "x-ruxit-js-agent", "x-b3-parentspanid", "x-b3-sampled", "x-b3-spanid",
-    "x-b3-traceid", "x-cf-powered-by", "x-atmosphere-error", "x-atmosphere-first-request",
-    "x-atmosphere-tracking-id", "x-sourcefiles", "sourcemap", "x-sourcemap", "k-proxy-request",
-    "liferay-portal", "oracle-mobile-runtime-version", "pega-host", "pegarules-version", "product",
-    "microsoftofficewebserver", "microsoftsharepointteamservices", "ms-author-via", "powered-by",
-    "server-timing-version", "wpe-backend", "$wsep", "akamai-cache-status",
-    "fly-request-id", "host-header", "hummingbird-cache", "php-version",
-    "sitecore-version", "swift-performance", "via-version",
+    "x-powered-by",
+    "x-powered-cms",
+    "x-powered-by-plesk",
+    "x-aspnet-version",
+    "x-aspnetmvc-version",
+    "x-generator",
+    "x-generated-by",
+    "x-drupal-cache",
+    "x-drupal-dynamic-cache",
+    "x-php-version",
+    "x-php-response-code",
+    "x-server-name",
+    "x-server-powered-by",
+    "x-servername",
+    "x-server",
+    "x-backend-server",
+    "x-backend",
+    "x-application-version",
+    "x-app-version",
+    "x-version",
+    "x-api-version",
+    "x-runtime-version",
+    "x-cms",
+    "x-cmsversion",
+    "x-content-encoded-by",
+    "x-cocoon-version",
+    "x-confluence-request-time",
+    "x-mod-pagespeed",
+    "x-page-speed",
+    "x-owa-version",
+    "x-feserver",
+    "x-beserver",
+    "x-calculatedbetarget",
+    "x-diaginfo",
+    "x-jitsi-release",
+    "x-joomla-version",
+    "x-kubernetes-pf-flowschema-uid",
+    "x-kubernetes-pf-prioritylevel-uid",
+    "x-litespeed-cache",
+    "x-litespeed-purge",
+    "x-litespeed-tag",
+    "x-litespeed-vary",
+    "x-litespeed-cache-control",
+    "x-envoy-attempt-count",
+    "x-envoy-external-address",
+    "x-envoy-internal",
+    "x-envoy-original-dst-host",
+    "x-envoy-upstream-service-time",
+    "x-nextjs-cache",
+    "x-nextjs-page",
+    "x-nextjs-matched-path",
+    "x-nginx-cache",
+    "x-nginx-cache-status",
+    "x-old-content-length",
+    "x-redirect-by",
+    "x-turbo-charged-by",
+    "x-umbraco-version",
+    "x-varnish-backend",
+    "x-varnish-server",
+    "x-woodpecker-version",
+    "x-dtagentid",
+    "x-dthealthcheck",
+    "x-dtinjectedservlet",
+    "x-ruxit-js-agent",
+    "x-b3-parentspanid",
+    "x-b3-sampled",
+    "x-b3-spanid",
+    "x-b3-traceid",
+    "x-cf-powered-by",
+    "x-atmosphere-error",
+    "x-atmosphere-first-request",
+    "x-atmosphere-tracking-id",
+    "x-sourcefiles",
+    "sourcemap",
+    "x-sourcemap",
+    "k-proxy-request",
+    "liferay-portal",
+    "oracle-mobile-runtime-version",
+    "pega-host",
+    "pegarules-version",
+    "product",
+    "microsoftofficewebserver",
+    "microsoftsharepointteamservices",
+    "ms-author-via",
+    "powered-by",
+    "server-timing-version",
+    "wpe-backend",
+    "$wsep",
+    "akamai-cache-status",
+    "fly-request-id",
+    "host-header",
+    "hummingbird-cache",
+    "php-version",
+    "sitecore-version",
+    "swift-performance",
+    "via-version",
 };
 
 const char *saas_web_header_get(const saas_web_hop_t *hop, const char *name, int *count)
@@ -101,8 +181,7 @@ void saas_web_hsts_read(apr_pool_t *p, const saas_web_hop_t *hop, saas_web_hsts_
         return;
     }
     out->valid = 1;
-    for (char *part = apr_strtok(apr_pstrdup(p, value), ";", &state); part;
-         part = apr_strtok(NULL, ";", &state)) {
+    for (char *part = apr_strtok(apr_pstrdup(p, value), ";", &state); part; part = apr_strtok(NULL, ";", &state)) {
         char *equals = strchr(part, '=');
         char *argument = NULL;
 
@@ -144,8 +223,7 @@ const char *saas_web_referrer_policy(apr_pool_t *p, const char *value)
     const char *found = NULL;
     char *state = NULL;
 
-    for (char *part = apr_strtok(apr_pstrdup(p, value), ",", &state); part;
-         part = apr_strtok(NULL, ",", &state)) {
+    for (char *part = apr_strtok(apr_pstrdup(p, value), ",", &state); part; part = apr_strtok(NULL, ",", &state)) {
         part = trim(part);
         for (size_t i = 0; i < sizeof(referrer_policies) / sizeof(referrer_policies[0]); i++) {
             if (strcasecmp(part, referrer_policies[i]) == 0) {
@@ -178,8 +256,8 @@ const char *saas_web_header_leaks(apr_pool_t *p, const saas_web_hop_t *hop)
             leaks = strcmp(h->name, leaking[k]) == 0;
         }
         if (leaks) {
-            line = apr_pstrcat(p, line ? line : "", line ? "; " : "", h->name, ": ",
-                               apr_pstrndup(p, h->value, 128), NULL);
+            line =
+                apr_pstrcat(p, line ? line : "", line ? "; " : "", h->name, ": ", apr_pstrndup(p, h->value, 128), NULL);
             if (strlen(line) > SAAS_WEB_SHOWN_MAX) {
                 break;
             }
@@ -191,16 +269,19 @@ const char *saas_web_header_leaks(apr_pool_t *p, const saas_web_hop_t *hop)
 /* Length of the well-formed UTF-8 sequence at c, 0 when there is none. */
 static size_t utf8_length(const unsigned char *c)
 {
-    size_t n = c[0] < 0x80 ? 1 : c[0] >= 0xc2 && c[0] < 0xe0 ? 2
-             : c[0] >= 0xe0 && c[0] < 0xf0 ? 3 : c[0] >= 0xf0 && c[0] < 0xf5 ? 4 : 0;
+    size_t n = c[0] < 0x80                   ? 1
+               : c[0] >= 0xc2 && c[0] < 0xe0 ? 2
+               : c[0] >= 0xe0 && c[0] < 0xf0 ? 3
+               : c[0] >= 0xf0 && c[0] < 0xf5 ? 4
+                                             : 0;
 
     for (size_t i = 1; i < n; i++) {
         if ((c[i] & 0xc0) != 0x80) {
             return 0;
         }
     }
-    if ((n == 3 && ((c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xed && c[1] >= 0xa0))) ||
-        (n == 4 && ((c[0] == 0xf0 && c[1] < 0x90) || (c[0] == 0xf4 && c[1] >= 0x90)))) {
+    if ((n == 3 && ((c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xed && c[1] >= 0xa0)))
+        || (n == 4 && ((c[0] == 0xf0 && c[1] < 0x90) || (c[0] == 0xf4 && c[1] >= 0x90)))) {
         return 0; /* overlong, surrogate or out of range */
     }
     return n;

@@ -8,8 +8,8 @@
 #define SAAS_WEB_SHOWN_MAX 1024
 
 typedef struct {
-    int count;         /* fields of that name; browsers use the first */
-    int valid;         /* exactly one max-age with a number, RFC 6797 6.1 */
+    int count;           /* fields of that name; browsers use the first */
+    int valid;           /* exactly one max-age with a number, RFC 6797 6.1 */
     apr_int64_t max_age; /* seconds */
     int include_subdomains;
     int preload;

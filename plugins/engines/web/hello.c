@@ -16,7 +16,7 @@ enum {
     DES = SAAS_WEB_SUITE_DES,
     STATIC = 0x20, /* RSA key transport: no forward secrecy */
     DHE = 0x40,
-    TLS12 = 0x80   /* not defined for earlier versions */
+    TLS12 = 0x80 /* not defined for earlier versions */
 };
 
 static const struct {
@@ -194,8 +194,7 @@ static int put_suites(writer_t *w, saas_web_hello_e kind, unsigned without)
         for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++) {
             unsigned f = suites[i].flags;
 
-            if ((offers[kind].any && !(f & offers[kind].any)) || (f & offers[kind].none) ||
-                (f & without)) {
+            if ((offers[kind].any && !(f & offers[kind].any)) || (f & offers[kind].none) || (f & without)) {
                 continue;
             }
             put16(w, suites[i].id);
@@ -224,20 +223,17 @@ static void put_server_name(writer_t *w, const char *sni)
     close16(w, ext);
 }
 
-static void put_extensions(writer_t *w, saas_web_hello_e kind, const char *sni,
-                           const unsigned char *key)
+static void put_extensions(writer_t *w, saas_web_hello_e kind, const char *sni, const unsigned char *key)
 {
-    static const unsigned char groups[] = { 0x00, 0x0a, 0x00, 0x0a, 0x00, 0x08, 0x00, 0x1d,
-                                            0x00, 0x17, 0x00, 0x18, 0x00, 0x19 };
+    static const unsigned char groups[] = { 0x00, 0x0a, 0x00, 0x0a, 0x00, 0x08, 0x00,
+                                            0x1d, 0x00, 0x17, 0x00, 0x18, 0x00, 0x19 };
     static const unsigned char formats[] = { 0x00, 0x0b, 0x00, 0x02, 0x01, 0x00 };
     static const unsigned char renegotiation[] = { 0xff, 0x01, 0x00, 0x01, 0x00 };
-    static const int algorithms[] = { 0x0403, 0x0503, 0x0603, 0x0807, 0x0808, 0x0804, 0x0805,
-                                      0x0806, 0x0401, 0x0501, 0x0601, 0x0203, 0x0201, 0x0402,
-                                      0x0202 };
+    static const int algorithms[] = { 0x0403, 0x0503, 0x0603, 0x0807, 0x0808, 0x0804, 0x0805, 0x0806,
+                                      0x0401, 0x0501, 0x0601, 0x0203, 0x0201, 0x0402, 0x0202 };
     static const unsigned char versions[] = { 0x00, 0x2b, 0x00, 0x03, 0x02, 0x03, 0x04 };
     static const unsigned char psk_modes[] = { 0x00, 0x2d, 0x00, 0x02, 0x01, 0x01 };
-    static const unsigned char share[] = { 0x00, 0x33, 0x00, 0x26, 0x00, 0x24,
-                                           0x00, 0x1d, 0x00, 0x20 };
+    static const unsigned char share[] = { 0x00, 0x33, 0x00, 0x26, 0x00, 0x24, 0x00, 0x1d, 0x00, 0x20 };
     unsigned char *all = open16(w);
 
     if (sni) {
@@ -269,8 +265,8 @@ static void put_extensions(writer_t *w, saas_web_hello_e kind, const char *sni,
     close16(w, all);
 }
 
-apr_size_t saas_web_hello_write(unsigned char *buf, saas_web_hello_e kind, const char *sni,
-                                const unsigned char *random, unsigned without)
+apr_size_t saas_web_hello_write(unsigned char *buf, saas_web_hello_e kind, const char *sni, const unsigned char *random,
+                                unsigned without)
 {
     writer_t w = { buf, buf + SAAS_WEB_HELLO_MAX, 0 };
     int version = offers[kind].version;
@@ -350,12 +346,10 @@ static int read_server_hello(const unsigned char *b, apr_size_t len, saas_web_an
 }
 
 /* One handshake message. Non-zero when *out is final. */
-static int read_message(int type, const unsigned char *b, apr_size_t len, int want_dh,
-                        saas_web_answer_t *out)
+static int read_message(int type, const unsigned char *b, apr_size_t len, int want_dh, saas_web_answer_t *out)
 {
     if (type == 2) {
-        out->what = read_server_hello(b, len, out) ? SAAS_WEB_ANSWER_HELLO
-                                                   : SAAS_WEB_ANSWER_NOT_TLS;
+        out->what = read_server_hello(b, len, out) ? SAAS_WEB_ANSWER_HELLO : SAAS_WEB_ANSWER_NOT_TLS;
         return out->what == SAAS_WEB_ANSWER_NOT_TLS || !want_dh;
     }
     if (out->what != SAAS_WEB_ANSWER_HELLO) {
@@ -385,8 +379,8 @@ static int read_message(int type, const unsigned char *b, apr_size_t len, int wa
     return type == 14;
 }
 
-int saas_web_hello_read(const unsigned char *buf, apr_size_t len, unsigned char *scratch,
-                        int want_dh, saas_web_answer_t *out)
+int saas_web_hello_read(const unsigned char *buf, apr_size_t len, unsigned char *scratch, int want_dh,
+                        saas_web_answer_t *out)
 {
     apr_size_t have = 0;
     apr_size_t at = 0;

@@ -57,14 +57,14 @@ typedef struct {
  * length. sni is a host name, or NULL for an IP address. random are 96 random
  * bytes. without masks weak families out of a WEAK hello; 0 is returned when
  * no suite is left to offer. */
-apr_size_t saas_web_hello_write(unsigned char *buf, saas_web_hello_e kind, const char *sni,
-                                const unsigned char *random, unsigned without);
+apr_size_t saas_web_hello_write(unsigned char *buf, saas_web_hello_e kind, const char *sni, const unsigned char *random,
+                                unsigned without);
 
 /* Reads all that has arrived. Returns non-zero when *out is final, zero when
  * more bytes are needed. scratch holds at least len bytes. With want_dh it
  * reads on to the ServerKeyExchange. */
-int saas_web_hello_read(const unsigned char *buf, apr_size_t len, unsigned char *scratch,
-                        int want_dh, saas_web_answer_t *out);
+int saas_web_hello_read(const unsigned char *buf, apr_size_t len, unsigned char *scratch, int want_dh,
+                        saas_web_answer_t *out);
 
 /* The weak families that a suite belongs to, 0 for none. */
 unsigned saas_web_suite_families(int suite);

@@ -76,8 +76,7 @@ static apr_status_t tell_progress(loop_t *l, int at_once)
 {
     apr_time_t now = apr_time_now();
 
-    if (l->told == l->steps ||
-        (!at_once && now >= l->progress_told && now - l->progress_told < PROGRESS_INTERVAL)) {
+    if (l->told == l->steps || (!at_once && now >= l->progress_told && now - l->progress_told < PROGRESS_INTERVAL)) {
         return APR_SUCCESS;
     }
     l->progress_told = now;
@@ -85,14 +84,12 @@ static apr_status_t tell_progress(loop_t *l, int at_once)
     return l->run->progress(l->run->baton, l->steps, l->run->ntargets * STEPS);
 }
 
-static void read_document(scan_t *s, saas_web_fetch_t *f, const char *body, apr_size_t len,
-                          saas_web_document_t *out)
+static void read_document(scan_t *s, saas_web_fetch_t *f, const char *body, apr_size_t len, saas_web_document_t *out)
 {
     const saas_web_hop_t *last = saas_web_reply_last(f->reply);
 
     if (f->reply->how == SAAS_WEB_FETCH_OK && last) {
-        saas_web_document_read(s->pool, last->at,
-                               saas_web_header_get(last, "content-type", NULL), body, len, out);
+        saas_web_document_read(s->pool, last->at, saas_web_header_get(last, "content-type", NULL), body, len, out);
     }
 }
 
@@ -122,8 +119,8 @@ static saas_web_reply_t *not_made(apr_pool_t *p)
 }
 
 /* Queues a request; the reply is there at once and filled in later. */
-static saas_web_reply_t *fetch(scan_t *s, saas_web_fetch_t *f, const saas_web_target_t *at,
-                               const char *method, const char *origin, int follow)
+static saas_web_reply_t *fetch(scan_t *s, saas_web_fetch_t *f, const saas_web_target_t *at, const char *method,
+                               const char *origin, int follow)
 {
     f->pool = s->pool;
     f->at = at;
@@ -140,8 +137,7 @@ static saas_web_reply_t *fetch(scan_t *s, saas_web_fetch_t *f, const saas_web_ta
 static void begin_pages(scan_t *s)
 {
     const saas_web_target_t *t = s->e.target;
-    const saas_web_target_t *twin =
-        t->is_default_port ? saas_web_target_twin(s->pool, t, !t->is_tls, t->path) : NULL;
+    const saas_web_target_t *twin = t->is_default_port ? saas_web_target_twin(s->pool, t, !t->is_tls, t->path) : NULL;
     const saas_web_target_t *https = t->is_tls ? t : twin;
     const saas_web_target_t *http = t->is_tls ? twin : t;
 
@@ -200,8 +196,8 @@ static void choose(scan_t *s)
         e->tls_hop = find_tls_hop(e->http, e->target->host);
     }
     if (e->tls_hop) {
-        saas_web_cert_judge(s->pool, &e->tls_hop->tls, e->tls_hop->at->host, e->tls_hop->at->is_ip,
-                            s->loop->store, &e->cert);
+        saas_web_cert_judge(s->pool, &e->tls_hop->tls, e->tls_hop->at->host, e->tls_hop->at->is_ip, s->loop->store,
+                            &e->cert);
     }
 }
 
@@ -234,9 +230,8 @@ static void probe_done(saas_web_probe_t *probe, void *baton)
     if (probe->kind == SAAS_WEB_HELLO_WEAK && probe->answer.what == SAAS_WEB_ANSWER_HELLO) {
         unsigned families = saas_web_suite_families(probe->answer.suite);
 
-        e->weak_suites =
-            apr_pstrcat(s->pool, e->weak_suites ? e->weak_suites : "", e->weak_suites ? ", " : "",
-                        saas_web_suite_name(s->pool, probe->answer.suite), NULL);
+        e->weak_suites = apr_pstrcat(s->pool, e->weak_suites ? e->weak_suites : "", e->weak_suites ? ", " : "",
+                                     saas_web_suite_name(s->pool, probe->answer.suite), NULL);
         e->weak_families |= families;
         if (families && e->weak_families != SAAS_WEB_SUITE_WEAK) {
             probe->without = e->weak_families; /* what else, without those? */
@@ -256,9 +251,8 @@ static int can_probe(const saas_web_evidence_t *e)
     if (!e->tls_hop || e->tls_hop->peer_len == 0) {
         return 0;
     }
-    return e->tls_hop->status > 0 || e->cert.have || r->how == SAAS_WEB_FETCH_NO_TLS ||
-           r->how == SAAS_WEB_FETCH_NO_HTTP || r->how == SAAS_WEB_FETCH_SLOW ||
-           r->how == SAAS_WEB_FETCH_TOO_BIG;
+    return e->tls_hop->status > 0 || e->cert.have || r->how == SAAS_WEB_FETCH_NO_TLS || r->how == SAAS_WEB_FETCH_NO_HTTP
+           || r->how == SAAS_WEB_FETCH_SLOW || r->how == SAAS_WEB_FETCH_TOO_BIG;
 }
 
 static void begin_probes(scan_t *s)
@@ -279,8 +273,7 @@ static void begin_probes(scan_t *s)
         e->cors = fetch(s, &s->cors, home, "GET", CORS_ORIGIN, 0);
         e->trace = fetch(s, &s->trace, home, "TRACE", NULL, 0);
         e->security_txt =
-            fetch(s, &s->security_txt,
-                  saas_web_target_at(s->pool, home, "/.well-known/security.txt"), "GET", NULL, 1);
+            fetch(s, &s->security_txt, saas_web_target_at(s->pool, home, "/.well-known/security.txt"), "GET", NULL, 1);
     }
     step_done(s);
 }
@@ -309,8 +302,8 @@ static void step_done(scan_t *s)
 }
 
 /* All verdicts about one target. message: it could not be scanned at all. */
-static apr_status_t report(loop_t *l, apr_pool_t *p, const char *resource,
-                           const saas_web_evidence_t *e, const char *message)
+static apr_status_t report(loop_t *l, apr_pool_t *p, const char *resource, const saas_web_evidence_t *e,
+                           const char *message)
 {
     apr_pool_t *scratch;
     apr_status_t rv = APR_SUCCESS;
@@ -320,19 +313,21 @@ static apr_status_t report(loop_t *l, apr_pool_t *p, const char *resource,
         const saas_web_check_t *check = &saas_web_checks[i];
         saas_web_verdict_t v;
 
+        /* Before the row, not after: a stop aborts transfers, and what that
+         * looks like must not become evidence. */
+        rv = check_stopped(l);
+        if (rv != APR_SUCCESS) {
+            break;
+        }
         apr_pool_clear(scratch);
         if (e) {
             saas_web_check(scratch, check, e, &v);
         }
         else {
             v.severity = check->severity;
-            saas_web_say(scratch, &v, SAAS_WEB_ERROR, "Not looked at: %s.",
-                         saas_web_clean(scratch, message));
+            saas_web_say(scratch, &v, SAAS_WEB_ERROR, "Not looked at: %s.", saas_web_clean(scratch, message));
         }
         rv = l->run->report(l->run->baton, resource, check, &v);
-        if (rv == APR_SUCCESS) {
-            rv = check_stopped(l);
-        }
     }
     apr_pool_destroy(scratch);
     return rv;
@@ -405,8 +400,8 @@ static int descriptors(int share)
     struct rlimit limit;
     int n = MAX_IN_FLIGHT;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
-        limit.rlim_cur / share < (rlim_t)n) {
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY
+        && limit.rlim_cur / share < (rlim_t)n) {
         n = (int)(limit.rlim_cur / share);
     }
     return n < 8 ? 8 : n;
@@ -434,8 +429,7 @@ static apr_status_t turn(loop_t *l)
     struct curl_waitfd *fds;
     int n;
 
-    while (rv == APR_SUCCESS && l->in_flight < MAX_IN_FLIGHT &&
-           l->next_target < l->run->ntargets) {
+    while (rv == APR_SUCCESS && l->in_flight < MAX_IN_FLIGHT && l->next_target < l->run->ntargets) {
         rv = begin_target(l, l->run->targets[l->next_target++]);
     }
     if (rv == APR_SUCCESS) {

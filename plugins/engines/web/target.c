@@ -85,9 +85,8 @@ static const char *check_name(apr_pool_t *p, const char *host)
             return apr_psprintf(p, "\"%s\" has a label that begins or ends with a hyphen", host);
         }
         if (label[len] == '\0') {
-            return is_number(label, len)
-                       ? apr_psprintf(p, "\"%s\" is neither a host name nor a plain IP address", host)
-                       : NULL;
+            return is_number(label, len) ? apr_psprintf(p, "\"%s\" is neither a host name nor a plain IP address", host)
+                                         : NULL;
         }
         label += len + 1;
     }
@@ -121,8 +120,7 @@ static void set_urls(apr_pool_t *p, saas_web_target_t *t)
     int bracket = t->is_ip && strchr(t->host, ':') != NULL;
 
     t->is_default_port = t->port == (t->is_tls ? 443 : 80);
-    t->origin = apr_pstrcat(p, t->is_tls ? "https://" : "http://", bracket ? "[" : "", t->host,
-                            bracket ? "]" : "",
+    t->origin = apr_pstrcat(p, t->is_tls ? "https://" : "http://", bracket ? "[" : "", t->host, bracket ? "]" : "",
                             t->is_default_port ? "" : apr_psprintf(p, ":%d", t->port), NULL);
     t->url = apr_pstrcat(p, t->origin, t->path, NULL);
 }
@@ -207,14 +205,14 @@ static const char *take_rest(apr_pool_t *p, CURLU *u, saas_web_target_t *t)
     char *query = NULL;
     const char *message = NULL;
 
-    if (curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK || !scheme ||
-        (strcmp(scheme, "https") != 0 && strcmp(scheme, "http") != 0)) {
+    if (curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK || !scheme
+        || (strcmp(scheme, "https") != 0 && strcmp(scheme, "http") != 0)) {
         message = "only http and https can be scanned";
         goto done;
     }
     t->is_tls = strcmp(scheme, "https") == 0;
-    if (curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) != CURLUE_OK || !port ||
-        curl_url_get(u, CURLUPART_PATH, &path, 0) != CURLUE_OK || !path) {
+    if (curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) != CURLUE_OK || !port
+        || curl_url_get(u, CURLUPART_PATH, &path, 0) != CURLUE_OK || !path) {
         message = "the target is not a URL";
         goto done;
     }
@@ -293,8 +291,7 @@ const char *saas_web_target_parse(apr_pool_t *p, const saas_web_guard_t *g, cons
     return message;
 }
 
-const saas_web_target_t *saas_web_target_twin(apr_pool_t *p, const saas_web_target_t *t, int tls,
-                                              const char *path)
+const saas_web_target_t *saas_web_target_twin(apr_pool_t *p, const saas_web_target_t *t, int tls, const char *path)
 {
     saas_web_target_t *twin = apr_pmemdup(p, t, sizeof(*t));
 
@@ -305,8 +302,7 @@ const saas_web_target_t *saas_web_target_twin(apr_pool_t *p, const saas_web_targ
     return twin;
 }
 
-const saas_web_target_t *saas_web_target_at(apr_pool_t *p, const saas_web_target_t *t,
-                                            const char *path)
+const saas_web_target_t *saas_web_target_at(apr_pool_t *p, const saas_web_target_t *t, const char *path)
 {
     saas_web_target_t *other = apr_pmemdup(p, t, sizeof(*t));
 
@@ -319,6 +315,5 @@ const char *saas_web_target_shown(apr_pool_t *p, const saas_web_target_t *t)
 {
     size_t len = strcspn(t->path, "?");
 
-    return apr_psprintf(p, "%.512s%.*s%s", t->origin, len > 512 ? 512 : (int)len, t->path,
-                        t->path[len] ? "?..." : "");
+    return apr_psprintf(p, "%.512s%.*s%s", t->origin, len > 512 ? 512 : (int)len, t->path, t->path[len] ? "?..." : "");
 }

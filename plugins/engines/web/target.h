@@ -16,7 +16,7 @@ typedef struct saas_web_target_t {
     const char *host;   /* lower case, A-labels, an IPv6 literal without brackets */
     const char *path;   /* path and query, begins with a slash */
     int port;
-    int is_tls;         /* scheme is https */
+    int is_tls; /* scheme is https */
     int is_default_port;
     int is_ip;
 } saas_web_target_t;
@@ -28,12 +28,10 @@ const char *saas_web_target_parse(apr_pool_t *p, const saas_web_guard_t *g, cons
                                   const saas_web_target_t **out);
 
 /* The same host on the default port of http (tls 0) or https (tls 1), with path. */
-const saas_web_target_t *saas_web_target_twin(apr_pool_t *p, const saas_web_target_t *t, int tls,
-                                              const char *path);
+const saas_web_target_t *saas_web_target_twin(apr_pool_t *p, const saas_web_target_t *t, int tls, const char *path);
 
 /* The same scheme, host and port with another path. */
-const saas_web_target_t *saas_web_target_at(apr_pool_t *p, const saas_web_target_t *t,
-                                            const char *path);
+const saas_web_target_t *saas_web_target_at(apr_pool_t *p, const saas_web_target_t *t, const char *path);
 
 /* The URL for a comment: without its query, which may hold secrets. */
 const char *saas_web_target_shown(apr_pool_t *p, const saas_web_target_t *t);

@@ -149,8 +149,7 @@ static int send_hello(slot_t *s)
             return 1;
         }
         else {
-            finish(s, errno == EPIPE || errno == ECONNRESET ? SAAS_WEB_ANSWER_CLOSED
-                                                            : SAAS_WEB_ANSWER_NO_CONNECTION);
+            finish(s, errno == EPIPE || errno == ECONNRESET ? SAAS_WEB_ANSWER_CLOSED : SAAS_WEB_ANSWER_NO_CONNECTION);
             return 0;
         }
     }
@@ -178,8 +177,7 @@ static void read_answer(saas_web_prober_t *pr, slot_t *s)
             }
         }
         /* Closed, reset or endless: what was understood so far counts. */
-        finish(s, s->probe->answer.what == SAAS_WEB_ANSWER_NONE ? SAAS_WEB_ANSWER_CLOSED
-                                                                : SAAS_WEB_ANSWER_NONE);
+        finish(s, s->probe->answer.what == SAAS_WEB_ANSWER_NONE ? SAAS_WEB_ANSWER_CLOSED : SAAS_WEB_ANSWER_NONE);
         return;
     }
 }
@@ -220,8 +218,8 @@ void saas_web_prober_step(saas_web_prober_t *pr, apr_time_t now)
             int connected = s->out_at == s->out_len;
 
             finish(s, s->probe->answer.what != SAAS_WEB_ANSWER_NONE ? SAAS_WEB_ANSWER_NONE
-                      : connected ? SAAS_WEB_ANSWER_TIMEOUT
-                                  : SAAS_WEB_ANSWER_NO_CONNECTION);
+                      : connected                                   ? SAAS_WEB_ANSWER_TIMEOUT
+                                                                    : SAAS_WEB_ANSWER_NO_CONNECTION);
         }
     }
 }

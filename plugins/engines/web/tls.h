@@ -18,7 +18,7 @@ typedef struct saas_web_probe_t saas_web_probe_t;
 
 struct saas_web_probe_t {
     saas_web_hello_e kind;
-    const char *sni;          /* NULL for an IP address */
+    const char *sni; /* NULL for an IP address */
     struct sockaddr_storage peer;
     socklen_t peer_len;
     unsigned without;         /* weak families left out of a WEAK hello */

@@ -47,9 +47,12 @@ static const saas_web_guard_t *guard_of(server_rec *s)
 
 static const char *set_scan_allow(cmd_parms *cmd, void *dir, const char *range)
 {
-    saas_web_guard_t *g =
-        ap_get_module_config(cmd->server->module_config, &saas_engine_web_module);
-    const char *message = saas_web_guard_allow(g, cmd->pool, range);
+    saas_web_guard_t *g = ap_get_module_config(cmd->server->module_config, &saas_engine_web_module);
+    const char *message = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+
+    if (!message) {
+        message = saas_web_guard_allow(g, cmd->pool, range);
+    }
 
     (void)dir;
     return message ? apr_pstrcat(cmd->pool, "SaasScanAllow: ", message, NULL) : NULL;
@@ -107,8 +110,7 @@ static apr_status_t run_audit(saas_audit_run_t *run)
     saas_web_run_t web = {
         .pool = run->pool,
         .guard = guard_of(run->server),
-        .user_agent = host ? apr_pstrcat(run->pool, "mod_saas-web-audit/1.0 (+https://", host, "/)",
-                                         NULL)
+        .user_agent = host ? apr_pstrcat(run->pool, "mod_saas-web-audit/1.0 (+https://", host, "/)", NULL)
                            : "mod_saas-web-audit/1.0",
         .targets = run->targets,
         .ntargets = run->ntargets,
@@ -143,12 +145,5 @@ static void register_hooks(apr_pool_t *p)
 }
 
 AP_DECLARE_MODULE(saas_engine_web) = {
-    STANDARD20_MODULE_STUFF,
-    NULL,
-    NULL,
-    create_config,
-    merge_config,
-    directives,
-    register_hooks,
-    AP_MODULE_FLAG_NONE
+    STANDARD20_MODULE_STUFF, NULL, NULL, create_config, merge_config, directives, register_hooks, AP_MODULE_FLAG_NONE
 };

@@ -2,6 +2,7 @@
 from a loopback address of its own, so that limits kept per address do not make tests meet each other.
 """
 
+import http.client
 import itertools
 import os
 import secrets
@@ -72,6 +73,20 @@ class Api:
 
     def delete(self, path, **more):
         return self.call("DELETE", path, **more)
+
+    def exact(self, path, method="GET"):
+        """(status, body) of a path sent byte for byte, which requests would correct."""
+        connection = http.client.HTTPConnection(self.base.split("//")[1], timeout=60, source_address=(self.address, 0))
+        headers = {k: v for k, v in self.http.headers.items() if k in ("Authorization", "Origin", "Sec-Fetch-Site")}
+        cookie = "; ".join(f"{c.name}={c.value}" for c in self.http.cookies)
+        if cookie:
+            headers["Cookie"] = cookie
+        try:
+            connection.request(method, path if path.startswith("/") else "/api/v1/" + path, headers=headers)
+            reply = connection.getresponse()
+            return reply.status, reply.read()
+        finally:
+            connection.close()
 
     def ok(self, method, path, json=None, **more):
         """The parsed body of an answer that must be a success."""

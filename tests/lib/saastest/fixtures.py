@@ -117,7 +117,7 @@ def quiet_log(request):
 @pytest.fixture
 def person(site):
     """Somebody new with an organization of their own, free tier."""
-    return site.register()
+    return site.newcomer()
 
 
 @pytest.fixture(scope="module")

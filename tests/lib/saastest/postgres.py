@@ -1,5 +1,5 @@
-"""A private PostgreSQL cluster on a unix socket: no TCP, no durability, trust for whoever can enter the
-folder. Made for tests that stop, kill and freeze it, and for the demo, which leaves it running.
+"""A private PostgreSQL cluster on a unix socket: no TCP, no fsync (what is committed survives the death of
+every process, not of the machine), trust for whoever can enter the folder. Made for tests that stop, kill and freeze it, and for the demo, which leaves it running.
 """
 
 import os
@@ -20,7 +20,6 @@ unix_socket_permissions = 0777
 max_connections = 100
 shared_buffers = 64MB
 fsync = {durable}
-synchronous_commit = {durable}
 full_page_writes = {durable}
 log_min_messages = warning
 logging_collector = off

@@ -6,7 +6,7 @@ import os
 import shutil
 import sqlite3
 
-from . import stripe
+from . import seed, stripe
 from .client import Api, Person
 from .httpd import Httpd
 from .places import Places, free_port, give, httpd_user, saasctl
@@ -116,6 +116,7 @@ class Site:
         self.webhook_secret, self.secret_key, self.price = webhook_secret, secret_key, price
         self.httpd = Httpd(places=self.places, mpm=mpm, port=port, modules=modules, detached=detached, workers=workers)
         self.base = self.httpd.base
+        self.first = None
         self.sandbox = None
         if with_stripe:
             self.sandbox = Sandbox(self.base + WEBHOOK, webhook_secret, secret_key, price, self.places, detached,
@@ -149,6 +150,18 @@ class Site:
 
     def register(self, **more):
         return Person(self.base, **more)
+
+    def newcomer(self, organization=None, name="Test Person"):
+        """As register(), but by way of the database: for the many tests that only need somebody to be there."""
+        if self.first is None:
+            self.first = self.register()
+        somebody = Person(self.base, register=False)
+        chosen = organization or "Org " + somebody.email[1:9]
+        user, org, slug, cookie = seed.person(self.database, self.first.user["id"], somebody.email, name, chosen)
+        somebody.user = {"id": user, "email": somebody.email, "name": name}
+        somebody.org = {"id": org, "name": chosen, "slug": slug}
+        somebody.http.cookies.set("saas_session", cookie)
+        return somebody
 
     def saasctl(self, *args, **more):
         try:

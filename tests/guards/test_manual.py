@@ -1,0 +1,134 @@
+"""Code and manual say the same: every directive and every log tag that is in one is in the other."""
+
+import collections
+import re
+
+import pytest
+
+import source
+from saastest import ROOT
+from saastest.httpd import Httpd
+
+DIRECTIVES = ROOT / "docs" / "directives.md"
+TROUBLE = ROOT / "docs" / "troubleshooting.md"
+REFERENCE = ROOT / "conf" / "saas.conf"
+NAME = re.compile(r"\bSaas[A-Z]\w*")
+
+
+def in_code():
+    """Directives by name, with the components that have them."""
+    found = collections.defaultdict(set)
+    for path in source.host() + source.plugins():
+        for name in re.findall(r'\bAP_INIT_\w+\(\s*"(\w+)"', source.code(path)):
+            found[name].add(path.parent.name)
+    assert {"SaasAPI", "SaasScanAllow"} <= set(found)
+    return found
+
+
+def test_directives_are_the_reference_configurations():
+    lines = re.findall(r"^\s*#?(Saas[A-Z]\w*)", REFERENCE.read_text(), re.M)
+    assert set(lines) == set(in_code()), set(lines) ^ set(in_code())
+
+
+def test_directives_are_the_manuals():
+    headings = re.findall(r"^#+ (Saas[A-Z]\w*)\s*$", DIRECTIVES.read_text(), re.M)
+    assert set(headings) == set(in_code()), set(headings) ^ set(in_code())
+    assert len(headings) == len(set(headings)), "described twice"
+
+
+def test_each_directive_is_described_whole():
+    text = DIRECTIVES.read_text()
+    for name in in_code():
+        part = re.search(rf"^#+ {name}\s*\n(.*?)(?=^#+ |\Z)", text, re.M | re.S).group(1)
+        for word in ("Syntax", "Default", "Context", "Module"):
+            assert word in part, f"{name} has no {word}"
+
+
+@pytest.mark.parametrize("path", source.files("docs/*.md", "README.md", "CHANGELOG.md", "conf/*", "conf/examples/*"), ids=source.shown)
+def test_no_text_names_a_directive_that_is_not(path):
+    unknown = set(NAME.findall(path.read_text(encoding="utf-8"))) - set(in_code())
+    assert not unknown, unknown
+
+
+def test_every_directive_has_a_help_text():
+    for path in source.host() + source.plugins():
+        for call in re.findall(r'\bAP_INIT_\w+\(((?:[^()"]|"(?:\\.|[^"\\])*")*)\)', source.code(path)):
+            assert len(re.findall(r'"', call)) >= 4, f"{source.shown(path)}: {call[:60]}"
+
+
+# --------------------------------------------------------------------- tags --
+
+TAG = re.compile(r"SAAS\d{4}")
+
+
+def component(path):
+    """The host is one component, every plugin is one."""
+    parts = path.relative_to(ROOT).parts
+    return "/".join(parts[:-1]) if parts[0] == "plugins" else parts[0]
+
+
+def tags():
+    found = collections.defaultdict(set)
+    for path in source.host() + source.plugins():
+        for tag in TAG.findall(source.code(path)):
+            found[tag].add(component(path))
+    assert len(found) > 20
+    return found
+
+
+def test_a_tag_has_one_meaning():
+    shared = {tag: sorted(where) for tag, where in tags().items() if len(where) > 1}
+    assert not shared, f"tags that several components use, each for something else: {shared}"
+
+
+def test_tags_are_the_manuals():
+    text = TROUBLE.read_text()
+    # An entry begins a heading, a row or an item.
+    entries = re.findall(r"^(?:#+ |\| *|[-*] *)[`*]*(SAAS\d{4})", text, re.M)
+    assert not set(tags()) - set(entries), f"not explained: {sorted(set(tags()) - set(entries))}"
+    assert not set(TAG.findall(text)) - set(tags()), f"explained, but never said: {sorted(set(TAG.findall(text)) - set(tags()))}"
+    twice = [tag for tag, n in collections.Counter(entries).items() if n > 1]
+    assert not twice, f"explained twice: {twice}"
+
+
+def test_every_line_at_warn_or_above_has_a_tag():
+    untagged = []
+    for path in source.host() + source.plugins():
+        text = source.code(path)
+        for match in re.finditer(r"\bap_log_r?p?error\s*\(", text):
+            call = text[match.start():match.start() + 400].split(";")[0]
+            if re.search(r"APLOG_(WARNING|ERR|CRIT|ALERT|EMERG)\b", call) and not TAG.search(call) and '"%s: ' not in call:
+                untagged.append(f"{source.shown(path)}:{text.count(chr(10), 0, match.start()) + 1}")
+    assert not untagged, untagged
+
+
+# ----------------------------------------------------------- configurations --
+
+DB = 'DBDriver sqlite3\nDBDParams "/nonexistent/saas.db"\n'
+
+
+@pytest.fixture(scope="module")
+def httpd():
+    server = Httpd(modules=("auth_basic", "authn_file", "rewrite", "ssl"))
+    yield server
+    server.close()
+
+
+def test_the_reference_configuration_passes_as_it_is(httpd):
+    """All commented out: it must say nothing of its own."""
+    assert not [line for line in REFERENCE.read_text().splitlines() if line.strip() and not line.lstrip().startswith("#")]
+
+
+def test_the_defaults_of_the_reference_are_accepted(httpd):
+    """Every line that shows a default, put into force one at a time; sections and secrets need more than that."""
+    tried = 0
+    for name, value in re.findall(r"^#(Saas[A-Z]\w*) +(\S.*)$", REFERENCE.read_text(), re.M):
+        if re.search(r"file:|env:|whsec_|sk_", value):
+            continue
+        line = f"{name} {value}"
+        if name in ("SaasAPI", "SaasStatus", "SaasOrganization", "SaasIdentityHeaders"):
+            line = f'<Location "/x">\n{line}\n</Location>'
+        status, said = httpd.configtest(DB + line + "\n")
+        assert status == 0, f"{line}: {said}"
+        tried += 1
+    assert tried >= 8
