@@ -27,6 +27,7 @@
 
 #include <stdatomic.h>
 #include <time.h>
+#include <unistd.h>
 
 #define LINE 64
 #define LEAVE_MS 2000 /* an ending child waits for its listener this long */
@@ -34,7 +35,8 @@
 /** Shared by the children of one start of the server. */
 typedef struct board_t {
     _Atomic apr_int64_t heartbeat; /* when the last one that came back was sent; 0: no feed */
-    char pad[LINE - sizeof(apr_int64_t)];
+    _Atomic apr_int32_t listener;  /* the child that keeps the marks; 0: none yet */
+    char pad[LINE - sizeof(apr_int64_t) - sizeof(apr_int32_t)];
 } board_t;
 
 static board_t *board;
@@ -72,9 +74,10 @@ saas_marks_t *saas_changes_marks(void)
     return marks;
 }
 
-const char *saas_changes_state(apr_int64_t *age_ms)
+const char *saas_changes_state(apr_int64_t *age_ms, int *pid)
 {
     apr_int64_t now = saas_changes_clock(), beat = board ? atomic_load(&board->heartbeat) : 0;
+    *pid = board ? atomic_load(&board->listener) : 0;
     *age_ms = beat > 0 ? (now - beat) / 1000 : -1;
     return !marks ? "off" : saas_changes_live(now) ? "live" : "bypassed";
 }
@@ -215,6 +218,7 @@ static apr_status_t on_watchdog(int state, void *data, apr_pool_t *p)
         atomic_fetch_add(&busy, 1);
         if (!saas_feed_stops() && apr_proc_mutex_trylock(listener) == APR_SUCCESS) {
             apr_interval_time_t pause = apr_time_from_msec(50);
+            atomic_store(&board->listener, (apr_int32_t)getpid());
             while (!saas_feed_stops()) {
                 apr_int64_t began = saas_changes_clock();
                 apr_interval_time_t slept;

@@ -28,8 +28,8 @@ apr_int64_t saas_changes_clock(void);
 /** True when every change that was committed up to SaasFeedTimeout before `now` is in the marks. */
 int saas_changes_live(apr_int64_t now);
 
-/** For SaasStatus: off, live or bypassed, and the age of the last heartbeat in ms (-1: none). */
-const char *saas_changes_state(apr_int64_t *age_ms);
+/** For SaasStatus: off, live or bypassed, the age of the last heartbeat in ms (-1: none), and which child listens. */
+const char *saas_changes_state(apr_int64_t *age_ms, int *pid);
 
 /* ------------------------------------------------- for the gateway (db.c) -- */
 

@@ -56,9 +56,11 @@ static void wait_for(wire_t *w, short events, apr_int64_t until)
 static int dial(wire_t *w)
 {
     static const char *const keywords[] = { "dbname", "application_name", NULL };
-    const char *const values[] = { w->feed->params, "mod_saas change feed", NULL };
+    char name[64];
+    const char *const values[] = { w->feed->params, name, NULL };
     apr_int64_t until = saas_changes_clock() + apr_time_from_msec(CONNECT_MS);
     PostgresPollingStatusType state = PGRES_POLLING_WRITING;
+    apr_snprintf(name, sizeof(name), "mod_saas feed %s", saas_config_node(w->feed->s));
     w->conn = PQconnectStartParams(keywords, values, 1);
     if (!w->conn || PQstatus(w->conn) == CONNECTION_BAD) {
         say(w, w->conn ? PQerrorMessage(w->conn) : "out of memory");

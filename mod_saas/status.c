@@ -30,9 +30,11 @@ static json_t *cache_json(void)
 {
     saas_cache_counters_t n;
     apr_int64_t age;
-    json_t *json = json_pack("{s:s}", "state", saas_changes_state(&age));
+    int listener;
+    json_t *json = json_pack("{s:s}", "state", saas_changes_state(&age, &listener));
     if (json && age >= 0) {
         json_object_set_new(json, "heartbeat_ms", json_integer(age));
+        json_object_set_new(json, "listener", json_integer(listener));
     }
     if (json && saas_cache_count(&n) == APR_SUCCESS) {
         json_object_set_new(json, "hits", json_integer((json_int_t)n.hits));
