@@ -18,7 +18,6 @@
 #include "core/id.h"
 
 #include <ap_mpm.h>
-#include <apr_lib.h>
 #include <apr_proc_mutex.h>
 #include <apr_shm.h>
 #include <apr_strings.h>
@@ -84,25 +83,32 @@ const char *saas_changes_state(apr_int64_t *age_ms, int *pid)
 
 /* -------------------------------------------------------- own changes -- */
 
-static const char *const tables[] = { "users", "tokens", "sessions", "memberships", "organizations" };
-static const char *const writes[] = { "INSERT INTO ", "UPDATE ", "DELETE FROM " };
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* The tables that a principal is made of. */
+static const char tables[] = " users tokens sessions memberships organizations ";
+static const char *const writes[] = { "INSERT INTO ", "UPDATE ", "DELETE FROM " };
+
+static int is_listed(const char *table)
+{
+    char word[64];
+    apr_size_t len = strspn(table, "abcdefghijklmnopqrstuvwxyz_0123456789");
+    if (!len || len + 3 > sizeof(word)) {
+        return 0;
+    }
+    apr_snprintf(word, sizeof(word), " %.*s ", (int)len, table);
+    return strstr(tables, word) != NULL;
+}
 
 /* "UPDATE tokens SET …", at the beginning or inside of a WITH. */
 static int writes_principals(const char *sql)
 {
-    apr_size_t w, t;
+    apr_size_t i;
     for (; *sql; sql++) {
-        for (w = 0; w < COUNT(writes); w++) {
-            apr_size_t len = strlen(writes[w]);
-            if (*sql != *writes[w] || strncmp(sql, writes[w], len)) {
-                continue;
-            }
-            for (t = 0; t < COUNT(tables); t++) {
-                apr_size_t n = strlen(tables[t]);
-                if (!strncmp(sql + len, tables[t], n) && !(apr_isalnum(sql[len + n]) || sql[len + n] == '_')) {
-                    return 1;
-                }
+        for (i = 0; i < COUNT(writes); i++) {
+            apr_size_t len = strlen(writes[i]);
+            if (!strncmp(sql, writes[i], len) && is_listed(sql + len)) {
+                return 1;
             }
         }
     }
