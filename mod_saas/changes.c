@@ -193,8 +193,11 @@ void saas_feed_beat(saas_feed_t *f, apr_int64_t sent)
 
 void saas_feed_down(saas_feed_t *f, const char *why)
 {
+    if (!why) {
+        return; /* the child ends; what was heard so far holds for as long as its heartbeat */
+    }
     atomic_store(&board->heartbeat, 0);
-    if (why && !down_said && !saas_feed_stops()) {
+    if (!down_said && !saas_feed_stops()) {
         SAAS_LOG(f->s, APLOG_WARNING, 0, "SAAS1701",
                  "the change feed is interrupted: %.200s; the cache is bypassed until it is back: every request asks "
                  "the database", why);

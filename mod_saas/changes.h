@@ -66,7 +66,7 @@ int saas_feed_stops(void);
 void saas_feed_up(saas_feed_t *feed);
 /** A heartbeat that was sent at `sent` has come back, and everything before it is in the marks. */
 void saas_feed_beat(saas_feed_t *feed, apr_int64_t sent);
-/** No more heartbeats: the cache is bypassed from here on. */
+/** No more heartbeats, and why: the cache is bypassed from here on.  why is NULL when the child ends. */
 void saas_feed_down(saas_feed_t *feed, const char *why);
 /** A change as the database names it: "u:<id>", "o:<id>" or "*". */
 void saas_feed_change(saas_feed_t *feed, const char *what);

@@ -565,6 +565,27 @@ def test_without_a_cache_and_with_a_tiny_one(site, databases, db_kind, quiet_log
         small.close()
 
 
+@pytest.mark.only_db("sqlite")
+@pytest.mark.expects("SAAS1703", "dbd", "DBD")
+def test_a_virtual_host_with_a_database_of_its_own_means_no_cache(site, databases, quiet_log):
+    """The feed hears of one database. Whether the path is written out or defined makes no difference."""
+    for other, state in (("${WHERE}", "live"), ("/nonexistent/saas.db", "off")):
+        scratch = Places()
+        database = databases.fresh("sqlite", scratch)
+        database.conf = lambda: f'Define WHERE "{database.path}"\nDBDriver sqlite3\nDBDParams "${{WHERE}}"\nDBDMax 12'
+        two = Site(database, conf=CONF + f'<VirtualHost *:1>\nDBDriver sqlite3\nDBDParams "{other}"\n</VirtualHost>\n',
+                   with_stripe=False, places=scratch)
+        try:
+            pages(two.start())
+            quiet_log.append(two.httpd.watch())
+            if state == "live":
+                until_live(two)
+            assert cache(two) == {"state": "off"} or state == "live"
+            assert two.register().get("/user/").status_code == 200
+        finally:
+            two.close()
+
+
 # --------------------------------------------------------------- its faults --
 
 def kept_up(watched, seconds, disturb, kinds=(Role, Token, Subscription)):
