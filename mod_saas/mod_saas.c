@@ -86,7 +86,8 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(post_config, NULL, before_watchdog, APR_HOOK_MIDDLE);
-    ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    /* The threads of mod_watchdog begin in its own hook, and use what is made here. */
+    ap_hook_child_init(child_init, NULL, before_watchdog, APR_HOOK_MIDDLE);
 
     ap_hook_post_read_request(saas_identity_scrub, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_translate_name(saas_router_translate, NULL, before_handlers, APR_HOOK_FIRST);
