@@ -106,6 +106,14 @@ def cache(site):
         connection.close()
 
 
+def in_use(site, asker):
+    """Whether this answer comes from the cache, once it has been given a few times."""
+    for _ in range(5):
+        assert asker.ask()[1] == 200
+    hits = cache(site)["hits"]
+    return asker.ask()[1] == 200 and cache(site)["hits"] == hits + 1
+
+
 def until_live(site, seconds=10):
     end = time.monotonic() + seconds
     while cache(site)["state"] != "live":
@@ -633,7 +641,7 @@ def test_a_killed_listening_backend(watched):
 
     right = Token(site)
     asker = Asker(site, right.token["token"], "/user/")
-    asker.ask()
+    assert in_use(site, asker)
     report("listening backend killed", kept_up(watched, 1, kill))
     misses = cache(site)["misses"]
     asker.ask()
@@ -650,7 +658,7 @@ def test_a_frozen_listening_backend(watched):
         assert [a.ask()[1] for a in askers] == [200] * 3
     kept = Token(site)
     keeper = Asker(site, kept.token["token"], "/user/")
-    keeper.ask()
+    assert in_use(site, keeper)
     stopped = backend(site.database, "node1")
     os.kill(stopped, signal.SIGSTOP)
     try:
@@ -794,6 +802,9 @@ def test_a_stopped_listening_child_is_no_feed(watched):
     site = watched[0]
     site.httpd.wait_children(2)
     right = Token(site)
+    asker = Asker(site, right.token["token"], "/user/")
+    assert in_use(site, asker)
+    asker.close()
     listener = cache(site)["listener"]
     os.kill(listener, signal.SIGSTOP)
     stopped = time.monotonic()
@@ -824,8 +835,9 @@ def test_a_stopped_listening_child_is_no_feed(watched):
 def test_a_restart_of_postgresql_voids_everything(watched):
     right, kept = Token(watched[0]), Token(watched[0])
     askers = [Asker(s, right.token["token"], "/user/") for s in watched]
-    for asker in askers:
-        assert [asker.ask()[1] for _ in range(3)] == [200] * 3
+    keepers = [Asker(s, kept.token["token"], "/user/") for s in watched]
+    for site, *both in zip(watched, askers, keepers):
+        assert [in_use(site, asker) for asker in both] == [True] * 2
     watched[0].database.cluster.restart("fast")
     right.take()
     committed = time.monotonic()
@@ -836,8 +848,11 @@ def test_a_restart_of_postgresql_voids_everything(watched):
                 break
             assert status == 503 or asked - committed < BOUND + SLACK
             assert asked - committed < 20
-    for site in watched:
+    for site, keeper in zip(watched, keepers):
         until_live(site, 20)
+        hits = cache(site)["hits"]
+        assert keeper.ask(30)[1] in (200, 503)
+        assert cache(site)["hits"] == hits, "what was cached before the restart is still in use"
 
 
 def test_graceful_restarts_keep_a_feed(watched):
