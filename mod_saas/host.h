@@ -37,6 +37,8 @@ typedef struct saas_server_config_t {
     int job_threads;                  /**< background threads a child */
     int secure_cookies;               /**< behind a TLS proxy: cookies as under TLS */
     int trust_forwarded;              /**< X-Forwarded-Proto and -Host make links */
+    apr_off_t cache_size;             /**< bytes of memory for principals; 0: no cache */
+    apr_interval_time_t feed_timeout; /**< a change feed that is silent for this long is none */
 } saas_server_config_t;
 
 /** What a client is told when it is refused. */

@@ -13,6 +13,8 @@
  *  5. post_config      shared memory, watchdogs; skipped in httpd's first pass
  *  6. child_init       the child's counter of borrowed connections (db.c)
  */
+#include "cache.h"
+#include "changes.h"
 #include "request.h"
 #include "db.h"
 
@@ -69,7 +71,8 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
     }
     saas_sections_check(s);
     if ((status = saas_db_post_config(pconf, ptemp, s)) != OK
-        || (status = saas_throttle_post_config(pconf, s)) != OK) {
+        || (status = saas_throttle_post_config(pconf, s)) != OK
+        || (status = saas_cache_post_config(pconf, s)) != OK) {
         return status;
     }
     return saas_jobs_post_config(pconf, ptemp, s);
@@ -78,6 +81,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
 static void child_init(apr_pool_t *pchild, server_rec *s)
 {
     saas_db_child_init(pchild, s);
+    saas_changes_child_init(pchild, s);
 }
 
 static void register_hooks(apr_pool_t *p)
@@ -89,7 +93,8 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(post_config, NULL, before_watchdog, APR_HOOK_MIDDLE);
-    ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    /* The threads of mod_watchdog begin in its own hook, and use what is made here. */
+    ap_hook_child_init(child_init, NULL, before_watchdog, APR_HOOK_MIDDLE);
 
     ap_hook_post_read_request(saas_identity_scrub, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_translate_name(saas_router_translate, NULL, before_handlers, APR_HOOK_FIRST);
