@@ -188,6 +188,23 @@ void saas_jobs_wake_impl(void)
     }
 }
 
+int saas_job_known_impl(const char *wanted)
+{
+    const apr_array_header_t *plugins = saas_plugins();
+    const saas_job_kind_t *kind;
+    int i;
+
+    for (i = 0; plugins && i < plugins->nelts; i++) {
+        kind = APR_ARRAY_IDX(plugins, i, const saas_plugin_t *)->jobs;
+        for (; kind && kind->kind; kind++) {
+            if (!strcmp(kind->kind, wanted)) {
+                return 1;
+            }
+        }
+    }
+    return 0;
+}
+
 /* ---------------------------------------------------------------- lease -- */
 
 /** Renews the lease if it can be.  Without the database the job goes on while
