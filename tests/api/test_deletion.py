@@ -135,7 +135,7 @@ def test_what_stripe_does_not_have_is_no_failure(site, person):
     org = site.pay(person)
     since = len(site.sandbox.requests())
     site.sandbox.fault("status", method="DELETE", path=f"/v1/subscriptions/{org['stripe_subscription_id']}", status=404,
-                       body={"error": {"type": "invalid_request_error", "code": "resource_missing", "message": "No such subscription"}})
+                       body='{"error": {"type": "invalid_request_error", "code": "resource_missing", "message": "No such subscription"}}')
     try:
         assert person.delete(f"organizations/{org['id']}/").status_code == 204
         until(lambda: settled(site, org["id"]))
