@@ -27,6 +27,7 @@ static const organizations_refusal_t mismatch = {
     .status = HTTP_BAD_REQUEST, .code = "invite_email_mismatch",
     .detail = "This invite was sent to another email address."
 };
+static const organizations_refusal_t signed_out = { .verdict = SAAS_NO_USER };
 static const organizations_refusal_t token_is_bound = {
     .status = HTTP_FORBIDDEN, .code = "permission_denied",
     .detail = "A token that is bound to an organization or a role cannot accept an invite."
@@ -153,15 +154,19 @@ static apr_status_t refuse(acceptance_t *acceptance, const organizations_refusal
     return ORGANIZATIONS_REFUSED;
 }
 
-/* A lost token must not be able to outgrow itself. */
+/* The user is still there, and will be until the end of the transaction; and a
+ * lost token must not be able to outgrow itself. */
 static apr_status_t check_caller(acceptance_t *acceptance, saas_db_t *db)
 {
     const saas_principal_t *who = acceptance->rq->who;
     saas_rows_t *rows;
-    apr_status_t rv;
+    apr_status_t rv = saas_db_query(db, &organizations_statements[CALLER_SHARE], &rows, SAAS_ARGS(who->user_id));
 
-    if (who->by != SAAS_BY_TOKEN) {
-        return APR_SUCCESS;
+    if (rv == APR_SUCCESS && rows->count == 0) {
+        return refuse(acceptance, &signed_out);
+    }
+    if (rv != APR_SUCCESS || who->by != SAAS_BY_TOKEN) {
+        return rv;
     }
     rv = saas_db_query(db, &organizations_statements[TOKEN_BOUNDS], &rows, SAAS_ARGS(who->credential_id));
     return rv == APR_SUCCESS && rows->count == 0 ? refuse(acceptance, &token_is_bound) : rv;

@@ -3,7 +3,8 @@
 /*
  * The end of an organization.  It is gone for everybody when its row says so,
  * in one small transaction; all else is a background job's work:
- *   - stops its audits, its tokens, and what Stripe could still collect for;
+ *   - stops its audits, its invites and tokens, and what Stripe could still
+ *     collect for;
  *   - removes its rows in batches, so that no transaction is long, however
  *     large the organization was;
  *   - removes the row itself, last: a job that is interrupted begins again.
@@ -96,23 +97,23 @@ typedef struct purge_t {
     int unbilled;              /* things at Stripe that nobody here can end */
 } purge_t;
 
-/* Stops what runs.  A job's row is locked before its audit's: see audits. */
-static apr_status_t stop_audits(purge_t *purge, saas_db_t *db)
+/* Ends all that `find` finds: its job first, then its row by `end`.  Who runs an
+ * audit locks in this order too. */
+static apr_status_t stop_jobs(saas_db_t *db, const char *kind, int find, int end)
 {
     saas_rows_t *rows;
     apr_status_t rv;
     int i;
 
     do {
-        rv = saas_db_query(db, &organizations_statements[PURGE_RUNNING], &rows, SAAS_NO_ARGS);
+        rv = saas_db_query(db, &organizations_statements[find], &rows, SAAS_NO_ARGS);
         for (i = 0; rv == APR_SUCCESS && i < rows->count; i++) {
-            rv = saas_job_cancel(db, AUDIT_JOB, saas_cell(rows, i, 0));
+            rv = saas_job_cancel(db, kind, saas_cell(rows, i, 0));
         }
         for (i = 0; rv == APR_SUCCESS && i < rows->count; i++) {
-            rv = saas_db_queue(db, &organizations_statements[PURGE_STOP], SAAS_ARGS(saas_cell(rows, i, 0)));
+            rv = saas_db_queue(db, &organizations_statements[end], SAAS_ARGS(saas_cell(rows, i, 0)));
         }
     } while (rv == APR_SUCCESS && rows->count > 0);
-    (void)purge;
     return rv;
 }
 
@@ -146,7 +147,9 @@ static apr_status_t stop_all(saas_db_t *db, void *baton)
         return rv;
     }
     purge->deleted = 1;
-    if ((rv = stop_audits(purge, db)) != APR_SUCCESS || (rv = cancel_subscriptions(purge, db)) != APR_SUCCESS
+    if ((rv = stop_jobs(db, AUDIT_JOB, PURGE_RUNNING, PURGE_STOP)) != APR_SUCCESS
+        || (rv = stop_jobs(db, ORGANIZATIONS_MAIL_JOB, PURGE_PENDING, PURGE_REVOKE)) != APR_SUCCESS
+        || (rv = cancel_subscriptions(purge, db)) != APR_SUCCESS
         || (rv = saas_db_queue(db, &organizations_statements[PURGE_TOKENS], SAAS_ARGS(org_id))) != APR_SUCCESS) {
         return rv;
     }

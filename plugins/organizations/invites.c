@@ -12,7 +12,6 @@
 
 #include <apr_strings.h>
 
-#define MAIL_JOB "mail"
 #define EMAIL_MAX 254
 #define HOUR 3600
 
@@ -146,20 +145,21 @@ static apr_status_t enqueue_mail(invite_t *invite, saas_db_t *db, int with_new)
     json_t *payload;
     apr_status_t rv;
 
-    if (!saas_job_known(MAIL_JOB)) {
+    if (!saas_job_known(ORGANIZATIONS_MAIL_JOB)) {
         return APR_SUCCESS;
     }
-    rv = saas_job_cancel(db, MAIL_JOB, invite->id);
+    rv = saas_job_cancel(db, ORGANIZATIONS_MAIL_JOB, invite->id);
     if (rv != APR_SUCCESS || !with_new) {
         return rv;
     }
     payload = json_pack("{s:s, s:o, s:{s:s, s:s, s:s, s:o, s:s, s:o}}",
                         "template", "invite", "to", saas_cell_json(invite->row, 0, COLUMN_EMAIL),
-                        "vars", "organization", rq->who->org_name, "inviter", rq->who->name,
+                        "vars", "organization", rq->who->org_name,
+                        "inviter", *rq->who->name ? rq->who->name : rq->who->email,
                         "inviter_email", rq->who->email, "role", saas_cell_json(invite->row, 0, COLUMN_ROLE),
                         "url", invite->url,
                         "expires_at", saas_cell_json_time(rq->pool, invite->row, 0, COLUMN_EXPIRES));
-    rv = payload ? saas_job_enqueue(db, MAIL_JOB, rq->who->org_id, invite->id, payload, 0) : APR_EINVAL;
+    rv = payload ? saas_job_enqueue(db, ORGANIZATIONS_MAIL_JOB, rq->who->org_id, invite->id, payload, 0) : APR_EINVAL;
     json_decref(payload);
     return rv;
 }
@@ -284,7 +284,7 @@ static int run(invite_t *invite, apr_status_t (*body)(saas_db_t *db, void *baton
     if (!invite->url) {
         return saas_reply_json(rq, status, NULL);
     }
-    if (saas_job_known(MAIL_JOB)) {
+    if (saas_job_known(ORGANIZATIONS_MAIL_JOB)) {
         saas_jobs_wake();
     }
     answer = invite_json(rq->pool, invite->row, 0);

@@ -42,10 +42,13 @@ enum {
     INVITE_ACCEPT,
     INVITE_JOIN,
     TOKEN_BOUNDS,
+    CALLER_SHARE,
     ACTIVITY_LIST,
     PURGE_CHECK,
     PURGE_RUNNING,
     PURGE_STOP,
+    PURGE_PENDING,
+    PURGE_REVOKE,
     PURGE_STRIPE,
     PURGE_TOKENS,
     PURGE_DEFAULTS,
@@ -82,6 +85,8 @@ json_t *organizations_detail_json(apr_pool_t *p, const saas_rows_t *rows, saas_r
 #define ORGANIZATIONS_TOKEN_MARK "{token}"
 /** Life of an invite: seven days. */
 #define ORGANIZATIONS_INVITE_SECONDS "604800"
+/** The job that sends a message, if a plugin is loaded that does. */
+#define ORGANIZATIONS_MAIL_JOB "mail"
 /** Longest token that is looked at, in characters. */
 #define ORGANIZATIONS_TOKEN_MAX 200
 

@@ -159,6 +159,10 @@ saas_statement_t organizations_statements[ORGANIZATIONS_STATEMENTS + 1] = {
     [TOKEN_BOUNDS] = { .name = "token_bounds", .scope = SAAS_SYSTEM, .sql =
         "SELECT 1 FROM tokens WHERE id = $1::uuid AND organization_id IS NULL AND role IS NULL" },
 
+    /* An account that is being deleted joins nothing any more. */
+    [CALLER_SHARE] = { .name = "caller_share", .scope = SAAS_SYSTEM, .sql =
+        "SELECT id FROM users WHERE id = $1::uuid AND is_active FOR KEY SHARE" },
+
     /* An id grows with the time of its making. */
     [ACTIVITY_LIST] = { .name = "activity_list", .scope = SAAS_TENANT, .sql =
         "SELECT id, created_at, actor_type, actor_id, actor_email, action, target_type, target_id, target_label,"
@@ -177,6 +181,10 @@ saas_statement_t organizations_statements[ORGANIZATIONS_STATEMENTS + 1] = {
     [PURGE_STOP] = { .name = "purge_stop", .scope = SAAS_TENANT, .sql =
         "UPDATE audits SET status = 'canceled', finished_at = now()"
         " WHERE org_id = $1 AND id = $2 AND status IN ('queued', 'running')" },
+    [PURGE_PENDING] = { .name = "purge_pending", .scope = SAAS_TENANT, .sql =
+        "SELECT id FROM invites WHERE org_id = $1 AND state = 'pending' ORDER BY id LIMIT 200" },
+    [PURGE_REVOKE] = { .name = "purge_revoke", .scope = SAAS_TENANT, .sql =
+        "UPDATE invites SET state = 'revoked' WHERE org_id = $1 AND id = $2 AND state = 'pending'" },
     /* What Stripe could still collect money for. */
     [PURGE_STRIPE] = { .name = "purge_stripe", .scope = SAAS_TENANT, .sql =
         "SELECT id FROM subscriptions WHERE org_id = $1 AND status NOT IN ('canceled', 'incomplete_expired')"

@@ -3,6 +3,8 @@
 import threading
 import time
 
+import psycopg2
+import psycopg2.errors
 import pytest
 
 from saastest import Api, TargetServer, seed
@@ -229,6 +231,22 @@ def test_the_invites_they_sent_are_revoked(site, person):
     assert [(i["id"], i["state"], i["invited_by"]["email"]) for i in invites] == [(made["id"], "revoked", None)]
 
 
+def test_deleting_races_removal_and_acceptance(site, person):
+    """Each takes the other's locks: whatever comes first, no answer is a failure and nothing is left half done."""
+    for n in range(4):
+        other, host = join(site, person, "ADMIN"), site.newcomer()
+        made = host.ok("POST", f"organizations/{host.org['id']}/invites/", {"email": other.email, "role": "MEMBER"})
+        other.ok("PATCH", "auth/me/", {"default_organization": person.org["id"]})
+        token = made["invite_url"].rstrip("/").rsplit("/", 1)[1]
+        gone, removed, accepted = together(
+            lambda: forget(other).status_code,
+            lambda: person.delete(f"organizations/{person.org['id']}/members/{other.user['id']}/").status_code,
+            lambda: other.post("invites/accept/", {"token": token}).status_code)
+        assert gone == 204 and removed in (204, 404) and accepted in (200, 401), (gone, removed, accepted)
+        for org in (person.org["id"], host.org["id"]):
+            assert site.database.execute("SELECT count(*) FROM memberships WHERE org_id = ?", org) == [(1,)]
+
+
 def test_admins_who_delete_their_accounts_at_once_leave_one(site):
     for _ in range(3):
         first = site.newcomer()
@@ -237,3 +255,25 @@ def test_admins_who_delete_their_accounts_at_once_leave_one(site):
         statuses = together(*[lambda person=person: forget(person).status_code for person in crowd])
         assert sorted(statuses) == [204] * 3 + [409], statuses
         assert member.ok("GET", f"organizations/{first.org['id']}/")["members"] == 2
+
+
+@pytest.mark.only_db("pgsql")
+def test_the_trail_of_a_living_organization_cannot_be_purged(site, alice):
+    """The application may purge, but only what is deleted; and not with the role it has for tenants."""
+    connection = site.database.cluster.connect(site.database.name, site.database.cluster.APP)
+    connection.autocommit = True
+    count = len(trail(alice))
+    assert count
+    with connection.cursor() as cursor:
+        for call in ("saas_purge_activity(%s, 1000)", "saas_purge_organization(%s)"):
+            with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+                cursor.execute(f"SELECT {call}", (alice.org["id"],))
+        cursor.execute("SET ROLE saas_system")
+        for call in ("saas_purge_activity(%s, 1000)", "saas_purge_organization(%s)"):
+            cursor.execute(f"SELECT {call}", (alice.org["id"],))
+            assert cursor.fetchone() == (0,)
+        for sql in ("DELETE FROM activity", "UPDATE activity SET action = 'x'", "DELETE FROM organizations"):
+            with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+                cursor.execute(sql)
+    connection.close()
+    assert len(trail(alice)) == count

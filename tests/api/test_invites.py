@@ -5,8 +5,9 @@ import secrets
 
 import pytest
 
-from saastest import Api, Person, seed
+from saastest import Api, Httpd, Person, seed
 from saastest.client import PASSWORD
+from saastest.site import MOUNTS
 from test_members import join, together, trail
 from test_tenancy import MISSING
 
@@ -309,3 +310,20 @@ def test_accepting_is_throttled_for_an_address(site):
     statuses = [guest.post("invites/accept/", {"token": "x"}).status_code for _ in range(101)]
     assert statuses == [404] * 100 + [429]
     assert site.newcomer().post("invites/accept/", {"token": "x"}).status_code == 404
+
+
+@pytest.mark.only_db("sqlite")
+def test_without_a_database_nobody_is_taken_for_signed_out(site, quiet_log):
+    """The route looks for its caller without a gate: what cannot be looked up is 503, never 401."""
+    server = Httpd()
+    try:
+        server.start('DBDriver sqlite3\nDBDParams "/nonexistent/saas.db"\n' + MOUNTS)
+        known = Api(server.base, token="saas_" + "x" * 43)
+        token = "inv_" + MISSING.replace("-", "") + "." + "x" * 43
+        for reply in (known.post("invites/accept/", {"token": token}), known.post("invites/accept/", {}),
+                      Api(server.base).post("invites/accept/", {"token": token}), Api(server.base).get(f"invites/{token}/")):
+            assert reply.status_code == 503 and reply.json()["code"] == "unavailable" and reply.headers["Retry-After"]
+        assert Api(server.base).post("invites/accept/", {"token": "x"}).status_code == 401
+    finally:
+        server.stop()
+        server.close()
