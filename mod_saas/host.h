@@ -130,6 +130,7 @@ int saas_job_stopped_impl(saas_job_t *job);
 int saas_job_canceled_impl(saas_job_t *job);
 apr_status_t saas_job_fence_impl(saas_job_t *job, saas_db_t *db);
 void saas_jobs_wake_impl(void);
+int saas_job_known_impl(const char *kind);
 
 /* ------------------------------------------------------------ stream.c -- */
 

@@ -217,6 +217,13 @@ typedef enum {
     SAAS_BODY_RAW       /**< the bytes, in rq->raw */
 } saas_body_e;
 
+/** Whether the caller is looked up on a route without gates. */
+typedef enum {
+    SAAS_IDENTITY_BY_GATES = 0, /**< a route without gates has rq->who of nobody */
+    SAAS_IDENTITY_OPTIONAL      /**< rq->who is the caller, if there is a valid credential; the handler decides.
+                                     A cookie from another site is refused as behind a gate */
+} saas_identity_e;
+
 /** Answers a request; returns what saas_reply_* returned. */
 typedef int saas_handler_fn(saas_request_t *rq);
 
@@ -234,6 +241,7 @@ typedef struct saas_route_t {
     const char *gates[SAAS_GATES_MAX]; /**< none: the route is public */
     const char *denied;  /**< text of the subscription refusal; NULL: the general one */
     saas_body_e body;
+    saas_identity_e identity;
 } saas_route_t;
 
 /** A path parameter that names a row of a tenant table with columns org_id and
@@ -465,6 +473,7 @@ typedef struct saas_host_t {
     apr_size_t (*csv_put)(char *to, const char *text, apr_size_t len);
     const char *(*secret_read)(apr_pool_t *p, const char *value, const char **secret);
     int (*throttle_peek)(const char *bucket, const char *key, int limit, int window_seconds);
+    int (*job_known)(const char *kind);
 } saas_host_t;
 
 APR_DECLARE_OPTIONAL_FN(const saas_host_t *, saas_host_services, (const char *abi, unsigned minor));
@@ -788,6 +797,13 @@ static inline apr_status_t saas_job_enqueue(saas_db_t *db, const char *kind, con
                                             const char *object_id, json_t *payload, int delay_seconds)
 {
     return saas_host()->job_enqueue(db, kind, org_id, object_id, payload, delay_seconds);
+}
+
+/** True when a loaded plugin runs jobs of this kind.  A row of another kind
+ *  would wait for ever: ask before enqueueing work of another plugin's. */
+static inline int saas_job_known(const char *kind)
+{
+    return saas_host()->job_known(kind);
 }
 
 /** Removes a queued job and asks a running one to stop. */

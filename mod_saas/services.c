@@ -161,6 +161,7 @@ static const saas_host_t services = {
     .csv_put = csv_put,
     .secret_read = saas_secret_read_impl,
     .throttle_peek = saas_throttle_peek_impl,
+    .job_known = saas_job_known_impl,
 };
 
 static const saas_host_t *saas_host_services(const char *abi, unsigned minor)

@@ -100,7 +100,73 @@ saas_statement_t accounts_statements[ACCOUNTS_STATEMENTS + 1] = {
         " WHERE id = $1::uuid AND user_id = $2::uuid AND revoked_at IS NULL"
         WITHIN_CALLING_TOKEN("$3")
         " RETURNING organization_id, name" },
+
+    /* Before the invite's row: whoever removes a member locks in this order. */
+    [INVITE_SHARE] = { .name = "invite_share", .scope = SAAS_TENANT, .sql =
+        "SELECT id FROM organizations WHERE id = $1 AND deleted_at IS NULL FOR KEY SHARE" },
+
+    [LEAVING_USER] = { .name = "leaving_user", .scope = SAAS_SYSTEM, .sql =
+        "SELECT id FROM users WHERE id = $1::uuid AND password_hash = $2 FOR UPDATE" },
+    [LEAVING_LOCK] = { .name = "leaving_lock", .scope = SAAS_SYSTEM, .sql =
+        "SELECT o.id FROM organizations o WHERE o.id IN (SELECT d.org_id FROM user_organizations d"
+        " WHERE d.user_id = $1::uuid) ORDER BY o.id FOR UPDATE OF o" },
+    [LEAVING_LIST] = { .name = "leaving_list", .scope = SAAS_SYSTEM, .sql =
+        "SELECT o.id, o.name, o.slug, m.role, (SELECT count(*) FROM memberships a WHERE a.org_id = d.org_id),"
+        " (SELECT count(*) FROM memberships b WHERE b.org_id = d.org_id AND b.role = 'ADMIN')"
+        " FROM user_organizations d JOIN memberships m ON m.org_id = d.org_id AND m.user_id = d.user_id"
+        " JOIN organizations o ON o.id = d.org_id AND o.deleted_at IS NULL"
+        " WHERE d.user_id = $1::uuid ORDER BY o.id" },
+    [LEAVING_INVITES] = { .name = "leaving_invites", .scope = SAAS_TENANT, .sql =
+        "UPDATE invites SET state = 'revoked' WHERE org_id = $1 AND invited_by = $2 AND state = 'pending'" },
+    [LEAVING_ORGANIZATION] = { .name = "leaving_organization", .scope = SAAS_TENANT, .sql =
+        "UPDATE organizations SET deleted_at = now(), updated_at = now(), slug = 'deleted-' || CAST(id AS text)"
+        " WHERE id = $1 AND deleted_at IS NULL" },
+    /* Sessions, tokens and memberships go with it. */
+    [LEAVING_DELETE] = { .name = "leaving_delete", .scope = SAAS_SYSTEM, .sql =
+        "DELETE FROM users WHERE id = $1::uuid" },
 };
+
+typedef struct config_t {
+    int any_email; /* -1: not said */
+} config_t;
+
+static void *create_config(apr_pool_t *p, server_rec *s)
+{
+    config_t *conf = apr_palloc(p, sizeof(*conf));
+    (void)s;
+    conf->any_email = -1;
+    return conf;
+}
+
+static void *merge_config(apr_pool_t *p, void *basev, void *addv)
+{
+    const config_t *base = basev, *add = addv;
+    config_t *conf = apr_palloc(p, sizeof(*conf));
+    conf->any_email = add->any_email >= 0 ? add->any_email : base->any_email;
+    return conf;
+}
+
+/* httpd calls every module that knows a directive: this one counts at
+ * registration too. */
+static const char *set_any_email(cmd_parms *cmd, void *dir, int on)
+{
+    config_t *conf = ap_get_module_config(cmd->server->module_config, &saas_accounts_module);
+    (void)dir;
+    conf->any_email = on;
+    return NULL;
+}
+
+static const command_rec directives[] = {
+    AP_INIT_FLAG("SaasInviteAnyEmail", set_any_email, NULL, RSRC_CONF,
+                 "whether an invite may be accepted with another e-mail address (default Off)"),
+    { NULL }
+};
+
+int accounts_any_email(const server_rec *s)
+{
+    const config_t *conf = ap_get_module_config(s->module_config, &saas_accounts_module);
+    return conf->any_email == 1;
+}
 
 static const saas_route_t routes[] = {
     { SAAS_POST, "/auth/register/", accounts_register, .body = SAAS_BODY_JSON },
@@ -108,6 +174,7 @@ static const saas_route_t routes[] = {
     { SAAS_POST, "/auth/logout/", accounts_logout, SAAS_GATES(saas_is_user) },
     { SAAS_GET, "/auth/me/", accounts_me, SAAS_GATES(saas_is_user) },
     { SAAS_PATCH, "/auth/me/", accounts_me_update, SAAS_GATES(saas_is_user), .body = SAAS_BODY_JSON },
+    { SAAS_DELETE, "/auth/me/", accounts_me_delete, SAAS_GATES(saas_is_user), .body = SAAS_BODY_JSON },
     { SAAS_POST, "/auth/password/", accounts_password, SAAS_GATES(saas_is_user), .body = SAAS_BODY_JSON },
     { SAAS_GET, "/auth/tokens/", accounts_tokens, SAAS_GATES(saas_is_user) },
     { SAAS_POST, "/auth/tokens/", accounts_token_create, SAAS_GATES(saas_is_user), .body = SAAS_BODY_JSON },
@@ -129,5 +196,8 @@ static void register_hooks(apr_pool_t *p)
 
 module AP_MODULE_DECLARE_DATA saas_accounts_module = {
     STANDARD20_MODULE_STUFF,
+    .create_server_config = create_config,
+    .merge_server_config = merge_config,
+    .cmds = directives,
     .register_hooks = register_hooks,
 };
