@@ -161,6 +161,7 @@ static const char *set_from(cmd_parms *cmd, void *dir, const char *arg)
         name_len--;
     }
     conf->from_name = apr_pstrmemdup(cmd->pool, arg, name_len);
+    conf->from = NULL;
     if (!open) {
         conf->from = saas_email_parse(cmd->pool, arg, NULL);
     }

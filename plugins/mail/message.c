@@ -176,7 +176,7 @@ const char *saas_mail_message_write(apr_pool_t *p, const saas_mail_message_t *m,
     }
     /* "=_" is in no quoted-printable text. */
     boundary = apr_pstrcat(p, "=_", m->id, NULL);
-    return apr_pstrcat(p, head, "Content-Type: multipart/alternative; boundary=\"", boundary, "\"\r\n\r\n--", boundary,
+    return apr_pstrcat(p, head, "Content-Type: multipart/alternative;\r\n boundary=\"", boundary, "\"\r\n\r\n--", boundary,
                        "\r\n", part(p, "plain", m->text), "\r\n--", boundary, "\r\n", part(p, "html", m->html), "\r\n--",
                        boundary, "--\r\n", NULL);
 }

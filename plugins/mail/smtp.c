@@ -22,7 +22,7 @@ typedef struct {
     apr_size_t left;
     int read;                   /* some of the message was asked for */
     int stopped;
-    char reply[REPLY_MAX + 1];  /* the relay's last line */
+    char reply[REPLY_MAX + 1];  /* the relay's last line, or its last refusal */
 } talk_t;
 
 static size_t give(char *to, size_t size, size_t count, void *baton)
@@ -43,6 +43,10 @@ static size_t take_reply(char *line, size_t size, size_t count, void *baton)
     talk_t *talk = baton;
     apr_size_t i, len = size * count < REPLY_MAX ? size * count : REPLY_MAX;
 
+    /* A refusal is what matters, not the good-bye after it. */
+    if (!len || (strchr("45", talk->reply[0]) && *talk->reply && !strchr("45", line[0]))) {
+        return size * count;
+    }
     for (i = 0; i < len && line[i] != '\r' && line[i] != '\n'; i++) {
         talk->reply[i] = line[i] >= 0x20 && line[i] < 0x7f ? line[i] : '?';
     }
