@@ -124,7 +124,7 @@ static void rest(const char *what)
 {
     apr_uint32_t now = (apr_uint32_t)apr_time_sec(apr_time_now());
     if (apr_atomic_xchg32(&shared.rest_until, now + REST_SECONDS) < now) {
-        SAAS_LOG(shared.server, APLOG_WARNING, 0, "SAAS1004",
+        SAAS_LOG(shared.server, APLOG_WARNING, 0, "SAAS1008",
                  "SaasThrottleCache: %s %s; attempts are counted by this node alone until it answers again",
                  shared.provider->name, what);
     }

@@ -294,7 +294,7 @@ def test_attempts_on_one_node_count_on_the_other(nodes):
 
 
 # The provider complains as well.
-@pytest.mark.expects("SAAS1004", "[socache_redis:")
+@pytest.mark.expects("SAAS1008", "[socache_redis:")
 def test_without_the_cache_each_node_counts_on(nodes, redis):
     site, second = nodes
     redis.stop()
@@ -304,7 +304,7 @@ def test_without_the_cache_each_node_counts_on(nodes, redis):
     assert seen == [401] * 10 + [429] * 2
     assert time.monotonic() - started < 20
     assert attempt(second.base, person.email, PASSWORD) == 200
-    assert "SAAS1004" in site.httpd.error_log.read_text()
+    assert "SAAS1008" in site.httpd.error_log.read_text()
     redis.start()
     # Back by itself.
     time.sleep(6)
