@@ -329,6 +329,27 @@ static int has_expired(const json_t *payload)
     return text && saas_time_parse(text, &t) == APR_SUCCESS && t < apr_time_now();
 }
 
+/* Times come as the API writes them, and are put as people do: every variable
+ * whose name ends in "_at". */
+static void humanize_times(apr_pool_t *p, json_t *vars)
+{
+    const char *key;
+    json_t *value;
+    void *next;
+
+    json_object_foreach_safe(vars, next, key, value) {
+        apr_size_t len = strlen(key);
+        apr_time_exp_t time;
+        apr_time_t t;
+        char *text = apr_palloc(p, 40);
+        if (len > 3 && !strcmp(key + len - 3, "_at") && json_is_string(value)
+            && saas_time_parse(json_string_value(value), &t) == APR_SUCCESS && apr_time_exp_gmt(&time, t) == APR_SUCCESS
+            && apr_strftime(text, &len, 40, "%d %b %Y %H:%M UTC", &time) == APR_SUCCESS) {
+            json_object_set_new(vars, key, json_string(text));
+        }
+    }
+}
+
 /* Makes the message; NULL: *why says why there can be none. */
 static const char *compose(saas_job_t *job, const saas_mail_config_t *conf, const json_t *payload, const char *to,
                            const char **why)
@@ -344,6 +365,7 @@ static const char *compose(saas_job_t *job, const saas_mail_config_t *conf, cons
         json_decref(vars);
         vars = json_object();
     }
+    humanize_times(job->pool, vars);
     json_object_set_new(vars, "product", json_string(*conf->from_name ? conf->from_name : at + 1));
     if (!template) {
         *why = "there is no such template";

@@ -2,6 +2,7 @@
 
 import email.utils
 import re
+import socket
 import time
 
 import pytest
@@ -54,13 +55,13 @@ def configured(site):
 numbers = iter(range(1, 10000))
 
 
-def send(site, template="invite", to=None, expires_at=None, **variables):
+def send(site, template="invite", to=None, until=None, **variables):
     """A message in the queue; (id of its job, address)."""
     to = to if to is not None else f"friend{next(numbers)}@example.test"
     payload = {"template": template, "to": to, "vars": {"organization": "Acme", "inviter": "Ada", "role": "MEMBER",
                                                         "url": "https://app.example.test/i/abc", **variables}}
-    if expires_at:
-        payload["expires_at"] = expires_at
+    if until:
+        payload["expires_at"] = until
     return seed.job(site.database, "mail", payload), to
 
 
@@ -160,8 +161,13 @@ def test_a_payload_that_is_none_is_dead(site, relay, payload):
     assert not relay.messages
 
 
+def test_times_are_put_as_people_do(site, relay):
+    message = relay.wait(send(site, expires_at="2031-11-29T07:14:02.736631Z")[1])[0]
+    assert "until 29 Nov 2031 07:14 UTC." in message.part("plain") and "2031-11-29" not in message.part("html")
+
+
 def test_variables_of_other_types_are_nothing(site, relay):
-    message = relay.wait(send(site, inviter=None, role=["x"], expires_at=None)[1])[0]
+    message = relay.wait(send(site, inviter=None, role=["x"])[1])[0]
     assert "you are invited to join Acme." in message.part("plain").replace("\r\n", " ")
 
 
@@ -230,9 +236,38 @@ def test_the_log_names_neither_person_nor_link(site, relay):
 
 @pytest.mark.expects("SAAS2402")
 def test_what_has_expired_is_not_sent(site, relay):
-    key = send(site, expires_at="2026-01-01T00:00:00Z")[0]
+    key = send(site, until="2026-01-01T00:00:00Z")[0]
     wait_job(site, key, None)
     assert not relay.messages
+
+
+def test_a_relay_that_falls_silent_keeps_nobody(site, relay):
+    """A stop of the server ends the conversation at once; the message stays, and the attempt does not count."""
+    relay.stop()
+    with socket.socket() as silent:
+        silent.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        silent.bind(("127.0.0.1", PORT))
+        silent.listen()
+        silent.settimeout(20)
+        key, to = send(site)
+        connection = silent.accept()[0]
+        for said in (b"220 hello\r\n", b"250 hello\r\n"):
+            connection.sendall(said)
+            assert connection.recv(1000)
+        # Longer than a lease lasts: it is renewed meanwhile, and nobody else takes the job.
+        silent.settimeout(12)
+        with pytest.raises(TimeoutError):
+            silent.accept()
+        assert seed.jobs(site.database, "mail")[key][:2] == ("running", 1)
+        started = time.monotonic()
+        site.httpd.stop()
+        assert time.monotonic() - started < 8
+        connection.close()
+    assert seed.jobs(site.database, "mail")[key][:2] == ("queued", 0)
+    relay.start()
+    site.httpd.start()
+    relay.wait(to)
+    wait_job(site, key, None)
 
 
 def test_a_burst_arrives_once_each(site, relay):
