@@ -15,10 +15,11 @@ else
 say =
 endif
 
-PLUGINS = accounts organizations audits billing webhooks export
+PLUGINS = accounts organizations audits billing webhooks export mail
 ENGINES = web
 LIBS_host = -lpq -lsqlite3 -ljansson -lcrypto
 LIBS_billing = -lcurl -ljansson
+LIBS_mail = -lcurl -ljansson
 LIBS_webhooks = -lcrypto -ljansson
 LIBS_engine_web = -lcurl -lssl -lcrypto -ljansson
 LIBS_plugin = -ljansson

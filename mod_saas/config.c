@@ -14,6 +14,8 @@
 #include <apr_strings.h>
 #include <http_config.h>
 
+#include <unistd.h>
+
 #define DEFAULT_DB_WAIT apr_time_from_sec(2)
 #define DEFAULT_DB_TIMEOUT apr_time_from_sec(5)
 #define DEFAULT_MAX_BODY (1024 * 1024)
@@ -24,6 +26,7 @@
 #define LEAST_CACHE_SIZE (256 * 1024)
 #define MOST_CACHE_SIZE APR_INT64_C(4294967296)
 #define DEFAULT_FEED_TIMEOUT apr_time_from_sec(1)
+#define MAX_HASH_CONCURRENCY 1024
 
 void *saas_config_create_server(apr_pool_t *p, server_rec *s)
 {
@@ -38,6 +41,7 @@ void *saas_config_create_server(apr_pool_t *p, server_rec *s)
     conf->trust_forwarded = SAAS_UNSET;
     conf->cache_size = SAAS_UNSET;
     conf->feed_timeout = SAAS_UNSET;
+    conf->hash_concurrency = SAAS_UNSET;
     return conf;
 }
 
@@ -56,6 +60,9 @@ void *saas_config_merge_server(apr_pool_t *p, void *basev, void *addv)
     MERGE(trust_forwarded);
     MERGE(cache_size);
     MERGE(feed_timeout);
+    MERGE(hash_concurrency);
+    merged->throttle_cache = add->throttle_cache ? add->throttle_cache : base->throttle_cache;
+    merged->throttle_servers = add->throttle_cache ? add->throttle_servers : base->throttle_servers;
     merged->node_name = add->node_name ? add->node_name : base->node_name;
     return merged;
 }
@@ -95,6 +102,14 @@ static const saas_server_config_t *server_config(server_rec *s)
     return ap_get_module_config(s->module_config, &saas_module);
 }
 
+/* A hash keeps a core busy, and 32 MiB: a few more than cores let one begin
+ * where another ends, many more would only need memory. */
+static int default_hash_concurrency(void)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return cores > 0 && cores <= MAX_HASH_CONCURRENCY / 2 ? (int)cores * 2 : cores > 0 ? MAX_HASH_CONCURRENCY : 2;
+}
+
 #define READ(type, name, member, fallback) \
     type name(server_rec *s) \
     { \
@@ -111,6 +126,14 @@ READ(int, saas_config_secure_cookies, secure_cookies, 0)
 READ(int, saas_config_trust_forwarded, trust_forwarded, 0)
 READ(apr_off_t, saas_config_cache_size, cache_size, DEFAULT_CACHE_SIZE)
 READ(apr_interval_time_t, saas_config_feed_timeout, feed_timeout, DEFAULT_FEED_TIMEOUT)
+READ(int, saas_config_hash_concurrency, hash_concurrency, default_hash_concurrency())
+
+const char *saas_config_throttle_cache(server_rec *s, const char **servers)
+{
+    const saas_server_config_t *conf = server_config(s);
+    *servers = conf->throttle_servers;
+    return conf->throttle_cache && *servers ? conf->throttle_cache : NULL;
+}
 
 const char *saas_config_node(server_rec *s)
 {
@@ -236,6 +259,42 @@ static const char *set_feed_timeout(cmd_parms *cmd, void *dir, const char *arg)
     (void)dir;
     return err ? err
                : set_interval(cmd, arg, apr_time_from_msec(200), apr_time_from_sec(60), &of_server(cmd)->feed_timeout);
+}
+
+static const char *set_hash_concurrency(cmd_parms *cmd, void *dir, const char *arg)
+{
+    apr_int64_t value;
+    const char *err = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    (void)dir;
+    if (!err && !(err = set_number(cmd, arg, 1, MAX_HASH_CONCURRENCY, &value))) {
+        of_server(cmd)->hash_concurrency = (int)value;
+    }
+    return err;
+}
+
+static const char *set_throttle_cache(cmd_parms *cmd, void *dir, const char *arg)
+{
+    static const char *const providers[] = { "redis", "memcache" };
+    const char *err = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    apr_size_t i;
+    (void)dir;
+    if (err) {
+        return err;
+    }
+    if (!strcasecmp(arg, "shm")) {
+        of_server(cmd)->throttle_cache = "shm";
+        of_server(cmd)->throttle_servers = NULL;
+        return NULL;
+    }
+    for (i = 0; i < sizeof(providers) / sizeof(*providers); i++) {
+        apr_size_t len = strlen(providers[i]);
+        if (!strncasecmp(arg, providers[i], len) && arg[len] == ':' && arg[len + 1]) {
+            of_server(cmd)->throttle_cache = providers[i];
+            of_server(cmd)->throttle_servers = arg + len + 1;
+            return NULL;
+        }
+    }
+    return apr_psprintf(cmd->pool, "SaasThrottleCache: \"%s\" is none of shm, redis:host:port, memcache:host:port", arg);
 }
 
 static const char *set_node_name(cmd_parms *cmd, void *dir, const char *arg)
@@ -406,6 +465,10 @@ const command_rec saas_directives[] = {
                   "how stale a cached principal may be when the change feed is dead (default 1s)"),
     AP_INIT_TAKE1("SaasJobThreads", set_job_threads, NULL, RSRC_CONF,
                   "background threads of each child, 0 to 16 (default 2)"),
+    AP_INIT_TAKE1("SaasHashConcurrency", set_hash_concurrency, NULL, RSRC_CONF,
+                  "passwords that a child hashes at once, 1 to 1024 (default: twice the cores)"),
+    AP_INIT_TAKE1("SaasThrottleCache", set_throttle_cache, NULL, RSRC_CONF,
+                  "where attempts are counted: shm (this node), redis:host:port or memcache:host:port (all nodes)"),
     AP_INIT_FLAG("SaasSecureCookies", set_secure_cookies, NULL, RSRC_CONF,
                  "On: cookies as under TLS, for a server behind a TLS proxy"),
     AP_INIT_FLAG("SaasTrustForwarded", set_trust_forwarded, NULL, RSRC_CONF,

@@ -39,6 +39,9 @@ typedef struct saas_server_config_t {
     int trust_forwarded;              /**< X-Forwarded-Proto and -Host make links */
     apr_off_t cache_size;             /**< bytes of memory for principals; 0: no cache */
     apr_interval_time_t feed_timeout; /**< a change feed that is silent for this long is none */
+    int hash_concurrency;             /**< passwords hashed at once, a child */
+    const char *throttle_cache;       /**< "redis" or "memcache"; NULL: this node's memory alone */
+    const char *throttle_servers;     /**< of it */
 } saas_server_config_t;
 
 /** What a client is told when it is refused. */
@@ -70,6 +73,9 @@ apr_interval_time_t saas_config_db_timeout(server_rec *s);
 apr_off_t saas_config_max_body(server_rec *s);
 int saas_config_session_lifetime(server_rec *s);
 int saas_config_job_threads(server_rec *s);
+int saas_config_hash_concurrency(server_rec *s);
+/** The provider of SaasThrottleCache and its argument; NULL: shm. */
+const char *saas_config_throttle_cache(server_rec *s, const char **servers);
 const char *saas_config_node(server_rec *s);
 
 /* ----------------------------------------------------------- plugins.c -- */
@@ -131,6 +137,15 @@ int saas_job_canceled_impl(saas_job_t *job);
 apr_status_t saas_job_fence_impl(saas_job_t *job, saas_db_t *db);
 void saas_jobs_wake_impl(void);
 int saas_job_known_impl(const char *kind);
+void saas_job_fail_impl(saas_job_t *job, int final, const char *why);
+
+/* ----------------------------------------------------------- hashing.c -- */
+
+/** Makes the child's counter of hashes that are being computed. */
+void saas_hashing_child_init(apr_pool_t *pchild, server_rec *s);
+/** saas_password_hash() and saas_password_verify() of mod_saas.h. */
+apr_status_t saas_hashing_hash(apr_pool_t *p, const char *password, const char **stored);
+apr_status_t saas_hashing_verify(apr_pool_t *p, const char *password, const char *stored, int *rehash);
 
 /* ------------------------------------------------------------ stream.c -- */
 

@@ -51,6 +51,8 @@ typedef struct claim_t {
     apr_int64_t expires;      /* not later than the lease's end in the database */
     int stopped;
     int canceled;
+    const char *why;          /* what run() said about its failure, or NULL */
+    int final;
 } claim_t;
 
 static board_t *board;
@@ -258,6 +260,14 @@ int saas_job_canceled_impl(saas_job_t *job)
     return ((claim_t *)job->host)->canceled;
 }
 
+void saas_job_fail_impl(saas_job_t *job, int final, const char *why)
+{
+    claim_t *claim = job->host;
+
+    claim->why = apr_pstrdup(job->pool, why);
+    claim->final = final;
+}
+
 apr_status_t saas_job_fence_impl(saas_job_t *job, saas_db_t *db)
 {
     saas_rows_t *rows;
@@ -382,8 +392,8 @@ static void run(saas_job_t *job)
     else if (APR_STATUS_IS_EINTR(rv)) {
         settle(job, SETTLE_RELEASE, 1, NULL);
     }
-    else if (job->attempt < claim->kind->max_attempts) {
-        why = status_text(job->pool, rv);
+    else if (job->attempt < claim->kind->max_attempts && !claim->final) {
+        why = claim->why ? claim->why : status_text(job->pool, rv);
         seconds = backoff(job->attempt);
         SAAS_LOG(job->server, APLOG_WARNING, 0, "SAAS1204",
                  "job %s (%s) of %s: attempt %d failed (%s); the next one is in %d seconds",
@@ -394,7 +404,7 @@ static void run(saas_job_t *job)
         settle(job, SETTLE_RELEASE, 0, NULL);
     }
     else {
-        give_up(job, status_text(job->pool, rv));
+        give_up(job, claim->why ? claim->why : status_text(job->pool, rv));
     }
 }
 

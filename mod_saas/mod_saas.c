@@ -11,7 +11,8 @@
  *  4. check_config     what only the whole configuration shows, and the OpenAPI
  *                      document (openapi.c); the last thing that configtest runs
  *  5. post_config      shared memory, watchdogs; skipped in httpd's first pass
- *  6. child_init       the child's counter of borrowed connections (db.c)
+ *  6. child_init       the child's counters of borrowed connections (db.c) and
+ *                      of passwords that are being hashed (hashing.c)
  */
 #include "cache.h"
 #include "changes.h"
@@ -46,6 +47,9 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
 {
     const char *err = saas_db_check_config(ptemp, s);
     (void)plog;
+    if (!err) {
+        err = saas_throttle_check_config(pconf, ptemp, s);
+    }
     if (!err) {
         err = saas_plugins_check_config(pconf, ptemp, s);
     }
@@ -82,6 +86,7 @@ static void child_init(apr_pool_t *pchild, server_rec *s)
 {
     saas_db_child_init(pchild, s);
     saas_changes_child_init(pchild, s);
+    saas_hashing_child_init(pchild, s);
 }
 
 static void register_hooks(apr_pool_t *p)

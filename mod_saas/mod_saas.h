@@ -474,6 +474,7 @@ typedef struct saas_host_t {
     const char *(*secret_read)(apr_pool_t *p, const char *value, const char **secret);
     int (*throttle_peek)(const char *bucket, const char *key, int limit, int window_seconds);
     int (*job_known)(const char *kind);
+    void (*job_fail)(saas_job_t *job, int final, const char *why);
 } saas_host_t;
 
 APR_DECLARE_OPTIONAL_FN(const saas_host_t *, saas_host_services, (const char *abi, unsigned minor));
@@ -804,6 +805,14 @@ static inline apr_status_t saas_job_enqueue(saas_db_t *db, const char *kind, con
 static inline int saas_job_known(const char *kind)
 {
     return saas_host()->job_known(kind);
+}
+
+/** For run(), which then returns an error: says why this attempt failed, for
+ *  the log and the job's row (copied; no secrets).  final: another attempt
+ *  would end the same way, the job is given up at once. */
+static inline void saas_job_fail(saas_job_t *job, int final, const char *why)
+{
+    saas_host()->job_fail(job, final, why);
 }
 
 /** Removes a queued job and asks a running one to stop. */

@@ -68,6 +68,8 @@ void saas_sections_check(server_rec *s);
 /* activity.c, throttle.c, secret.c */
 extern saas_statement_t saas_activity_statements[];
 apr_status_t saas_activity_impl(saas_db_t *db, saas_request_t *rq, const saas_activity_t *what);
+/** Finds the provider of SaasThrottleCache; a message refuses the start. */
+const char *saas_throttle_check_config(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s);
 int saas_throttle_post_config(apr_pool_t *pconf, server_rec *s);
 int saas_throttle_impl(const char *bucket, const char *key, int limit, int window_seconds);
 int saas_throttle_peek_impl(const char *bucket, const char *key, int limit, int window_seconds);

@@ -75,7 +75,8 @@ def routes(site):
 def test_the_table_is_the_contracts(routes):
     have = {(method_of(r), re.sub(r"\{\w+\}", "{}", r["path"]).strip("/")) for r in routes}
     wanted = {("POST", "auth/register"), ("POST", "auth/login"), ("POST", "auth/logout"), ("GET", "auth/me"), ("PATCH", "auth/me"),
-              ("GET", "auth/tokens"), ("POST", "auth/tokens"), ("DELETE", "auth/tokens/{}"), ("GET", "organizations"), ("POST", "organizations"),
+              ("POST", "auth/password"), ("POST", "auth/password/reset"), ("POST", "auth/password/reset/confirm"), ("GET", "auth/sessions"),
+              ("DELETE", "auth/sessions/{}"), ("GET", "auth/tokens"), ("POST", "auth/tokens"), ("DELETE", "auth/tokens/{}"), ("GET", "organizations"), ("POST", "organizations"),
               ("GET", "organizations/{}"), ("PUT", "organizations/{}"), ("PATCH", "organizations/{}"), ("GET", "audits"), ("POST", "audits/start"),
               ("GET", "audits/{}"), ("POST", "audits/{}/cancel"), ("GET", "audits/{}/evidence"), ("GET", "audits/{}/export/csv"),
               ("DELETE", "auth/me"), ("DELETE", "organizations/{}"), ("GET", "organizations/{}/members"), ("PATCH", "organizations/{}/members/{}"),
