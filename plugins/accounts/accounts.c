@@ -117,9 +117,9 @@ static const saas_route_t routes[] = {
 
 static const saas_plugin_t plugin = {
     SAAS_PLUGIN_INIT("accounts"),
+    .openapi = saas_openapi_text,
     .statements = accounts_statements,
     .routes = routes,
-    .openapi = saas_openapi_text,
 };
 
 static void register_hooks(apr_pool_t *p)

@@ -262,12 +262,12 @@ static const char *check_config(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec
 
 static const saas_plugin_t plugin = {
     SAAS_PLUGIN_INIT("audits"),
+    .openapi = saas_openapi_text,
     .statements = audits_statements,
     .routes = routes,
     .objects = objects,
     .jobs = jobs,
     .check_config = check_config,
-    .openapi = saas_openapi_text,
 };
 
 static void register_hooks(apr_pool_t *p)

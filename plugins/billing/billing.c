@@ -231,10 +231,10 @@ static const saas_route_t routes[] = {
 
 static const saas_plugin_t plugin = {
     SAAS_PLUGIN_INIT("billing"),
+    .openapi = saas_openapi_text,
     .statements = saas_billing_statements,
     .routes = routes,
     .check_config = check_config,
-    .openapi = saas_openapi_text,
 };
 
 static apr_status_t release_curl(void *nothing)

@@ -66,9 +66,9 @@ static const saas_route_t routes[] = {
 
 static const saas_plugin_t plugin = {
     SAAS_PLUGIN_INIT("organizations"),
+    .openapi = saas_openapi_text,
     .statements = organizations_statements,
     .routes = routes,
-    .openapi = saas_openapi_text,
 };
 
 static void register_hooks(apr_pool_t *p)

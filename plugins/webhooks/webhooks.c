@@ -192,9 +192,9 @@ static const saas_route_t routes[] = {
 
 static const saas_plugin_t plugin = {
     SAAS_PLUGIN_INIT("webhooks"),
+    .openapi = saas_openapi_text,
     .statements = saas_webhooks_statements,
     .routes = routes,
-    .openapi = saas_openapi_text,
 };
 
 static void register_hooks(apr_pool_t *p)

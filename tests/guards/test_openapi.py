@@ -336,7 +336,7 @@ def test_a_right_reply_is_right():
     ("GET", "/nowhere/", 200, ME),
     ("GET", "/nowhere/", 404, {"detail": "Not found.", "code": "gone"}),
     ("POST", "/auth/logout/", 204, {}),
-    ("PATCH", "/auth/me/", 400, {"email": ["This is no field of it."]}),
+    ("PATCH", "/auth/me/", 400, {"subject": ["This is no field of it."]}),
     ("PATCH", "/auth/me/", 400, {"name": []}),
     ("POST", "/auth/login/", 429, {"detail": "Later.", "code": "throttled"}),
     ("DELETE", "/audits/01980000-0000-7000-8000-000000000000/", 409, {"detail": "No.", "code": "not_found"}),
