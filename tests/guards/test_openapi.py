@@ -340,7 +340,7 @@ def test_a_right_reply_is_right():
     ("PATCH", "/auth/me/", 400, {"name": []}),
     ("POST", "/auth/login/", 429, {"detail": "Later.", "code": "throttled"}),
     ("DELETE", "/audits/01980000-0000-7000-8000-000000000000/", 409, {"detail": "No.", "code": "not_found"}),
-    ("GET", "/audits/", 400, {"detail": "Which?", "code": "organization_required", "organizations": []}),
+    ("GET", "/audits/", 400, {"detail": "Which?", "code": "organization_required", "choices": []}),
 ])
 def test_a_wrong_reply_is_found(method, path, status, body):
     assert judge(method, path, status, body) != []
