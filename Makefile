@@ -125,7 +125,7 @@ CONFDIR = $(if $(wildcard $(call apxs_q,SYSCONFDIR)/mods-available),$(MODCONF),$
 install: all
 	install -d "$(DESTDIR)$(LIBEXECDIR)" "$(DESTDIR)$(INCLUDEDIR)/mod_saas" "$(DESTDIR)/usr/bin" \
 	    "$(CONFDIR)" "$(DESTDIR)$(SQLDIR)/pgsql" "$(DESTDIR)$(SQLDIR)/sqlite" "$(DESTDIR)/usr/share/doc/mod_saas/examples" \
-	    "$(DESTDIR)/usr/share/doc/mod_saas/docs"
+	    "$(DESTDIR)/usr/share/doc/mod_saas/docs/openapi"
 	install -m 644 $(MODULES) "$(DESTDIR)$(LIBEXECDIR)/"
 	install -m 644 mod_saas/mod_saas.h apxs.mk "$(DESTDIR)$(INCLUDEDIR)/mod_saas/"
 	install -m 755 $(BUILD)/bin/saasctl "$(DESTDIR)/usr/bin/saasctl"
@@ -135,6 +135,7 @@ install: all
 	install -m 644 conf/examples/* "$(DESTDIR)/usr/share/doc/mod_saas/examples/"
 	install -m 644 README.md CHANGELOG.md LICENSE "$(DESTDIR)/usr/share/doc/mod_saas/"
 	install -m 644 docs/*.md "$(DESTDIR)/usr/share/doc/mod_saas/docs/"
+	install -m 644 docs/openapi/*.json "$(DESTDIR)/usr/share/doc/mod_saas/docs/openapi/"
 
 clean:
 	rm -rf $(BUILD)/obj $(BUILD)/modules $(BUILD)/bin $(BUILD)/unit $(BUILD)/include $(BUILD)/libsaas_core.a

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from saastest import Places, Site, openapi
+from saastest import Api, Places, Site, openapi
 from saastest.httpd import Httpd
 from saastest.site import MOUNTS, Sqlite
 
@@ -298,7 +298,6 @@ def test_it_has_the_plugins_that_are_loaded(places):
     httpd = Httpd(plugins=("accounts", "audits"))
     try:
         httpd.start(DB + MOUNTS.split("SaasScanAllow")[0])
-        from saastest import Api
         document = Api(httpd.base).get("openapi.json").json()
         wanted = openapi.composed(("accounts", "audits"))
         assert set(document["paths"]) == set(wanted["paths"])
@@ -316,7 +315,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 def judge(method, path, status, body=None, headers=JSON):
-    return openapi.project().judge(method, path, status, headers, lambda: json.dumps(body).encode() if body is not None else b"")
+    return openapi.project().judge(method, path, status, headers, json.dumps(body).encode() if body is not None else b"")
 
 
 def test_a_right_reply_is_right():
@@ -352,11 +351,18 @@ def test_a_wrong_content_type_is_found():
 
 def test_a_test_that_sees_a_wrong_reply_fails(site):
     """The hook itself: what the client was given is what is judged."""
-    class Reply:
-        _content_consumed, status_code, headers, url = True, 200, JSON, site.base + MOUNT + "/auth/me/"
-        content = json.dumps({**ME, "more": 1}).encode()
-        request = type("Request", (), {"method": "GET"})
+    url = site.base + MOUNT + "/auth/me/"
     with pytest.raises(AssertionError, match="'more' was unexpected"):
-        openapi.witness(site.base, Reply)
-    Reply.content = json.dumps(ME).encode()
-    openapi.witness(site.base, Reply)
+        openapi.witness(site.base, "GET", url, 200, JSON, json.dumps({**ME, "more": 1}).encode())
+    openapi.witness(site.base, "GET", url, 200, JSON, json.dumps(ME).encode())
+
+
+def test_the_client_shows_every_reply(site, monkeypatch):
+    seen = []
+    monkeypatch.setattr(Api, "witness", staticmethod(lambda *reply: seen.append(reply)))
+    somebody = site.nobody()
+    somebody.get("auth/me/")
+    somebody.exact("auth/me/?a=b", "HEAD")
+    assert [(method, url, status) for _, method, url, status, _, _ in seen] == [
+        ("GET", site.base + MOUNT + "/auth/me/", 401), ("HEAD", site.base + MOUNT + "/auth/me/?a=b", 401)]
+    assert json.loads(seen[0][5])["code"] == "not_authenticated"
