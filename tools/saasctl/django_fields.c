@@ -74,7 +74,7 @@ const char *django_text(django_row_t *row, const char *const *names, int require
         return missing(row, required);
     }
     if (json_is_integer(value)) {
-        return apr_psprintf(row->p, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        return apr_psprintf(row->p, "%" APR_INT64_T_FMT, (apr_int64_t)json_integer_value(value));
     }
     if (!json_is_string(value)) {
         django_problem(row, row->field, "is no text");
@@ -160,7 +160,7 @@ const char *django_key(apr_pool_t *p, const json_t *value)
     char id[SAAS_UUID_LEN + 1];
     const char *text;
     if (json_is_integer(value)) {
-        return apr_psprintf(p, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        return apr_psprintf(p, "%" APR_INT64_T_FMT, (apr_int64_t)json_integer_value(value));
     }
     if (json_is_string(value) && *(text = json_string_value(value))) {
         return apr_pstrdup(p, saas_uuid_canonical(id, text) == APR_SUCCESS ? id : text);

@@ -191,7 +191,7 @@ const saas_driver_statement_t ctl_statements[CTL_STATEMENTS] = {
         "INSERT INTO subscriptions (org_id, id, customer_id, status, cancel_at, started_at, ended_at, updated_at)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, now())"),
     STATEMENT(CTL_IMPORT_BINDING, "bind the Stripe objects",
-        "INSERT INTO stripe_bindings (stripe_id, organization_id, created_at) VALUES ($1, $2, now())"),
+        "INSERT INTO stripe_bindings (stripe_id, organization_id, created_at) VALUES ($1, $2, $3)"),
     STATEMENT(CTL_IMPORT_AUDIT, "import the audits",
         "INSERT INTO audits (org_id, id, name, engine, targets, status, progress_done, progress_total, score, error,"
         " created_by, created_at, started_at, finished_at)"
