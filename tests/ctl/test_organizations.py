@@ -35,6 +35,7 @@ def test_delete_and_restore(ctl, acme):
     assert ctl.ok("org", "delete", "acme") == {"id": acme["id"], "slug": "acme", "deleted": True}
     assert ctl.ok("org", "list") == [] and ctl.ok("job", "list") == []
     assert ctl.database.execute("SELECT status FROM audits")[0][0] == "canceled"
+    assert ctl.ok("org", "list", "--deleted")[0]["slug"] == "deleted-" + acme["id"]
     assert "restore" in ctl.fails(1, "org", "delete", "acme")
     assert "restore" in ctl.fails(1, "member", "add", "acme", ADA)
     assert ctl.ok("org", "restore", "acme")["deleted"] is False
@@ -49,6 +50,32 @@ def test_whoever_is_charged_is_not_deleted_in_silence(ctl, acme):
     assert "sub_1" in ctl.fails(1, "org", "delete", "acme")
     assert ctl.ok("org", "show", "acme")["deleted_at"] is None
     assert ctl.ok("org", "delete", "acme", "--keep-subscription")["deleted"] is True
+
+
+def test_a_slug_is_free_when_its_organization_is_deleted(ctl, acme):
+    ctl.ok("org", "delete", "acme")
+    other = ctl.org(BOB)
+    assert other["slug"] == "acme" and ctl.ok("org", "show", "acme")["id"] == other["id"]
+    assert "another one with --slug" in ctl.fails(1, "org", "restore", acme["id"])
+    assert ctl.ok("org", "restore", acme["id"], "--slug", "acme-old")["slug"] == "acme-old"
+
+
+def test_purge(ctl, acme):
+    ctl.database.execute("UPDATE organizations SET stripe_subscription_id = 'sub_1', stripe_status = 'active'")
+    assert "--purge has it canceled" in ctl.fails(1, "org", "delete", "acme")
+    ctl.fails(2, "org", "delete", "acme", "--purge", "--keep-subscription")
+    ctl.ok("org", "delete", "acme", "--purge")
+    assert [(j["kind"], j["object_id"], j["state"]) for j in ctl.ok("job", "list")] == [("organization.purge", acme["id"], "queued")]
+    ctl.ok("org", "restore", "acme")
+    assert ctl.ok("job", "list") == []
+    ctl.ok("org", "delete", "acme", "--purge")
+    ctl.database.execute("UPDATE jobs SET state = 'running'")
+    assert "being purged" in ctl.fails(1, "org", "restore", "acme")
+
+
+def test_without_an_admin_others_can_still_be_removed(ctl, acme):
+    ctl.database.execute("UPDATE memberships SET role = 'VIEWER'")
+    assert ctl.ok("member", "remove", "acme", BOB)["old_role"] == "VIEWER"
 
 
 def roles(ctl):

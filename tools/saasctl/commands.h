@@ -49,8 +49,9 @@ int ctl_mail_queue(ctl_t *ctl);
 
 int ctl_activity_list(ctl_t *ctl);
 
-/** The last-ADMIN rule and what goes with a membership; members.c.  The organization must be locked. */
+/** Refuses when the user, who is ADMIN, is the only one.  The organization must be locked. */
 int ctl_member_keeps_admin(ctl_t *ctl, const ctl_org_t *org, const ctl_user_t *user, const char *doing);
-int ctl_org_soft_delete(ctl_t *ctl, const ctl_org_t *org);
+/** Takes an organization, which is locked, out of sight; purge: its rows go, too, and its subscription is canceled. */
+int ctl_org_soft_delete(ctl_t *ctl, const ctl_org_t *org, int purge);
 
 #endif

@@ -46,7 +46,11 @@ static int revoke_invite(ctl_t *ctl, void *baton)
     org = ctl_cell(rows, 0, 0);
     change.label = invite->email = ctl_cell(rows, 0, 1);
     code = ctl_ask(ctl, CTL_INVITE_REVOKE, NULL, CTL_ARGS(org, invite->id));
-    return code == CTL_OK ? ctl_activity(ctl, org, &change) : code;
+    if (code == CTL_OK && (code = ctl_ask(ctl, CTL_INVITE_MAIL_STOP, NULL, CTL_ARGS(invite->id))) == CTL_OK
+        && (code = ctl_ask(ctl, CTL_INVITE_MAIL_END, NULL, CTL_ARGS(invite->id))) == CTL_OK) {
+        code = ctl_activity(ctl, org, &change);
+    }
+    return code;
 }
 
 int ctl_invite_revoke(ctl_t *ctl)

@@ -85,7 +85,11 @@ int ctl_user(ctl_t *ctl, const char *text, ctl_user_t *user)
 int ctl_org(ctl_t *ctl, const char *text, int deleted_too, ctl_org_t *org)
 {
     saas_driver_rows_t *rows;
-    int code = ctl_ask(ctl, CTL_ORG_FIND, &rows, CTL_ARGS(saas_email_fold(ctl->p, text)));
+    const char *folded = saas_email_fold(ctl->p, text);
+    int code = ctl_ask(ctl, CTL_ORG_FIND, &rows, CTL_ARGS(folded));
+    if (code == CTL_OK && !rows->count) {
+        code = ctl_ask(ctl, CTL_ORG_FIND_DELETED, &rows, CTL_ARGS(folded));
+    }
     if (code != CTL_OK) {
         return code;
     }

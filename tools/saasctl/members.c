@@ -158,7 +158,10 @@ static int take_out(ctl_t *ctl, void *baton)
     if (code == CTL_OK && !m->old) {
         return not_a_member(m);
     }
-    if (code != CTL_OK || (code = ctl_member_keeps_admin(ctl, &m->org, &m->user, "removed")) != CTL_OK
+    if (code == CTL_OK && !strcmp(m->old, "ADMIN")) {
+        code = ctl_member_keeps_admin(ctl, &m->org, &m->user, "removed");
+    }
+    if (code != CTL_OK
         || (code = ctl_ask(ctl, CTL_MEMBER_REMOVE, NULL, CTL_ARGS(org, user))) != CTL_OK
         || (code = ctl_ask(ctl, CTL_MEMBER_TOKENS_END, NULL, CTL_ARGS(org, user, NULL))) != CTL_OK
         || (code = ctl_ask(ctl, CTL_MEMBER_INVITES_END, NULL, CTL_ARGS(org, user))) != CTL_OK

@@ -112,62 +112,115 @@ int ctl_org_create(ctl_t *ctl)
 static int refuse_live(ctl_t *ctl, const ctl_org_t *org)
 {
     saas_driver_rows_t *rows;
-    int code = ctl_option(ctl, "keep-subscription") ? CTL_OK : ctl_ask(ctl, CTL_ORG_LIVE, &rows, CTL_ARGS(org->id));
-    if (code == CTL_OK && !ctl_option(ctl, "keep-subscription") && rows->count) {
-        code = ctl_say(CTL_REFUSED, "%s has the subscription %s, which would go on being charged: cancel it at Stripe first,"
-                       " or leave it with saasctl org delete %s --keep-subscription", org->slug, ctl_cell(rows, 0, 0), org->slug);
+    int code = ctl_ask(ctl, CTL_ORG_LIVE, &rows, CTL_ARGS(org->id));
+    if (code == CTL_OK && rows->count) {
+        code = ctl_say(CTL_REFUSED, "%s has the subscription %s, which would go on being charged: --purge has it canceled,"
+                       " --keep-subscription leaves it", org->slug, ctl_cell(rows, 0, 0));
     }
     return code;
 }
 
-int ctl_org_soft_delete(ctl_t *ctl, const ctl_org_t *org)
+static int enqueue_purge(ctl_t *ctl, const ctl_org_t *org)
+{
+    const char *id;
+    int code = ctl_new_id(ctl, &id);
+    return code == CTL_OK ? ctl_ask(ctl, CTL_ORG_PURGE, NULL, CTL_ARGS(id, org->id, org->id)) : code;
+}
+
+int ctl_org_soft_delete(ctl_t *ctl, const ctl_org_t *org, int purge)
 {
     ctl_change_t change = { .action = "organization.deleted", .type = "organization", .id = org->id, .label = org->name };
     int code;
-    if ((code = refuse_live(ctl, org)) != CTL_OK || (code = ctl_ask(ctl, CTL_ORG_DELETE, NULL, CTL_ARGS(org->id))) != CTL_OK
+    if ((code = ctl_ask(ctl, CTL_ORG_DELETE, NULL, CTL_ARGS(org->id))) != CTL_OK
         || (code = ctl_ask(ctl, CTL_ORG_JOBS_STOP, NULL, CTL_ARGS(org->id))) != CTL_OK
         || (code = ctl_ask(ctl, CTL_ORG_JOBS_END, NULL, CTL_ARGS(org->id))) != CTL_OK
-        || (code = ctl_ask(ctl, CTL_ORG_AUDITS_END, NULL, CTL_ARGS(org->id))) != CTL_OK) {
+        || (code = ctl_ask(ctl, CTL_ORG_AUDITS_END, NULL, CTL_ARGS(org->id))) != CTL_OK
+        || (purge && (code = enqueue_purge(ctl, org)) != CTL_OK)) {
         return code;
     }
+    change.before = json_pack("{s:s, s:s}", "name", org->name, "slug", org->slug);
     return ctl_activity(ctl, org->id, &change);
 }
 
 static int delete_body(ctl_t *ctl, void *baton)
 {
     const ctl_org_t *org = baton;
-    int code = ctl_org_lock(ctl, org->id);
-    return code == CTL_OK ? ctl_org_soft_delete(ctl, org) : code;
-}
-
-static int restore_body(ctl_t *ctl, void *baton)
-{
-    const ctl_org_t *org = baton;
-    ctl_change_t change = { .action = "organization.restored", .type = "organization", .id = org->id, .label = org->name };
-    saas_driver_rows_t *rows;
-    int code = ctl_org_lock(ctl, org->id);
-    if (code != CTL_OK || (code = ctl_ask(ctl, CTL_ORG_RESTORE, &rows, CTL_ARGS(org->id))) != CTL_OK) {
-        return code;
+    int purge = ctl_option(ctl, "purge") != NULL, code = ctl_org_lock(ctl, org->id);
+    if (code == CTL_OK && !purge && !ctl_option(ctl, "keep-subscription")) {
+        code = refuse_live(ctl, org);
     }
-    return rows->affected ? ctl_activity(ctl, org->id, &change) : ctl_say(CTL_REFUSED, "%s is not deleted", org->slug);
-}
-
-static int print_org(ctl_t *ctl, const ctl_org_t *org, int deleted)
-{
-    ctl_print_object(ctl, json_pack("{s:s, s:s, s:b}", "id", org->id, "slug", org->slug, "deleted", deleted), "id");
-    return CTL_OK;
+    return code == CTL_OK ? ctl_org_soft_delete(ctl, org, purge) : code;
 }
 
 int ctl_org_delete(ctl_t *ctl)
 {
     ctl_org_t org;
     int code = ctl_org(ctl, ctl->operands[0], 0, &org);
-    return code == CTL_OK && (code = ctl_transaction(ctl, delete_body, &org)) == CTL_OK ? print_org(ctl, &org, 1) : code;
+    if (code == CTL_OK && ctl_option(ctl, "purge") && ctl_option(ctl, "keep-subscription")) {
+        return ctl_say(CTL_USAGE, "--purge cancels the subscription: give one of --purge and --keep-subscription");
+    }
+    if (code == CTL_OK && (code = ctl_transaction(ctl, delete_body, &org)) == CTL_OK) {
+        ctl_print_object(ctl, json_pack("{s:s, s:s, s:b}", "id", org.id, "slug", org.slug, "deleted", 1), "id");
+    }
+    return code;
+}
+
+/* What has begun to disappear cannot be brought back. */
+static int stop_purge(ctl_t *ctl, const ctl_org_t *org)
+{
+    saas_driver_rows_t *rows;
+    int code = ctl_ask(ctl, CTL_ORG_PURGE_FIND, &rows, CTL_ARGS(org->id));
+    if (code == CTL_OK && rows->count && !strcmp(ctl_cell(rows, 0, 1), "running")) {
+        return ctl_say(CTL_REFUSED, "%s is being purged: restore it from a backup", org->name);
+    }
+    return code == CTL_OK ? ctl_ask(ctl, CTL_ORG_PURGE_END, NULL, CTL_ARGS(org->id)) : code;
+}
+
+/* --slug, or the one that it had. */
+static int choose_slug(ctl_t *ctl, ctl_org_t *org)
+{
+    const char *slug = ctl_option(ctl, "slug");
+    saas_driver_rows_t *rows;
+    int code = CTL_OK;
+    if (!slug && (code = ctl_ask(ctl, CTL_ORG_OLD_SLUG, &rows, CTL_ARGS(org->id))) == CTL_OK) {
+        slug = ctl_cell(rows, 0, 0);
+    }
+    if (code == CTL_OK && (!slug || !ctl_slug_fits(slug))) {
+        code = ctl_say(CTL_REFUSED, "the slug that %s had is not known: give one with --slug", org->name);
+    }
+    if (code == CTL_OK && (code = ctl_ask(ctl, CTL_ORG_SLUG_TAKEN, &rows, CTL_ARGS(slug, org->id))) == CTL_OK && rows->count) {
+        code = ctl_say(CTL_REFUSED, "the slug %s belongs to another organization now: give another one with --slug", slug);
+    }
+    org->slug = slug;
+    return code;
+}
+
+static int restore_body(ctl_t *ctl, void *baton)
+{
+    ctl_org_t *org = baton;
+    ctl_change_t change = { .action = "organization.restored", .type = "organization", .id = org->id, .label = org->name };
+    saas_driver_rows_t *rows;
+    int code = ctl_org_lock(ctl, org->id);
+    if (code != CTL_OK || (code = stop_purge(ctl, org)) != CTL_OK || (code = choose_slug(ctl, org)) != CTL_OK
+        || (code = ctl_ask(ctl, CTL_ORG_RESTORE, &rows, CTL_ARGS(org->id, org->slug))) != CTL_OK) {
+        return code;
+    }
+    if (!rows->affected) {
+        return ctl_say(CTL_REFUSED, "%s is not deleted", org->name);
+    }
+    change.after = json_pack("{s:s}", "slug", org->slug);
+    return ctl_activity(ctl, org->id, &change);
 }
 
 int ctl_org_restore(ctl_t *ctl)
 {
     ctl_org_t org;
     int code = ctl_org(ctl, ctl->operands[0], 1, &org);
-    return code == CTL_OK && (code = ctl_transaction(ctl, restore_body, &org)) == CTL_OK ? print_org(ctl, &org, 0) : code;
+    if (code == CTL_OK && !org.deleted) {
+        return ctl_say(CTL_REFUSED, "%s is not deleted", org.slug);
+    }
+    if (code == CTL_OK && (code = ctl_transaction(ctl, restore_body, &org)) == CTL_OK) {
+        ctl_print_object(ctl, json_pack("{s:s, s:s, s:b}", "id", org.id, "slug", org.slug, "deleted", 0), "id");
+    }
+    return code;
 }

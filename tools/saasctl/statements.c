@@ -50,6 +50,8 @@ const saas_driver_statement_t ctl_statements[CTL_STATEMENTS] = {
     STATEMENT(CTL_USER_RESETS_END, "end the password resets", "DELETE FROM password_resets WHERE user_id = $1"),
     STATEMENT(CTL_USER_ACTIVE, "change the user",
         "UPDATE users SET is_active = $2::boolean, updated_at = now() WHERE id = $1 AND is_active <> $2::boolean"),
+    /* Nothing new begins in the name of a user who is locked. */
+    STATEMENT(CTL_USER_LOCK, "lock the user", "SELECT id FROM users WHERE id = $1 FOR UPDATE"),
     STATEMENT(CTL_USER_INVITES_END, "revoke the user's invites",
         "UPDATE invites SET state = 'revoked' WHERE invited_by = $1 AND state = 'pending'"),
     STATEMENT(CTL_USER_LEAVE, "remove the user's memberships",
@@ -59,6 +61,10 @@ const saas_driver_statement_t ctl_statements[CTL_STATEMENTS] = {
     /* ---------------------------------------------------- organizations -- */
     STATEMENT(CTL_ORG_FIND, "look up the organization",
         "SELECT id, slug, name, deleted_at IS NOT NULL FROM organizations WHERE slug = $1 OR id::text = $1"),
+    /* By the slug that it gave up when it was deleted. */
+    STATEMENT(CTL_ORG_FIND_DELETED, "look up the deleted organization",
+        "SELECT o.id, o.slug, o.name, TRUE FROM activity a JOIN organizations o ON o.id = a.org_id AND o.deleted_at IS NOT NULL"
+        " WHERE a.action = 'organization.deleted' AND a.old_value ->> 'slug' = $1 ORDER BY a.id DESC LIMIT 1"),
     STATEMENT(CTL_ORG_LIST, "list organizations",
         "SELECT o.id, o.slug, o.name, " SUBSCRIPTION ", o.created_at,"
         " (SELECT count(*) FROM memberships m WHERE m.org_id = o.id), o.deleted_at FROM organizations o"
@@ -76,11 +82,14 @@ const saas_driver_statement_t ctl_statements[CTL_STATEMENTS] = {
         "INSERT INTO organizations (id, name, slug, created_at, updated_at) VALUES ($1, $2, $3, now(), now())"
         " ON CONFLICT (slug) DO NOTHING"),
     STATEMENT(CTL_ORG_LIVE, "look for a subscription",
-        "SELECT id FROM subscriptions WHERE org_id = $1 AND status NOT IN ('canceled', 'incomplete_expired') ORDER BY id"),
+        "SELECT id FROM subscriptions WHERE org_id = $1 AND status NOT IN ('canceled', 'incomplete_expired')"
+        " UNION SELECT stripe_subscription_id FROM organizations WHERE id = $1 AND stripe_subscription_id IS NOT NULL"
+        " AND coalesce(stripe_status, '') NOT IN ('canceled', 'incomplete_expired')"),
     STATEMENT(CTL_ORG_DELETE, "delete the organization",
-        "UPDATE organizations SET deleted_at = now(), updated_at = now() WHERE id = $1 AND deleted_at IS NULL"),
+        "UPDATE organizations SET deleted_at = now(), updated_at = now(), slug = 'deleted-' || CAST(id AS text)"
+        " WHERE id = $1 AND deleted_at IS NULL"),
     STATEMENT(CTL_ORG_RESTORE, "restore the organization",
-        "UPDATE organizations SET deleted_at = NULL, updated_at = now() WHERE id = $1 AND deleted_at IS NOT NULL"),
+        "UPDATE organizations SET deleted_at = NULL, updated_at = now(), slug = $2 WHERE id = $1 AND deleted_at IS NOT NULL"),
     STATEMENT(CTL_ORG_AUDITS_END, "cancel the audits",
         "UPDATE audits SET status = 'canceled', finished_at = now() WHERE org_id = $1 AND status IN ('queued', 'running')"),
     STATEMENT(CTL_ORG_JOBS_STOP, "stop the audits",
@@ -89,6 +98,18 @@ const saas_driver_statement_t ctl_statements[CTL_STATEMENTS] = {
     STATEMENT(CTL_ORG_JOBS_END, "remove the audits' jobs",
         "DELETE FROM jobs WHERE organization_id = $1 AND state <> 'running'"
         " AND object_id IN (SELECT id::text FROM audits WHERE org_id = $1)"),
+
+    /* The job of the organizations plugin. */
+    STATEMENT(CTL_ORG_PURGE, "have the organization purged",
+        "INSERT INTO jobs (id, kind, organization_id, object_id, run_after, created_at)"
+        " VALUES ($1, 'organization.purge', $2, $3, now(), now())"),
+    STATEMENT(CTL_ORG_PURGE_FIND, "look for a purge",
+        "SELECT id, state FROM jobs WHERE kind = 'organization.purge' AND object_id = $1 ORDER BY state DESC FOR UPDATE"),
+    STATEMENT(CTL_ORG_PURGE_END, "remove the purge",
+        "DELETE FROM jobs WHERE kind = 'organization.purge' AND object_id = $1 AND state <> 'running'"),
+    STATEMENT(CTL_ORG_OLD_SLUG, "look up the old slug",
+        "SELECT old_value ->> 'slug' FROM activity WHERE org_id = $1 AND action = 'organization.deleted' ORDER BY id DESC LIMIT 1"),
+    STATEMENT(CTL_ORG_SLUG_TAKEN, "look for the slug", "SELECT id FROM organizations WHERE slug = $1 AND id <> $2"),
 
     /* ---------------------------------------------------------- members -- */
     STATEMENT(CTL_MEMBER_LIST, "list members",
@@ -132,6 +153,10 @@ const saas_driver_statement_t ctl_statements[CTL_STATEMENTS] = {
     STATEMENT(CTL_INVITE_FIND, "look up the invite", "SELECT org_id, email, state FROM invites WHERE id = $1 FOR UPDATE"),
     STATEMENT(CTL_INVITE_REVOKE, "revoke the invite",
         "UPDATE invites SET state = 'revoked' WHERE org_id = $1 AND id = $2 AND state = 'pending'"),
+    STATEMENT(CTL_INVITE_MAIL_STOP, "stop the invite's mail",
+        "UPDATE jobs SET cancel_requested = TRUE WHERE kind = 'mail' AND object_id = $1"),
+    STATEMENT(CTL_INVITE_MAIL_END, "remove the invite's mail",
+        "DELETE FROM jobs WHERE kind = 'mail' AND object_id = $1 AND state <> 'running'"),
     STATEMENT(CTL_SESSION_LIST, "list sessions",
         "SELECT s.id, u.email, s.created_at, s.expires_at, s.expires_at <= now(), s.address, s.user_agent"
         " FROM sessions s JOIN users u ON u.id = s.user_id WHERE ($1::uuid IS NULL OR s.user_id = $1::uuid)"

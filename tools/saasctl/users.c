@@ -181,41 +181,54 @@ int ctl_user_enable(ctl_t *ctl)
 /* -------------------------------------------------------------- delete -- */
 
 /* One of the user's organizations: it keeps an ADMIN, or goes with the user when nobody else is in it. */
-static int leave(ctl_t *ctl, change_t *change, const ctl_org_t *org)
+static int leave(ctl_t *ctl, change_t *change, const ctl_org_t *org, const char *role)
 {
+    ctl_change_t row = { .action = "member.removed", .type = "user", .id = change->user.id, .label = change->user.email };
     saas_driver_rows_t *rows;
-    int code = ctl_org_lock(ctl, org->id);
+    int code = ctl_org_lock(ctl, org->id), alone;
+
     if (code != CTL_OK || (code = ctl_ask(ctl, CTL_MEMBER_COUNT, &rows, CTL_ARGS(org->id, change->user.id))) != CTL_OK) {
         return code;
     }
-    if (org->deleted) {
-        return CTL_OK;
-    }
-    if (strcmp(ctl_cell(rows, 0, 0), "1")) {
-        return ctl_member_keeps_admin(ctl, org, &change->user, "deleted");
-    }
-    if (!ctl_option(ctl, "with-organizations")) {
+    alone = !strcmp(ctl_cell(rows, 0, 0), "1");
+    if (alone && !org->deleted && !ctl_option(ctl, "with-organizations")) {
         return ctl_say(CTL_REFUSED, "nobody else is in %s: delete it first (saasctl org delete %s), or with the user by"
                        " --with-organizations", org->slug, org->slug);
     }
-    json_array_append_new(change->organizations, json_string(org->slug));
-    return ctl_org_soft_delete(ctl, org);
+    if (alone && !org->deleted) {
+        json_array_append_new(change->organizations, json_string(org->slug));
+        code = ctl_org_soft_delete(ctl, org, 1);
+    }
+    else if (!org->deleted && !strcmp(role, "ADMIN")) {
+        code = ctl_member_keeps_admin(ctl, org, &change->user, "deleted");
+    }
+    if (code == CTL_OK) {
+        row.before = json_pack("{s:s}", "role", role);
+        row.after = json_pack("{s:b}", "account_deleted", 1);
+        code = ctl_activity(ctl, org->id, &row);
+    }
+    return code;
 }
 
+/* The user's row is locked first, then the organizations in the order of their ids, as the server does it. */
 static int delete_user(ctl_t *ctl, void *baton)
 {
+    enum { ID, SLUG, NAME, ROLE, DELETED };
     change_t *change = baton;
     const char *id = change->user.id;
     saas_driver_rows_t *orgs, *rows;
-    int r, code = ctl_ask(ctl, CTL_USER_ORGS, &orgs, CTL_ARGS(id));
+    int r, code;
 
     json_array_clear(change->organizations);
-    for (r = 0; code == CTL_OK && r < orgs->count; r++) {
-        ctl_org_t org = { ctl_cell(orgs, r, 0), ctl_cell(orgs, r, 1), ctl_cell(orgs, r, 2), ctl_cell_true(orgs, r, 4) };
-        code = leave(ctl, change, &org);
+    if ((code = ctl_ask(ctl, CTL_USER_LOCK, &rows, CTL_ARGS(id))) != CTL_OK
+        || (code = ctl_ask(ctl, CTL_USER_ORGS, &orgs, CTL_ARGS(id))) != CTL_OK) {
+        return code;
     }
-    if (code != CTL_OK || (code = note(ctl, change, "user.deleted")) != CTL_OK
-        || (code = ctl_ask(ctl, CTL_USER_INVITES_END, NULL, CTL_ARGS(id))) != CTL_OK
+    for (r = 0; code == CTL_OK && r < orgs->count; r++) {
+        ctl_org_t org = { ctl_cell(orgs, r, ID), ctl_cell(orgs, r, SLUG), ctl_cell(orgs, r, NAME), ctl_cell_true(orgs, r, DELETED) };
+        code = leave(ctl, change, &org, ctl_cell(orgs, r, ROLE));
+    }
+    if (code != CTL_OK || (code = ctl_ask(ctl, CTL_USER_INVITES_END, NULL, CTL_ARGS(id))) != CTL_OK
         || (code = ctl_ask(ctl, CTL_USER_LEAVE, NULL, CTL_ARGS(id))) != CTL_OK
         || (code = ctl_ask(ctl, CTL_USER_DELETE, &rows, CTL_ARGS(id))) != CTL_OK) {
         return code;
