@@ -168,10 +168,13 @@ def test_the_manual_page_is_well_formed():
         done = subprocess.run(["mandoc", "-Tlint", "-W", "warning", str(MAN)], text=True, capture_output=True)
         assert not done.stdout + done.stderr
         return
+    if not shutil.which("groff"):
+        pytest.skip("neither mandoc nor groff is installed")
     done = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-P-c", str(MAN)], text=True, capture_output=True,
                           env={**os.environ, "LC_ALL": "C.UTF-8"})
     assert done.returncode == 0 and not done.stderr, done.stderr
-    assert "NAME" in done.stdout and "EXIT STATUS" in done.stdout and "SAASCTL_DB" in done.stdout
+    shown = re.sub(r".\x08", "", done.stdout)
+    assert "NAME" in shown and "EXIT STATUS" in shown and "SAASCTL_DB" in shown
 
 
 def test_the_manual_page_and_the_help_agree():
@@ -182,4 +185,5 @@ def test_the_manual_page_and_the_help_agree():
 def test_manual_and_help_know_the_same_options():
     helped = set(re.findall(r"--[a-z-]+", bare("--help").stdout))
     assert helped <= set(re.findall(r"--[a-z-]+", manual())), helped
-    assert helped - {"--help"} <= set(re.findall(r"--[a-z-]+", (ROOT / "docs" / "saasctl.md").read_text()))
+    manuals = "".join((ROOT / "docs" / name).read_text() for name in ("saasctl.md", "django.md"))
+    assert helped <= set(re.findall(r"--[a-z-]+", manuals)), helped
