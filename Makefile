@@ -136,7 +136,7 @@ deps:
 
 demo:
 	@sh tools/deps.sh
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) -s --no-print-directory all
 	@$(PYTHON) tools/demo/demo.py start --db $(DB) --port $(PORT) --build $(BUILD)
 
 stop:

@@ -31,7 +31,8 @@ ifdef PLUGIN
 
 SRCS ?= $(wildcard *.c)
 MODULE ?= saas_$(PLUGIN)_module
-SAAS_INCLUDE ?= $(INCLUDEDIR)/mod_saas
+# mod_saas.h lies beside this file.
+SAAS_INCLUDE := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 SO = mod_saas_$(PLUGIN).so
 
 .PHONY: all install check clean

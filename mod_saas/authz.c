@@ -13,56 +13,18 @@
  * 3. mod_authz_core answers a denial with 401 even for a known user.  So the
  *    auth_checker hook is wrapped: ours runs first, runs the hook again
  *    without itself, and turns the denial into the noted verdict's status.
- * 4. The body is a custom response, set only where the administrator has no
- *    ErrorDocument for that status; httpd labels it text/html, which a filter
- *    on the error path corrects.
+ * 4. refuse.c makes the answer.
  */
-#include "gates.h"
-
-#include <mod_core.h>
+#include "refuse.h"
 
 #include <apr_strings.h>
 
-#define JSON_NOTE "saas-json-refusal"
 #define AUTH_TYPE "Saas"
 
 static int is_ours(request_rec *r)
 {
     const char *type = ap_auth_type(r);
     return type && !strcasecmp(type, AUTH_TYPE);
-}
-
-/* ------------------------------------------------------------ refusals -- */
-
-static int refuse(request_rec *r, const saas_refusal_t *refusal)
-{
-    if (refusal->status == HTTP_UNAUTHORIZED) {
-        apr_table_setn(r->err_headers_out, "WWW-Authenticate", "Bearer");
-    }
-    else if (refusal->status == HTTP_SERVICE_UNAVAILABLE) {
-        apr_table_setn(r->err_headers_out, "Retry-After", "5");
-    }
-    apr_table_setn(r->err_headers_out, "Cache-Control", "no-store");
-    if (!ap_response_code_string(r, ap_index_of_response(refusal->status))) {
-        ap_custom_response(r, refusal->status, saas_refusal_json(r->pool, refusal));
-        apr_table_setn(r->notes, JSON_NOTE, "1");
-    }
-    return refusal->status;
-}
-
-/* Labels a refusal as what it is, then gets out of the way. */
-static apr_status_t label_json(ap_filter_t *f, apr_bucket_brigade *bb)
-{
-    ap_set_content_type(f->r, "application/json");
-    ap_remove_output_filter(f);
-    return ap_pass_brigade(f->next, bb);
-}
-
-static void insert_error_filter(request_rec *r)
-{
-    if (apr_table_get(r->notes, JSON_NOTE)) {
-        ap_add_output_filter("SAAS_JSON_REFUSAL", NULL, r, r->connection);
-    }
 }
 
 /* ------------------------------------------------------ authentication -- */
@@ -92,16 +54,14 @@ static int authenticate(request_rec *r)
 {
     saas_credential_t credential;
     saas_selector_t selector;
-    saas_refusal_t refusal;
     saas_context_t *ctx;
     saas_credential_find(r, &credential);
     find_selector(r, &selector);
     ctx = saas_context_load(r, &credential, &selector);
     if (ctx->loaded != SAAS_GRANTED) {
-        saas_refusal_get(ctx->loaded, ctx, NULL, &refusal);
-        return refuse(r, &refusal);
+        return saas_refuse(r, ctx->loaded, ctx);
     }
-    return ctx->cross_site ? refuse(r, &saas_refusal_csrf) : OK;
+    return ctx->cross_site ? saas_refuse_with(r, &saas_refusal_csrf, NULL, NULL) : OK;
 }
 
 static int check_user_id(request_rec *r)
@@ -137,17 +97,17 @@ static int note_auth_failure(request_rec *r, const char *auth_type)
 static authz_status check_authorization(request_rec *r, const char *line, const void *parsed)
 {
     const saas_gate_use_t *use = parsed;
-    saas_context_t *ctx = saas_context_get(r);
+    saas_context_t *ctx = saas_context_own(r);
     saas_verdict_e verdict;
     (void)line;
     if (!r->user) {
         return AUTHZ_DENIED_NO_USER;
     }
     if (!ctx) {
-        /* Another module has authenticated: match its user to one of ours. */
+        /* Another module has authenticated: its user, and no other, is matched to one of ours. */
         saas_credential_t credential;
         saas_selector_t selector;
-        saas_credential_find(r, &credential);
+        saas_credential_outer(r, &credential);
         find_selector(r, &selector);
         ctx = saas_context_load(r, &credential, &selector);
     }
@@ -181,8 +141,7 @@ static const authz_provider require_provider = { check_authorization, parse_requ
 
 static int check_access(request_rec *r)
 {
-    saas_context_t *ctx = saas_context_get(r);
-    saas_refusal_t refusal;
+    saas_context_t *ctx = saas_context_own(r);
     saas_verdict_e verdict;
     int status;
     if (ctx && ctx->in_authz) {
@@ -206,7 +165,7 @@ static int check_access(request_rec *r)
         apr_table_setn(r->notes, guard, "1");
         status = ap_run_auth_checker(r);
         apr_table_unset(r->notes, guard);
-        ctx = saas_context_get(r);
+        ctx = saas_context_own(r);
     }
     if (!ctx || status == OK || status == DECLINED) {
         return status;
@@ -220,8 +179,7 @@ static int check_access(request_rec *r)
         verdict = SAAS_WRONG_ROLE;
     }
     apr_table_unset(r->err_headers_out, "WWW-Authenticate");
-    saas_refusal_get(verdict, ctx, NULL, &refusal);
-    return refuse(r, &refusal);
+    return saas_refuse(r, verdict, ctx);
 }
 
 static int fixups(request_rec *r)
@@ -258,6 +216,5 @@ void saas_gates_hooks(void)
     ap_hook_check_authz(check_access, NULL, NULL, APR_HOOK_FIRST, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_note_auth_failure(note_auth_failure, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_fixups(fixups, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_insert_error_filter(insert_error_filter, NULL, NULL, APR_HOOK_LAST);
-    ap_register_output_filter("SAAS_JSON_REFUSAL", label_json, NULL, AP_FTYPE_CONTENT_SET);
+    saas_refuse_hooks();
 }

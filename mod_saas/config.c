@@ -66,11 +66,17 @@ void *saas_config_merge_dir(apr_pool_t *p, void *basev, void *addv)
 {
     const saas_dir_config_t *base = basev, *add = addv;
     saas_dir_config_t *merged = apr_pcalloc(p, sizeof(*merged));
+    int i;
     MERGE(api);
     MERGE(status);
     MERGE(identity_headers);
     merged->mount = add->mount ? add->mount : base->mount;
     merged->organization = add->organization ? add->organization : base->organization;
+    merged->user = add->user ? add->user : base->user;
+    merged->login_url = add->login_url ? add->login_url : base->login_url;
+    for (i = 0; i <= SAAS_NO_SUBSCRIPTION; i++) {
+        merged->denied[i] = add->denied[i] ? add->denied[i] : base->denied[i];
+    }
     return merged;
 }
 
@@ -266,12 +272,66 @@ static const char *set_identity_headers(cmd_parms *cmd, void *dir, int on)
     return NULL;
 }
 
+static const char *set_expression(cmd_parms *cmd, const char *arg, ap_expr_info_t **expression)
+{
+    const char *err = NULL;
+    *expression = ap_expr_parse_cmd(cmd, arg, AP_EXPR_FLAG_STRING_RESULT, &err, NULL);
+    return err ? apr_psprintf(cmd->pool, "%s: \"%s\" is no expression: %s", cmd->cmd->name, arg, err) : NULL;
+}
+
 static const char *set_organization(cmd_parms *cmd, void *dir, const char *arg)
 {
-    saas_dir_config_t *conf = dir;
-    const char *err = NULL;
-    conf->organization = ap_expr_parse_cmd(cmd, arg, AP_EXPR_FLAG_STRING_RESULT, &err, NULL);
-    return err ? apr_psprintf(cmd->pool, "SaasOrganization: \"%s\" is no expression: %s", arg, err) : NULL;
+    return set_expression(cmd, arg, &((saas_dir_config_t *)dir)->organization);
+}
+
+static const char *set_user(cmd_parms *cmd, void *dir, const char *arg)
+{
+    return set_expression(cmd, arg, &((saas_dir_config_t *)dir)->user);
+}
+
+/* Absolute, or a path on this server; what goes into a header has no blanks or
+ * control characters. */
+static const char *check_url(cmd_parms *cmd, const char *url)
+{
+    const char *c;
+    for (c = url; apr_isgraph(*c); c++) {
+    }
+    if (*c || (strncmp(url, "https://", 8) && strncmp(url, "http://", 7) && (url[0] != '/' || url[1] == '/'))) {
+        return apr_psprintf(cmd->pool, "%s: \"%s\" is no URL (https://... or /path)", cmd->cmd->name, url);
+    }
+    return NULL;
+}
+
+static const char *set_login_url(cmd_parms *cmd, void *dir, const char *arg)
+{
+    ((saas_dir_config_t *)dir)->login_url = arg;
+    return check_url(cmd, arg);
+}
+
+static const struct {
+    const char *name;
+    saas_verdict_e verdict;
+} denials[] = {
+    { "user", SAAS_NO_USER },
+    { "organization", SAAS_OUTSIDER },
+    { "role", SAAS_WRONG_ROLE },
+    { "subscription", SAAS_NO_SUBSCRIPTION },
+};
+
+static const char *set_denied(cmd_parms *cmd, void *dir, const char *what, const char *text, const char *url)
+{
+    size_t i;
+    for (i = 0; i < sizeof(denials) / sizeof(*denials); i++) {
+        if (!strcasecmp(what, denials[i].name)) {
+            saas_denied_t *denied = apr_pcalloc(cmd->pool, sizeof(*denied));
+            denied->text = text;
+            denied->url = url;
+            ((saas_dir_config_t *)dir)->denied[denials[i].verdict] = denied;
+            return url ? check_url(cmd, url) : NULL;
+        }
+    }
+    return apr_psprintf(cmd->pool, "SaasDenied: \"%s\" is no reason; they are user, organization, role, subscription",
+                        what);
 }
 
 const command_rec saas_directives[] = {
@@ -279,10 +339,16 @@ const command_rec saas_directives[] = {
                  "On: the plugins' routes are mounted at this <Location>"),
     AP_INIT_FLAG("SaasStatus", set_status, NULL, ACCESS_CONF,
                  "On: live, ready and routes are served below this <Location>"),
-    AP_INIT_FLAG("SaasIdentityHeaders", set_identity_headers, NULL, OR_AUTHCFG,
+    AP_INIT_FLAG("SaasIdentityHeaders", set_identity_headers, NULL, RSRC_CONF | OR_AUTHCFG,
                  "On: X-Saas-User and its kin are added to the request for a backend"),
-    AP_INIT_TAKE1("SaasOrganization", set_organization, NULL, OR_AUTHCFG,
+    AP_INIT_TAKE1("SaasOrganization", set_organization, NULL, RSRC_CONF | OR_AUTHCFG,
                   "expression that names the organization (id or slug) of a request"),
+    AP_INIT_TAKE1("SaasUser", set_user, NULL, RSRC_CONF | OR_AUTHCFG,
+                  "expression that names the e-mail of the user whom this server has authenticated"),
+    AP_INIT_TAKE1("SaasLoginURL", set_login_url, NULL, RSRC_CONF | OR_AUTHCFG,
+                  "where a browser that is nobody is sent, with ?next="),
+    AP_INIT_TAKE23("SaasDenied", set_denied, NULL, RSRC_CONF | OR_AUTHCFG,
+                   "user|organization|role|subscription, the text of the refusal, and for browsers a link"),
     AP_INIT_TAKE1("SaasDBWait", set_db_wait, NULL, RSRC_CONF,
                   "longest wait for a database connection, then 503 (default 2s)"),
     AP_INIT_TAKE1("SaasDBTimeout", set_db_timeout, NULL, RSRC_CONF,

@@ -228,7 +228,7 @@ const char *saas_refusal_json(apr_pool_t *p, const saas_refusal_t *refusal)
                                               choice->name));
     }
     if (list) {
-        json_object_set_new(body, "organizations", list);
+        json_object_set_new(body, "choices", list);
     }
     text = body ? json_dumps(body, JSON_COMPACT) : NULL;
     copy = text ? apr_pstrdup(p, text) : "{\"detail\":\"Refused.\",\"code\":\"refused\"}";

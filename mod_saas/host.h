@@ -39,12 +39,21 @@ typedef struct saas_server_config_t {
     int trust_forwarded;              /**< X-Forwarded-Proto and -Host make links */
 } saas_server_config_t;
 
+/** What a client is told when it is refused. */
+typedef struct saas_denied_t {
+    const char *text;
+    const char *url;                  /**< what a browser is led on to; may be NULL */
+} saas_denied_t;
+
 typedef struct saas_dir_config_t {
     int api;                          /**< SaasAPI On */
     int status;                       /**< SaasStatus On */
     const char *mount;                /**< path of the section that said so */
     ap_expr_info_t *organization;     /**< SaasOrganization */
+    ap_expr_info_t *user;             /**< SaasUser */
     int identity_headers;             /**< SaasIdentityHeaders */
+    const char *login_url;            /**< SaasLoginURL */
+    const saas_denied_t *denied[SAAS_NO_SUBSCRIPTION + 1]; /**< SaasDenied, by verdict */
 } saas_dir_config_t;
 
 extern const command_rec saas_directives[];

@@ -118,6 +118,24 @@ static int is_cross_site(request_rec *r)
     return !origin || !same_origin(r, origin);
 }
 
+void saas_credential_outer(request_rec *r, saas_credential_t *credential)
+{
+    const saas_dir_config_t *conf = ap_get_module_config(r->per_dir_config, &saas_module);
+    const char *user = r->user, *err = NULL, *email;
+    memset(credential, 0, sizeof(*credential));
+    if (conf->user) {
+        user = ap_expr_str_exec(r, conf->user, &err);
+        if (err) {
+            SAAS_RLOG(r, APLOG_ERR, 0, "SAAS1303", "SaasUser for %s failed: %s; the request is nobody's", r->uri, err);
+            return;
+        }
+    }
+    if (user && *user && saas_email_parse(r->pool, user, &email) == APR_SUCCESS) {
+        credential->by = SAAS_BY_SERVER;
+        credential->hash = saas_email_fold(r->pool, email);
+    }
+}
+
 void saas_credential_find(request_rec *r, saas_credential_t *credential)
 {
     const char *secret = find_bearer(r);
@@ -137,12 +155,8 @@ void saas_credential_find(request_rec *r, saas_credential_t *credential)
         credential->hash = hash;
         credential->cross_site = is_cross_site(r);
     }
-    else if (r->user && *r->user) {
-        const char *email;
-        if (saas_email_parse(r->pool, r->user, &email) == APR_SUCCESS) {
-            credential->by = SAAS_BY_SERVER;
-            credential->hash = saas_email_fold(r->pool, email);
-        }
+    else {
+        saas_credential_outer(r, credential);
     }
 }
 
@@ -178,6 +192,16 @@ saas_context_t *saas_context_get(request_rec *r)
     return NULL;
 }
 
+saas_context_t *saas_context_own(request_rec *r)
+{
+    return ap_get_module_config(r->request_config, &saas_module);
+}
+
+static int same_credential(const saas_credential_t *a, const saas_credential_t *b)
+{
+    return a->by == b->by && a->hash && b->hash && !strcmp(a->hash, b->hash);
+}
+
 static int same_selector(const saas_selector_t *a, const saas_selector_t *b)
 {
     return a->choice == b->choice && a->object == b->object
@@ -188,12 +212,14 @@ saas_context_t *saas_context_load(request_rec *r, const saas_credential_t *crede
                                   const saas_selector_t *selector)
 {
     saas_context_t *ctx = saas_context_get(r);
-    if (ctx && ctx->loaded == SAAS_GRANTED && same_selector(&ctx->selector, selector)) {
+    if (ctx && ctx->loaded == SAAS_GRANTED && same_selector(&ctx->selector, selector)
+        && same_credential(&ctx->credential, credential)) {
         ap_set_module_config(r->request_config, &saas_module, ctx);
         return ctx;
     }
     ctx = apr_pcalloc(r->pool, sizeof(*ctx));
     ctx->selector = *selector;
+    ctx->credential = *credential;
     ctx->cross_site = credential->cross_site;
     if (credential->by == SAAS_BY_NOTHING || credential->malformed) {
         ctx->loaded = SAAS_NO_USER;

@@ -48,6 +48,7 @@ typedef struct saas_context_t {
     const apr_array_header_t *choices;  /**< then: saas_choice_t */
     int touch_token;                /**< last_used_at is older than a minute */
     saas_selector_t selector;
+    saas_credential_t credential;
     saas_verdict_e refusal;         /**< of a Require line, the most telling so far */
     int in_authz;                   /**< the wrapped auth_checker is running */
     const char *session_token;      /**< started in this request */
@@ -56,8 +57,15 @@ typedef struct saas_context_t {
 /** Reads token, cookie or outer user off a request. */
 void saas_credential_find(request_rec *r, saas_credential_t *credential);
 
+/** The user that another module authenticated, or that SaasUser names, and
+ *  nothing else. */
+void saas_credential_outer(request_rec *r, saas_credential_t *credential);
+
 /** Makes a selector from what a header, query or expression named. */
 void saas_selector_from_text(apr_pool_t *p, const char *text, saas_selector_t *selector);
+
+/** The context that was loaded for this very request; NULL when none was. */
+saas_context_t *saas_context_own(request_rec *r);
 
 /** The request's context, loaded once for a selector; never NULL. */
 saas_context_t *saas_context_load(request_rec *r, const saas_credential_t *credential,

@@ -51,6 +51,9 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
         SAAS_LOG(s, APLOG_CRIT, 0, "SAAS1002", "%s", err);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
+    if (ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST) {
+        saas_sections_check(s);
+    }
     return OK;
 }
 
@@ -61,6 +64,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK;
     }
+    saas_sections_check(s);
     if ((status = saas_db_post_config(pconf, ptemp, s)) != OK
         || (status = saas_throttle_post_config(pconf, s)) != OK) {
         return status;

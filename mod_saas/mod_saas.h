@@ -474,10 +474,24 @@ static inline const saas_host_t *saas_host(void)
     return saas_host_table;
 }
 
+/* A plugin without its host would leave its routes unmounted and its gates
+ * unknown without a word: refuse, at configtest already. */
+static inline int saas_plugin_check_host(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
+{
+    (void)pconf, (void)plog, (void)ptemp;
+    if (!saas_host()) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, "SAAS1004: a plugin of mod_saas is loaded, but no mod_saas.so that "
+                     "speaks ABI " SAAS_PLUGIN_ABI ": add LoadModule saas_module, or rebuild the plugin");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return OK;
+}
+
 /** Registers a plugin; call it in register_hooks.  The table is not copied. */
 static inline void saas_plugin_register(apr_pool_t *p, const saas_plugin_t *plugin)
 {
     saas_host_table = NULL;
+    ap_hook_check_config(saas_plugin_check_host, NULL, NULL, APR_HOOK_FIRST);
     ap_register_provider(p, SAAS_PLUGIN_GROUP, plugin->name, SAAS_PLUGIN_ABI, plugin);
 }
 

@@ -57,6 +57,9 @@ int saas_router_fixups(request_rec *r);
 /** The handler of SaasStatus sections. */
 int saas_status_handler(request_rec *r);
 
+/** Warns of saas gates in an implicit RequireAny. */
+void saas_sections_check(server_rec *s);
+
 /* activity.c, throttle.c, secret.c */
 extern saas_statement_t saas_activity_statements[];
 apr_status_t saas_activity_impl(saas_db_t *db, saas_request_t *rq, const saas_activity_t *what);

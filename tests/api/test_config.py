@@ -33,7 +33,8 @@ def test_the_plain_configuration_is_fine(httpd):
     ("Require saas-role ADMINN", ["ADMINN", "ADMIN", "MEMBER", "VIEWER"]), ("Require saas-role", ["saas-role"]), ("Require saas-role admin", ["admin"]),
     ("Require saas-subscription paid", ["paid", "active"]), ("Require saas-subscription", ["saas-subscription"]), ("Require saas-premium", ["saas-premium"]),
     ("SaasAPI Maybe", ["SaasAPI"]), ("SaasIdentityHeaders Yes", ["SaasIdentityHeaders"]), ('SaasOrganization "%{HTTP:"', ["SaasOrganization"]),
-    ("SaasUnknownDirective On", ["SaasUnknownDirective"]),
+    ("SaasUnknownDirective On", ["SaasUnknownDirective"]), ("SaasLoginURL nowhere", ["SaasLoginURL", "nowhere"]),
+    ("SaasDenied nobody text", ["SaasDenied", "subscription"]), ('SaasUser "%{HTTP:"', ["SaasUser"]),
 ])
 def test_bad_lines_are_refused_with_what_is_allowed(httpd, line, words):
     refused(httpd, DB + MOUNTS + f'<Location "/x">\nAuthType Saas\n{line}\n</Location>\n', *words, "line")
@@ -108,3 +109,17 @@ def test_a_gate_without_authtype_never_opens(httpd, databases):
         assert reply.status_code in (401, 403, 500, 503) and "secret words" not in reply.text
     finally:
         httpd.stop()
+
+
+OPEN_BY_MISTAKE = '<Location "/premium">\nAuthType Saas\nRequire saas-role ADMIN\nRequire saas-subscription active\n</Location>\n'
+
+
+def test_gates_in_an_implicit_require_any_are_warned_of(httpd):
+    status, said = httpd.configtest(DB + MOUNTS + OPEN_BY_MISTAKE)
+    assert status == 0 and "SAAS1304" in said and "/premium" in said and "RequireAll" in said
+
+
+def test_gates_in_a_container_are_not_warned_of(httpd):
+    conf = OPEN_BY_MISTAKE.replace("Require saas-role", "<RequireAny>\nRequire saas-role").replace("active\n", "active\n</RequireAny>\n")
+    status, said = httpd.configtest(DB + MOUNTS + conf + '<Location "/one">\nAuthType Saas\nRequire saas-user\n</Location>\n')
+    assert status == 0 and "SAAS1304" not in said, said

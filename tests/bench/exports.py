@@ -33,17 +33,26 @@ class Exporter:
 
     def __init__(self, database, rows):
         self.database = database
-        self.site = Site(database, with_stripe=False, workers=ONE_CHILD).start()
+        self.site = Site(database, with_stripe=False, workers=ONE_CHILD)
+        try:
+            self.site.start()
+            self.load(rows)
+        except BaseException:
+            self.close()
+            raise
+
+    def load(self, rows):
         person = self.site.register(organization="Bench")
-        self.org = person.org["id"]
+        org = person.org["id"]
         # Nobody pays for a benchmark: the owner of the database says so.
-        database.execute("UPDATE organizations SET subscription_status = 'active' WHERE id = ?", self.org)
-        self.token = person.new_token(organization=self.org)["token"]
-        self.small = seed.large_audit(database, self.org, 10)
-        self.audit = seed.large_audit(database, self.org, rows)
-        for statement in {"pgsql": ["VACUUM ANALYZE"], "sqlite": ["ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)"]}[database.kind]:
-            database.execute(statement)
-        database.claim()
+        self.database.execute("UPDATE organizations SET subscription_status = 'active' WHERE id = ?", org)
+        self.org, self.token = org, person.new_token(organization=org)["token"]
+        self.small = seed.large_audit(self.database, org, 10)
+        self.audit = seed.large_audit(self.database, org, rows)
+        tidy = {"pgsql": ["VACUUM ANALYZE"], "sqlite": ["ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)"]}
+        for statement in tidy[self.database.kind]:
+            self.database.execute(statement)
+        self.database.claim()
 
     def url(self, audit):
         return f"{self.site.base}/api/v1/audits/{audit}/export/csv/"

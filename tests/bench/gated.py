@@ -2,7 +2,6 @@
 gate guards on a server with mod_saas against one without it.
 """
 
-import os
 import re
 import shutil
 import subprocess
@@ -15,7 +14,7 @@ from saastest.places import AS_ROOT, program
 PAGE = "<!doctype html><title>page</title>" + "x" * 990 + "\n"
 
 WORKERS = "StartServers 2\nServerLimit 2\nThreadsPerChild 24\nMaxRequestWorkers 48\nMinSpareThreads 1\nMaxSpareThreads 48"
-KEEP = "MaxKeepAliveRequests 0\nCustomLog /dev/null tests\n"
+KEEP = "MaxKeepAliveRequests 0\n"
 CONF = KEEP + """
 DBDKeep 12
 <Location "/gated">

@@ -51,11 +51,12 @@ def alternate(ours, peer, rounds):
 
 def compare(name, peer_name, ours, peer, unit, target, amount=None):
     """A Result from two series. amount: the series are seconds in which that amount was done; without it they are
-    rates already."""
+    rates already. The ratio is the median over the rounds, so that load which comes and goes weighs on both sides."""
     rates = [[amount / x for x in series] if amount else series for series in (ours, peer)]
     a, b = (statistics.median(series) for series in rates)
     spread = " / ".join(f"{min(series):.4g}-{max(series):.4g}" for series in rates)
-    return Result(name, a, unit, target, b, a / b, spread=spread, peer_name=peer_name)
+    ratio = statistics.median(x / y for x, y in zip(*rates))
+    return Result(name, a, unit, target, b, ratio, spread=spread, peer_name=peer_name)
 
 
 def seconds_of(argv, into_pipe=False, **more):

@@ -3,6 +3,7 @@ that it runs as may run it, and it finds its rows through an index.
 """
 
 import json
+import os
 import re
 import sqlite3
 import subprocess
@@ -25,7 +26,7 @@ MAY_SCAN = {"pgsql": {}, "sqlite": {}}
 def statements(places):
     """All of them, by owner and name, out of a real configuration of a real httpd."""
     so, listing = places.folder("statements") / "mod_saas.so", places.folder("statements") / "list"
-    built = subprocess.run(["make", "-f", "tests/guards/statements.mk", f"OUT={so}", f"BUILD={BUILD}"], cwd=ROOT, text=True,
+    built = subprocess.run(["make", "-f", "tests/guards/statements.mk", f"OUT={so}", f"BUILD={os.path.relpath(BUILD, ROOT)}"], cwd=ROOT, text=True,
                            capture_output=True, env=clean_environment())
     assert built.returncode == 0, built.stdout + built.stderr
     server = Httpd()

@@ -8,6 +8,8 @@ only_db("pgsql") binds a test to one database.
 
 import itertools
 import os
+import signal
+import threading
 
 import pytest
 
@@ -28,6 +30,9 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    # A run that is told to end still ends its servers and removes its folders, as with Ctrl-C.
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     config.addinivalue_line("markers", "expects(*words): log lines at warn or above with one of these words are expected")
     config.addinivalue_line("markers", "kills: the test kills a child of httpd")
     config.addinivalue_line("markers", "only_db(kind): the test is about one database")
