@@ -27,13 +27,14 @@ LIBS_plugin = -ljansson
 MODULES = $(BUILD)/modules/mod_saas.so \
     $(PLUGINS:%=$(BUILD)/modules/mod_saas_%.so) $(ENGINES:%=$(BUILD)/modules/mod_saas_engine_%.so)
 SQLDIR = /usr/share/mod_saas/sql
+MANDIR = /usr/share/man
 
 PG_INCLUDE := $(shell pg_config --includedir 2>/dev/null)
 CORE_CPPFLAGS := $(call apxs_q,EXTRA_CPPFLAGS) $(shell apr-1-config --includes) $(shell apu-1-config --includes) \
     $(shell $(PKG_CONFIG) --cflags jansson libcrypto)
 
 .PHONY: all help deps demo stop install clean \
-    test test-unit test-api test-faults test-plugin test-sandbox test-guards bench bench-quick format
+    test test-unit test-api test-ctl test-faults test-plugin test-sandbox test-guards bench bench-quick format
 
 all: $(MODULES) $(BUILD)/bin/saasctl
 
@@ -42,7 +43,7 @@ help:
 	@echo 'make deps       install what building, the demo and the tests need (Debian, npm)'
 	@echo 'make demo       build, start httpd on PORT=8080 (DB=sqlite or DB=pgsql), seed, print what to do next'
 	@echo 'make stop       end the demo'
-	@echo 'make test       everything; parts: test-unit test-sandbox test-api test-faults test-plugin test-guards (K=name selects)'
+	@echo 'make test       everything; parts: test-unit test-sandbox test-api test-ctl test-faults test-plugin test-guards (K=name selects)'
 	@echo 'make bench      measure against the peers; make bench-quick a short form'
 	@echo 'make install    into DESTDIR, where this httpd keeps its modules; edits no httpd.conf'
 
@@ -126,7 +127,7 @@ CONFDIR = $(if $(wildcard $(call apxs_q,SYSCONFDIR)/mods-available),$(MODCONF),$
 install: all
 	install -d "$(DESTDIR)$(LIBEXECDIR)" "$(DESTDIR)$(INCLUDEDIR)/mod_saas" "$(DESTDIR)/usr/bin" \
 	    "$(CONFDIR)" "$(DESTDIR)$(SQLDIR)/pgsql" "$(DESTDIR)$(SQLDIR)/sqlite" "$(DESTDIR)/usr/share/doc/mod_saas/examples" \
-	    "$(DESTDIR)/usr/share/doc/mod_saas/docs/openapi"
+	    "$(DESTDIR)/usr/share/doc/mod_saas/docs/openapi" "$(DESTDIR)$(MANDIR)/man8"
 	install -m 644 $(MODULES) "$(DESTDIR)$(LIBEXECDIR)/"
 	install -m 644 mod_saas/mod_saas.h apxs.mk "$(DESTDIR)$(INCLUDEDIR)/mod_saas/"
 	install -m 755 $(BUILD)/bin/saasctl "$(DESTDIR)/usr/bin/saasctl"
@@ -137,6 +138,7 @@ install: all
 	install -m 644 README.md CHANGELOG.md LICENSE "$(DESTDIR)/usr/share/doc/mod_saas/"
 	install -m 644 docs/*.md "$(DESTDIR)/usr/share/doc/mod_saas/docs/"
 	install -m 644 docs/openapi/*.json "$(DESTDIR)/usr/share/doc/mod_saas/docs/openapi/"
+	install -m 644 docs/man/saasctl.8 "$(DESTDIR)$(MANDIR)/man8/"
 
 clean:
 	rm -rf $(BUILD)/obj $(BUILD)/modules $(BUILD)/bin $(BUILD)/unit $(BUILD)/include $(BUILD)/libsaas_core.a
@@ -172,6 +174,9 @@ test-sandbox:
 
 test-api: all
 	$(PYTEST) tests/api
+
+test-ctl: all
+	$(PYTEST) tests/ctl
 
 test-faults: all
 	$(PYTEST) tests/faults
