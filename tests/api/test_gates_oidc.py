@@ -1,6 +1,7 @@
 """Debian's mod_auth_openidc in front, our gates behind it: its user, and nobody else's, is asked for."""
 
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -129,7 +130,6 @@ def test_a_user_is_created_where_that_is_wanted_and_only_there(site):
 
 
 def test_eight_first_requests_at_once_create_one_user(site):
-    from concurrent.futures import ThreadPoolExecutor
     email = f"race.{secrets.token_hex(4)}@example.test"
     browser, _ = log_in(site, email)
     cookie = "; ".join(f"{c.name}={c.value}" for c in browser.http.cookies)

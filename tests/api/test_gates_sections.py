@@ -1,5 +1,7 @@
 """Where gates may stand and how they combine: merging, .htaccess, If, Files, virtual hosts, not, expressions."""
 
+import socket
+
 import pytest
 
 from saastest import EchoServer, seed
@@ -186,7 +188,6 @@ SITE_CONF = f"""
     AuthType Saas
     Require user somebody-else
 </Location>
-NameVirtualHostsAreImplied
 <VirtualHost *:*>
     ServerName first.example.test
     DocumentRoot "{{docs}}"
@@ -199,7 +200,7 @@ NameVirtualHostsAreImplied
         Require saas-user
     </Location>
 </VirtualHost>
-""".replace("NameVirtualHostsAreImplied\n", "")
+"""
 
 PAGES = ("dir", "dir/inner", "dir/and", "dir/or", "dir/public", "if", "ht", "ht-none", "ht-limit", "not/viewer", "not/viewer-from-here", "not/none",
          "not/banned", "not/failing", "not/senseless", "nested", "office", "expr/role", "expr/status", "expr/user", "expr/member", "expr/failing",
@@ -388,12 +389,8 @@ def test_another_modules_line_refuses_our_user(site, alice):
     assert reply.status_code == 403 and reply.json()["code"] == "permission_denied" and "WWW-Authenticate" not in reply.headers
 
 
-HEADERS = ["X-Organization-ID", "Authorization", "Cookie"]
-
-
 def raw(site, path, *lines):
     """Status of a request whose header lines are sent as they are."""
-    import socket
     with socket.create_connection(("127.0.0.1", site.httpd.port), 10) as s:
         s.sendall("\r\n".join([f"GET {path} HTTP/1.1", "Host: x", "Connection: close", *lines, "", ""]).encode())
         data = b""
