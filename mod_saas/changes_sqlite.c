@@ -9,6 +9,7 @@
  * checkpoint.
  */
 #include "changes.h"
+#include "db_sqlite_file.h"
 
 #include <apr_strings.h>
 
@@ -101,7 +102,7 @@ void saas_feed_sqlite(saas_feed_t *feed)
     if (!open_file(&rd)) {
         why = rd.db ? sqlite3_errmsg(rd.db) : "out of memory";
     }
-    while (!why && !saas_feed_stops()) {
+    while (!why && !(why = saas_sqlite_file_lost(rd.db, 1)) && !saas_feed_stops()) {
         if (!look(&rd)) {
             why = sqlite3_errmsg(rd.db);
             break;

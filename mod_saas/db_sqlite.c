@@ -10,6 +10,7 @@
  * now() stands still within a transaction, as on PostgreSQL.
  */
 #include "db_driver.h"
+#include "db_sqlite_file.h"
 #include "db_sqltext.h"
 
 #include "core/csv.h"
@@ -20,7 +21,6 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define BUSY_TIMEOUT_MS 5000
 /* Virtual machine steps between two looks at the clock: well below a millisecond. */
@@ -416,42 +416,16 @@ static apr_status_t refuse(sqlite_t *c, const char *what, const char *way_out)
     return SAAS_EUNAVAILABLE;
 }
 
-/* A connection outlives its file: it goes on reading a file that has been
- * deleted or replaced, and pages that it remembers of one that has been
- * overwritten.  Nobody may be let in on the strength of that. */
-static apr_status_t check_file(sqlite_t *c)
-{
-    static const char magic[] = "SQLite format 3"; /* with its NUL: sqlite.org/fileformat2.html, section 1.3.1 */
-    const char *name = sqlite3_db_filename(c->db, "main");
-    sqlite3_file *file = NULL;
-    char start[sizeof(magic)];
-    int moved = 0;
-    if (!name || !*name) {
-        return APR_SUCCESS;
-    }
-    if ((sqlite3_file_control(c->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved)
-        || access(name, R_OK | W_OK)) {
-        return refuse(c, "has been moved, deleted or made inaccessible", ": put it back, or restart httpd to use another");
-    }
-    if (!c->initialized) {
-        return APR_SUCCESS; /* nothing is remembered yet: the schema's check sees it all */
-    }
-    if (sqlite3_file_control(c->db, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK || !file || !file->pMethods
-        || file->pMethods->xRead(file, start, sizeof(start), 0) != SQLITE_OK || memcmp(start, magic, sizeof(magic))) {
-        return refuse(c, "has been overwritten by what is no database", ": stop httpd and restore a copy");
-    }
-    return APR_SUCCESS;
-}
-
 static apr_status_t check_schema(sqlite_t *c, apr_pool_t *p)
 {
     int needed = c->base.options->schema, version;
-    const char *found;
+    const char *found, *lost;
     if (!needed) {
         return APR_SUCCESS;
     }
-    if (check_file(c) != APR_SUCCESS) {
-        return SAAS_EUNAVAILABLE;
+    /* An empty file at the first use has no schema, which is said below. */
+    if ((lost = saas_sqlite_file_lost(c->db, c->initialized))) {
+        return refuse(c, lost, "");
     }
     found = ask(c, p, "SELECT coalesce(max(version), 0) FROM schema_migrations");
     if (!found) {
