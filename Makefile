@@ -59,10 +59,23 @@ $(BUILD)/obj/mod_saas/core/%.o: mod_saas/core/%.c $(wildcard mod_saas/core/*.h)
 	@mkdir -p $(dir $@)
 	$(call say,CC,$<) $(CC) $(CORE_CPPFLAGS) $(SAAS_CFLAGS) -c -o $@ $<
 
+# ---------------------------------------------------------------- openapi --
+# docs/openapi/common.json goes into the host, docs/openapi/<plugin>.json into
+# that plugin; the host puts those of the loaded plugins together.
+
+$(BUILD)/obj/openapi/%.c: docs/openapi/%.json apxs.mk
+	@mkdir -p $(dir $@)
+	$(Q)$(call saas_openapi_c,$<) > $@
+
+$(BUILD)/obj/openapi/%.o: $(BUILD)/obj/openapi/%.c
+	$(Q)$(CC) $(SAAS_CFLAGS) -c -o $@ $<
+
+.SECONDARY: $(patsubst docs/openapi/%.json,$(BUILD)/obj/openapi/%.c,$(wildcard docs/openapi/*.json))
+
 # ------------------------------------------------------------------- host --
 
 HOST_SRCS = $(wildcard mod_saas/*.c)
-HOST_OBJS = $(HOST_SRCS:%.c=$(BUILD)/obj/%.o)
+HOST_OBJS = $(HOST_SRCS:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/openapi/common.o
 
 $(BUILD)/obj/mod_saas/%.o: mod_saas/%.c $(wildcard mod_saas/*.h) $(wildcard mod_saas/core/*.h)
 	@mkdir -p $(dir $@)
@@ -82,7 +95,8 @@ $(BUILD)/include/mod_saas.h: mod_saas/mod_saas.h
 
 # $(1) name of the .so and the module record, $(2) folder
 define plugin_rules
-PLUGIN_OBJS_$(1) = $$(patsubst %.c,$$(BUILD)/obj/%.o,$$(wildcard $(2)/*.c))
+PLUGIN_OBJS_$(1) = $$(patsubst %.c,$$(BUILD)/obj/%.o,$$(wildcard $(2)/*.c)) \
+    $$(patsubst docs/%.json,$$(BUILD)/obj/%.o,$$(wildcard docs/openapi/$(1).json))
 $$(BUILD)/obj/$(2)/%.o: $(2)/%.c $$(wildcard $(2)/*.h) $$(BUILD)/include/mod_saas.h
 	@mkdir -p $$(dir $$@)
 	$$(call say,CC,$$<) $$(CC) $$(SAAS_CPPFLAGS) -I$$(BUILD)/include -I$(2) $$(SAAS_CFLAGS) -c -o $$@ $$<
@@ -112,7 +126,7 @@ CONFDIR = $(if $(wildcard $(call apxs_q,SYSCONFDIR)/mods-available),$(MODCONF),$
 install: all
 	install -d "$(DESTDIR)$(LIBEXECDIR)" "$(DESTDIR)$(INCLUDEDIR)/mod_saas" "$(DESTDIR)/usr/bin" \
 	    "$(CONFDIR)" "$(DESTDIR)$(SQLDIR)/pgsql" "$(DESTDIR)$(SQLDIR)/sqlite" "$(DESTDIR)/usr/share/doc/mod_saas/examples" \
-	    "$(DESTDIR)/usr/share/doc/mod_saas/docs"
+	    "$(DESTDIR)/usr/share/doc/mod_saas/docs/openapi"
 	install -m 644 $(MODULES) "$(DESTDIR)$(LIBEXECDIR)/"
 	install -m 644 mod_saas/mod_saas.h apxs.mk "$(DESTDIR)$(INCLUDEDIR)/mod_saas/"
 	install -m 755 $(BUILD)/bin/saasctl "$(DESTDIR)/usr/bin/saasctl"
@@ -122,6 +136,7 @@ install: all
 	install -m 644 conf/examples/* "$(DESTDIR)/usr/share/doc/mod_saas/examples/"
 	install -m 644 README.md CHANGELOG.md LICENSE "$(DESTDIR)/usr/share/doc/mod_saas/"
 	install -m 644 docs/*.md "$(DESTDIR)/usr/share/doc/mod_saas/docs/"
+	install -m 644 docs/openapi/*.json "$(DESTDIR)/usr/share/doc/mod_saas/docs/openapi/"
 
 clean:
 	rm -rf $(BUILD)/obj $(BUILD)/modules $(BUILD)/bin $(BUILD)/unit $(BUILD)/include $(BUILD)/libsaas_core.a

@@ -23,6 +23,10 @@
 #define DEFAULT_JOB_THREADS 2
 #define MAX_JOB_THREADS 16
 #define MAX_HASH_CONCURRENCY 1024
+#define DEFAULT_CACHE_SIZE (8 * 1024 * 1024)
+#define LEAST_CACHE_SIZE (256 * 1024)
+#define MOST_CACHE_SIZE APR_INT64_C(4294967296)
+#define DEFAULT_FEED_TIMEOUT apr_time_from_sec(1)
 
 void *saas_config_create_server(apr_pool_t *p, server_rec *s)
 {
@@ -36,6 +40,8 @@ void *saas_config_create_server(apr_pool_t *p, server_rec *s)
     conf->secure_cookies = SAAS_UNSET;
     conf->trust_forwarded = SAAS_UNSET;
     conf->hash_concurrency = SAAS_UNSET;
+    conf->cache_size = SAAS_UNSET;
+    conf->feed_timeout = SAAS_UNSET;
     return conf;
 }
 
@@ -55,6 +61,8 @@ void *saas_config_merge_server(apr_pool_t *p, void *basev, void *addv)
     MERGE(hash_concurrency);
     merged->throttle_cache = add->throttle_cache ? add->throttle_cache : base->throttle_cache;
     merged->throttle_servers = add->throttle_cache ? add->throttle_servers : base->throttle_servers;
+    MERGE(cache_size);
+    MERGE(feed_timeout);
     merged->node_name = add->node_name ? add->node_name : base->node_name;
     return merged;
 }
@@ -124,6 +132,8 @@ const char *saas_config_throttle_cache(server_rec *s, const char **servers)
     *servers = conf->throttle_servers;
     return conf->throttle_cache && *servers ? conf->throttle_cache : NULL;
 }
+READ(apr_off_t, saas_config_cache_size, cache_size, DEFAULT_CACHE_SIZE)
+READ(apr_interval_time_t, saas_config_feed_timeout, feed_timeout, DEFAULT_FEED_TIMEOUT)
 
 const char *saas_config_node(server_rec *s)
 {
@@ -254,6 +264,37 @@ static const char *set_throttle_cache(cmd_parms *cmd, void *dir, const char *arg
         }
     }
     return apr_psprintf(cmd->pool, "SaasThrottleCache: \"%s\" is none of shm, redis:host:port, memcache:host:port", arg);
+}
+
+/* Bytes, or with K, M or G. */
+static const char *set_cache_size(cmd_parms *cmd, void *dir, const char *arg)
+{
+    static const char units[] = "KMG";
+    const char *err = ap_check_cmd_context(cmd, GLOBAL_ONLY), *unit;
+    char *end;
+    apr_int64_t value;
+    (void)dir;
+    if (err) {
+        return err;
+    }
+    value = apr_strtoi64(arg, &end, 10);
+    if (end != arg && *end && !end[1] && (unit = strchr(units, apr_toupper(*end))) && value >= 0 && value <= 4194304) {
+        value <<= 10 * (unit - units + 1);
+        end++;
+    }
+    if (end == arg || *end || (value && (value < LEAST_CACHE_SIZE || value > MOST_CACHE_SIZE))) {
+        return apr_psprintf(cmd->pool, "SaasCacheSize: \"%s\" is neither 0 nor a size from 256K to 4G", arg);
+    }
+    of_server(cmd)->cache_size = value;
+    return NULL;
+}
+
+static const char *set_feed_timeout(cmd_parms *cmd, void *dir, const char *arg)
+{
+    const char *err = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    (void)dir;
+    return err ? err
+               : set_interval(cmd, arg, apr_time_from_msec(200), apr_time_from_sec(60), &of_server(cmd)->feed_timeout);
 }
 
 static const char *set_node_name(cmd_parms *cmd, void *dir, const char *arg)
@@ -418,6 +459,10 @@ const command_rec saas_directives[] = {
                   "lifetime of a session (default 1209600s, 14 days)"),
     AP_INIT_TAKE1("SaasNodeName", set_node_name, NULL, RSRC_CONF,
                   "name of this node in leases of background work (default: the host's name)"),
+    AP_INIT_TAKE1("SaasCacheSize", set_cache_size, NULL, RSRC_CONF,
+                  "memory for principals, 256K to 4G; 0: every request asks the database (default 8M)"),
+    AP_INIT_TAKE1("SaasFeedTimeout", set_feed_timeout, NULL, RSRC_CONF,
+                  "how stale a cached principal may be when the change feed is dead (default 1s)"),
     AP_INIT_TAKE1("SaasJobThreads", set_job_threads, NULL, RSRC_CONF,
                   "background threads of each child, 0 to 16 (default 2)"),
     AP_INIT_TAKE1("SaasHashConcurrency", set_hash_concurrency, NULL, RSRC_CONF,

@@ -40,6 +40,8 @@ typedef struct saas_server_config_t {
     int hash_concurrency;             /**< passwords hashed at once, a child */
     const char *throttle_cache;       /**< "redis" or "memcache"; NULL: this node's memory alone */
     const char *throttle_servers;     /**< of it */
+    apr_off_t cache_size;             /**< bytes of memory for principals; 0: no cache */
+    apr_interval_time_t feed_timeout; /**< a change feed that is silent for this long is none */
 } saas_server_config_t;
 
 /** What a client is told when it is refused. */
@@ -90,6 +92,12 @@ const apr_array_header_t *saas_plugins(void);
 int saas_statements_count(void);
 /** Numbers a host-internal statement list (ended by a zero element). */
 const char *saas_statements_register(apr_pool_t *p, const char *owner, saas_statement_t *list);
+
+/* ----------------------------------------------------------- openapi.c -- */
+
+/** Puts the document together from the host's part and the plugins'; a message
+ *  refuses the start. */
+const char *saas_openapi_compose(apr_pool_t *pconf);
 
 /* ---------------------------------------------------------------- db.c -- */
 

@@ -57,6 +57,7 @@ typedef struct claim_t {
 
 static board_t *board;
 static volatile apr_uint32_t going_down;   /* this child's; set by whatever thread runs STOPPING */
+static volatile apr_uint32_t started;      /* this child's modules are all initialized */
 static volatile apr_uint32_t busy;         /* threads of this child that may use the database */
 static volatile apr_uint32_t failing;      /* the database could not be asked; said once */
 
@@ -562,7 +563,8 @@ static apr_status_t on_watchdog(int state, void *data, apr_pool_t *p)
     if (state == AP_WATCHDOG_STATE_STOPPING) {
         apr_atomic_set32(&going_down, 1);
     }
-    else if (state == AP_WATCHDOG_STATE_RUNNING) {
+    /* The thread may be there before mod_dbd has made its pool. */
+    else if (state == AP_WATCHDOG_STATE_RUNNING && apr_atomic_read32(&started)) {
         /* Counted before it is asked whether the child stops: see leave(). */
         apr_atomic_inc32(&busy);
         while (!child_stops() && my_turn() && work(data)) {
@@ -589,6 +591,7 @@ static void child_init(apr_pool_t *pchild, server_rec *s)
 {
     (void)s;
     apr_pool_pre_cleanup_register(pchild, NULL, leave);
+    apr_atomic_set32(&started, 1);
 }
 
 /* ---------------------------------------------------------------- start -- */
@@ -649,6 +652,6 @@ int saas_jobs_post_config(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s)
             return HTTP_INTERNAL_SERVER_ERROR;
         }
     }
-    ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_REALLY_LAST);
     return OK;
 }

@@ -47,6 +47,11 @@ int saas_reply_refusal(request_rec *r, const saas_refusal_t *refusal);
 /** Writes a JSON text as the whole reply. */
 int saas_reply_text(request_rec *r, int status, const char *json, apr_size_t len);
 
+/** True when the path below a mount point (openapi.c) is the document's. */
+int saas_openapi_is(const char *path);
+/** Answers a request for the document. */
+int saas_openapi_serve(saas_call_t *call);
+
 /** The handler of SaasAPI sections. */
 int saas_router_handler(request_rec *r);
 /** Keeps httpd from looking for files below a mount point. */

@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-packages='gcc make pkg-config apache2-bin apache2-dev libaprutil1-dbd-pgsql libaprutil1-dbd-sqlite3
+packages='python3-jsonschema gcc make pkg-config apache2-bin apache2-dev libaprutil1-dbd-pgsql libaprutil1-dbd-sqlite3
 libpq-dev libsqlite3-dev libjansson-dev libcurl4-openssl-dev libssl-dev postgresql postgresql-client sqlite3
 check curl ca-certificates openssl procps util-linux python3 python3-pytest python3-pytest-xdist python3-requests python3-psycopg2 python3-aiosmtpd redis-tools'
 
@@ -55,7 +55,7 @@ else
     done
     [ -z "$missing" ] || {
         echo "This is no Debian; install by hand:$missing" >&2
-        echo "and Python's requests, psycopg2, aiosmtpd and pytest-xdist, Redis, apr-util's drivers for PostgreSQL and SQLite." >&2
+        echo "and Python's requests, psycopg2, aiosmtpd, jsonschema and pytest-xdist, Redis, apr-util's drivers for PostgreSQL and SQLite." >&2
         exit 1
     }
 fi

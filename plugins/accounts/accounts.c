@@ -144,6 +144,30 @@ saas_statement_t accounts_statements[ACCOUNTS_STATEMENTS + 1] = {
         " WHERE id = $1::uuid AND user_id = $2::uuid AND revoked_at IS NULL"
         WITHIN_CALLING_TOKEN("$3")
         " RETURNING organization_id, name" },
+
+    /* Before the invite's row: whoever removes a member locks in this order. */
+    [INVITE_SHARE] = { .name = "invite_share", .scope = SAAS_TENANT, .sql =
+        "SELECT id FROM organizations WHERE id = $1 AND deleted_at IS NULL FOR KEY SHARE" },
+
+    [LEAVING_USER] = { .name = "leaving_user", .scope = SAAS_SYSTEM, .sql =
+        "SELECT id FROM users WHERE id = $1::uuid AND password_hash = $2 FOR UPDATE" },
+    [LEAVING_LOCK] = { .name = "leaving_lock", .scope = SAAS_SYSTEM, .sql =
+        "SELECT o.id FROM organizations o WHERE o.id IN (SELECT d.org_id FROM user_organizations d"
+        " WHERE d.user_id = $1::uuid) ORDER BY o.id FOR UPDATE OF o" },
+    [LEAVING_LIST] = { .name = "leaving_list", .scope = SAAS_SYSTEM, .sql =
+        "SELECT o.id, o.name, o.slug, m.role, (SELECT count(*) FROM memberships a WHERE a.org_id = d.org_id),"
+        " (SELECT count(*) FROM memberships b WHERE b.org_id = d.org_id AND b.role = 'ADMIN')"
+        " FROM user_organizations d JOIN memberships m ON m.org_id = d.org_id AND m.user_id = d.user_id"
+        " JOIN organizations o ON o.id = d.org_id AND o.deleted_at IS NULL"
+        " WHERE d.user_id = $1::uuid ORDER BY o.id" },
+    [LEAVING_INVITES] = { .name = "leaving_invites", .scope = SAAS_TENANT, .sql =
+        "UPDATE invites SET state = 'revoked' WHERE org_id = $1 AND invited_by = $2 AND state = 'pending'" },
+    [LEAVING_ORGANIZATION] = { .name = "leaving_organization", .scope = SAAS_TENANT, .sql =
+        "UPDATE organizations SET deleted_at = now(), updated_at = now(), slug = 'deleted-' || CAST(id AS text)"
+        " WHERE id = $1 AND deleted_at IS NULL" },
+    /* Sessions, tokens and memberships go with it. */
+    [LEAVING_DELETE] = { .name = "leaving_delete", .scope = SAAS_SYSTEM, .sql =
+        "DELETE FROM users WHERE id = $1::uuid" },
 };
 
 static const saas_route_t routes[] = {
@@ -152,6 +176,7 @@ static const saas_route_t routes[] = {
     { SAAS_POST, "/auth/logout/", accounts_logout, SAAS_GATES(saas_is_user) },
     { SAAS_GET, "/auth/me/", accounts_me, SAAS_GATES(saas_is_user) },
     { SAAS_PATCH, "/auth/me/", accounts_me_update, SAAS_GATES(saas_is_user), .body = SAAS_BODY_JSON },
+    { SAAS_DELETE, "/auth/me/", accounts_me_delete, SAAS_GATES(saas_is_user), .body = SAAS_BODY_JSON },
     { SAAS_POST, "/auth/password/", accounts_password, SAAS_GATES(saas_is_user), .body = SAAS_BODY_JSON },
     { SAAS_POST, "/auth/password/reset/", accounts_reset, .body = SAAS_BODY_JSON },
     { SAAS_POST, "/auth/password/reset/confirm/", accounts_reset_confirm, .body = SAAS_BODY_JSON },
@@ -170,6 +195,7 @@ static const saas_job_kind_t jobs[] = {
 
 static const saas_plugin_t plugin = {
     SAAS_PLUGIN_INIT("accounts"),
+    .openapi = saas_openapi_text,
     .statements = accounts_statements,
     .routes = routes,
     .jobs = jobs,

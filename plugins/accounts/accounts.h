@@ -40,6 +40,13 @@ enum {
     TOKEN_INSERT,
     TOKEN_LIST,
     TOKEN_REVOKE,
+    INVITE_SHARE,
+    LEAVING_USER,
+    LEAVING_LOCK,
+    LEAVING_LIST,
+    LEAVING_INVITES,
+    LEAVING_ORGANIZATION,
+    LEAVING_DELETE,
     ACCOUNTS_STATEMENTS
 };
 
@@ -88,6 +95,9 @@ enum {
     PROFILE_TOKEN_ROLE,
     PROFILE_TOKEN_EXPIRES
 };
+
+/** SaasInviteAnyEmail: an invite may be accepted with another address. */
+int accounts_any_email(const server_rec *s);
 
 /** Id of the token that the caller uses, or NULL: what a call may see and give
  *  away is limited to what this token may. */
@@ -154,6 +164,7 @@ saas_handler_fn accounts_login;
 saas_handler_fn accounts_logout;
 saas_handler_fn accounts_me;
 saas_handler_fn accounts_me_update;
+saas_handler_fn accounts_me_delete;
 saas_handler_fn accounts_password;
 saas_handler_fn accounts_tokens;
 saas_handler_fn accounts_token_create;

@@ -1,8 +1,9 @@
 /* Licensed under the Apache License, Version 2.0: see LICENSE. */
 
 /*
- * The directives of the accounts plugin.  SaasFrontendURL is another plugin's
- * too: httpd calls every module that knows a directive.
+ * The directives of the accounts plugin.  SaasFrontendURL and
+ * SaasInviteAnyEmail are other plugins' too: httpd calls every module that
+ * knows a directive.
  */
 
 #include "accounts.h"
@@ -14,12 +15,15 @@
 typedef struct accounts_config_t {
     const char *reset_url; /* with {token} in it */
     const char *frontend;  /* without a slash at its end */
+    int any_email;         /* -1: not said */
 } accounts_config_t;
 
 void *accounts_config_create(apr_pool_t *p, server_rec *s)
 {
+    accounts_config_t *conf = apr_pcalloc(p, sizeof(*conf));
     (void)s;
-    return apr_pcalloc(p, sizeof(accounts_config_t));
+    conf->any_email = -1;
+    return conf;
 }
 
 void *accounts_config_merge(apr_pool_t *p, void *basev, void *addv)
@@ -29,6 +33,7 @@ void *accounts_config_merge(apr_pool_t *p, void *basev, void *addv)
 
     conf->reset_url = add->reset_url ? add->reset_url : base->reset_url;
     conf->frontend = add->frontend ? add->frontend : base->frontend;
+    conf->any_email = add->any_email >= 0 ? add->any_email : base->any_email;
     return conf;
 }
 
@@ -44,6 +49,19 @@ const char *accounts_reset_url(const request_rec *r)
     /* The directive wins over the default, wherever each was written. */
     return conf->reset_url || !conf->frontend ? conf->reset_url
                                               : apr_pstrcat(r->pool, conf->frontend, DEFAULT_RESET_PATH, NULL);
+}
+
+int accounts_any_email(const server_rec *s)
+{
+    return config_of(s)->any_email == 1;
+}
+
+/* An invite counts at registration too. */
+static const char *set_any_email(cmd_parms *cmd, void *dir, int on)
+{
+    (void)dir;
+    config_of(cmd->server)->any_email = on;
+    return NULL;
 }
 
 static int is_web_url(const char *text)
@@ -89,5 +107,7 @@ const command_rec accounts_directives[] = {
     AP_INIT_TAKE1("SaasPasswordResetURL", set_reset_url, NULL, RSRC_CONF,
                   "page of the product where a new password is set, with {token} in it"),
     AP_INIT_TAKE1("SaasFrontendURL", set_frontend, NULL, RSRC_CONF, "URL of the product's own pages"),
+    AP_INIT_FLAG("SaasInviteAnyEmail", set_any_email, NULL, RSRC_CONF,
+                 "whether an invite may be accepted with another e-mail address (default Off)"),
     { NULL }
 };

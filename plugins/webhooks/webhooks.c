@@ -209,6 +209,7 @@ static const saas_route_t routes[] = {
 
 static const saas_plugin_t plugin = {
     SAAS_PLUGIN_INIT("webhooks"),
+    .openapi = saas_openapi_text,
     .statements = saas_webhooks_statements,
     .routes = routes,
 };
