@@ -124,7 +124,7 @@ class State:
         self.ours(self.all)
         self.ours(self.path)
         live = [(name, pid) for name, (pid, began) in self.processes().items() if began is not None and started_at(pid) == began]
-        live.sort(key=lambda entry: ("httpd", "backend", "sandbox", "postgres").index(entry[0]))
+        live.sort(key=lambda entry: ("httpd", "backend", "sandbox", "mail", "postgres").index(entry[0]))
         for name, pid in live:
             os.kill(pid, signal.SIGINT if name == "postgres" else signal.SIGTERM)
             until = time.monotonic() + 15
