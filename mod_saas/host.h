@@ -37,6 +37,9 @@ typedef struct saas_server_config_t {
     int job_threads;                  /**< background threads a child */
     int secure_cookies;               /**< behind a TLS proxy: cookies as under TLS */
     int trust_forwarded;              /**< X-Forwarded-Proto and -Host make links */
+    apr_off_t export_buffer;          /**< bytes of a stream kept in memory for a slow client */
+    int exports_max;                  /**< streams at once, of a child */
+    const char *spool_dir;            /**< folder of what does not fit into memory; NULL: the system's */
 } saas_server_config_t;
 
 /** What a client is told when it is refused. */
@@ -91,6 +94,8 @@ const char *saas_statements_register(apr_pool_t *p, const char *owner, saas_stat
 int saas_db_post_config(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s);
 /** Makes the child's counter of borrowed connections. */
 void saas_db_child_init(apr_pool_t *pchild, server_rec *s);
+/** Most connections that a child may have borrowed at once (DBDMax). */
+int saas_db_capacity(void);
 /** Gives back what a handler left borrowed on this thread; true if it did. */
 int saas_db_reclaim(void);
 /** APR_SUCCESS when the database answers and its schema is the one this build
@@ -124,6 +129,9 @@ apr_status_t saas_job_fence_impl(saas_job_t *job, saas_db_t *db);
 void saas_jobs_wake_impl(void);
 
 /* ------------------------------------------------------------ stream.c -- */
+
+/** Makes the child's count of streams. */
+void saas_stream_child_init(apr_pool_t *pchild, server_rec *s);
 
 apr_status_t saas_stream_begin_impl(saas_request_t *rq, const char *content_type, saas_stream_t **stream);
 apr_status_t saas_stream_write_impl(saas_stream_t *stream, const char *data, apr_size_t len);

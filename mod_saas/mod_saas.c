@@ -11,7 +11,8 @@
  *  4. check_config     what only the whole configuration shows; the last thing
  *                      that configtest runs
  *  5. post_config      shared memory, watchdogs; skipped in httpd's first pass
- *  6. child_init       the child's counter of borrowed connections (db.c)
+ *  6. child_init       the child's counters of borrowed connections (db.c) and
+ *                      of streams (stream.c)
  */
 #include "request.h"
 #include "db.h"
@@ -75,6 +76,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
 static void child_init(apr_pool_t *pchild, server_rec *s)
 {
     saas_db_child_init(pchild, s);
+    saas_stream_child_init(pchild, s);
 }
 
 static void register_hooks(apr_pool_t *p)
