@@ -22,7 +22,7 @@
  * resets the stream (HTTP/2), and the connection is closed.
  *
  * The number of streams at once is bounded for each child, below what mod_dbd
- * may open, so that other requests find connections and threads.
+ * may open and what the MPM has threads, so that other requests find both.
  */
 #include "request.h"
 #include "config.h"
@@ -36,10 +36,12 @@
 #include <apr_thread_cond.h>
 #include <apr_thread_mutex.h>
 
-#include <errno.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 
 #define CHUNK 61440
+/* Unsent bytes in the socket; see bound_socket(). */
+#define UNSENT 131072
 /* How long the source waits for one client, in all. */
 #define PATIENCE apr_time_from_msec(200)
 /* A pass that takes longer than this has waited; filters that have waited that long in all are slow. */
@@ -68,13 +70,19 @@ static apr_thread_cond_t *left;
 static int running, waiting, limit;
 static const char *folder;
 
+static int at_most(int n, int most)
+{
+    return n <= most ? n : most > 0 ? most : 1;
+}
+
+/* Half of the connections, and with those that wait half of the threads. */
 void saas_stream_child_init(apr_pool_t *pchild, server_rec *s)
 {
     const char *temporary = NULL;
-    int half = saas_db_capacity() / 2;
-    limit = saas_config_exports_max(s);
-    if (limit > half) {
-        limit = half > 0 ? half : 1;
+    int threads = 0;
+    limit = at_most(saas_config_exports_max(s), saas_db_capacity() / 2);
+    if (ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads) == APR_SUCCESS) {
+        limit = at_most(limit, threads / 4);
     }
     running = waiting = 0;
     folder = saas_config_spool_dir(s);
@@ -298,6 +306,21 @@ static apr_status_t deliver(saas_stream_t *stream)
 
 /* ------------------------------------------------------------ services -- */
 
+/* The kernel takes megabytes for a client of loopback or of a wide network, and says that there is room again when a
+ * third has gone: a slow client would not get that far within Timeout, and be cut off.  With a bound on what has not
+ * been sent yet it takes as much as it can send, and tells often. */
+static void bound_socket(conn_rec *c)
+{
+#ifdef TCP_NOTSENT_LOWAT
+    apr_socket_t *socket = c->master ? NULL : ap_get_conn_socket(c);
+    apr_os_sock_t fd;
+    int most = UNSENT;
+    if (socket && apr_os_sock_get(&fd, socket) == APR_SUCCESS) {
+        setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &most, sizeof(most));
+    }
+#endif
+}
+
 apr_status_t saas_stream_begin_impl(saas_request_t *rq, const char *content_type, saas_stream_t **streamp)
 {
     request_rec *r = rq->r;
@@ -313,6 +336,7 @@ apr_status_t saas_stream_begin_impl(saas_request_t *rq, const char *content_type
     stream->queue = apr_brigade_create(rq->pool, r->connection->bucket_alloc);
     stream->most = saas_config_export_buffer(r->server);
     stream->patience = PATIENCE;
+    bound_socket(r->connection);
     r->status = HTTP_OK;
     ap_set_content_type(r, content_type);
     apr_table_setn(r->headers_out, "Cache-Control", "private, no-store");
