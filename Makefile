@@ -15,10 +15,11 @@ else
 say =
 endif
 
-PLUGINS = accounts organizations audits billing webhooks export
+PLUGINS = accounts organizations audits billing webhooks export mail
 ENGINES = web
 LIBS_host = -lpq -lsqlite3 -ljansson -lcrypto
 LIBS_billing = -lcurl -ljansson
+LIBS_mail = -lcurl -ljansson
 LIBS_webhooks = -lcrypto -ljansson
 LIBS_engine_web = -lcurl -lssl -lcrypto -ljansson
 LIBS_plugin = -ljansson
@@ -26,13 +27,14 @@ LIBS_plugin = -ljansson
 MODULES = $(BUILD)/modules/mod_saas.so \
     $(PLUGINS:%=$(BUILD)/modules/mod_saas_%.so) $(ENGINES:%=$(BUILD)/modules/mod_saas_engine_%.so)
 SQLDIR = /usr/share/mod_saas/sql
+MANDIR = /usr/share/man
 
 PG_INCLUDE := $(shell pg_config --includedir 2>/dev/null)
 CORE_CPPFLAGS := $(call apxs_q,EXTRA_CPPFLAGS) $(shell apr-1-config --includes) $(shell apu-1-config --includes) \
     $(shell $(PKG_CONFIG) --cflags jansson libcrypto)
 
 .PHONY: all help deps demo stop install clean \
-    test test-unit test-api test-faults test-plugin test-sandbox test-guards bench bench-quick format
+    test test-unit test-api test-ctl test-faults test-plugin test-sandbox test-guards bench bench-quick format
 
 all: $(MODULES) $(BUILD)/bin/saasctl
 
@@ -41,7 +43,7 @@ help:
 	@echo 'make deps       install what building, the demo and the tests need (Debian, npm)'
 	@echo 'make demo       build, start httpd on PORT=8080 (DB=sqlite or DB=pgsql), seed, print what to do next'
 	@echo 'make stop       end the demo'
-	@echo 'make test       everything; parts: test-unit test-sandbox test-api test-faults test-plugin test-guards (K=name selects)'
+	@echo 'make test       everything; parts: test-unit test-sandbox test-api test-ctl test-faults test-plugin test-guards (K=name selects)'
 	@echo 'make bench      measure against the peers; make bench-quick a short form'
 	@echo 'make install    into DESTDIR, where this httpd keeps its modules; edits no httpd.conf'
 
@@ -58,10 +60,23 @@ $(BUILD)/obj/mod_saas/core/%.o: mod_saas/core/%.c $(wildcard mod_saas/core/*.h)
 	@mkdir -p $(dir $@)
 	$(call say,CC,$<) $(CC) $(CORE_CPPFLAGS) $(SAAS_CFLAGS) -c -o $@ $<
 
+# ---------------------------------------------------------------- openapi --
+# docs/openapi/common.json goes into the host, docs/openapi/<plugin>.json into
+# that plugin; the host puts those of the loaded plugins together.
+
+$(BUILD)/obj/openapi/%.c: docs/openapi/%.json apxs.mk
+	@mkdir -p $(dir $@)
+	$(Q)$(call saas_openapi_c,$<) > $@
+
+$(BUILD)/obj/openapi/%.o: $(BUILD)/obj/openapi/%.c
+	$(Q)$(CC) $(SAAS_CFLAGS) -c -o $@ $<
+
+.SECONDARY: $(patsubst docs/openapi/%.json,$(BUILD)/obj/openapi/%.c,$(wildcard docs/openapi/*.json))
+
 # ------------------------------------------------------------------- host --
 
 HOST_SRCS = $(wildcard mod_saas/*.c)
-HOST_OBJS = $(HOST_SRCS:%.c=$(BUILD)/obj/%.o)
+HOST_OBJS = $(HOST_SRCS:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/openapi/common.o
 
 $(BUILD)/obj/mod_saas/%.o: mod_saas/%.c $(wildcard mod_saas/*.h) $(wildcard mod_saas/core/*.h)
 	@mkdir -p $(dir $@)
@@ -81,7 +96,8 @@ $(BUILD)/include/mod_saas.h: mod_saas/mod_saas.h
 
 # $(1) name of the .so and the module record, $(2) folder
 define plugin_rules
-PLUGIN_OBJS_$(1) = $$(patsubst %.c,$$(BUILD)/obj/%.o,$$(wildcard $(2)/*.c))
+PLUGIN_OBJS_$(1) = $$(patsubst %.c,$$(BUILD)/obj/%.o,$$(wildcard $(2)/*.c)) \
+    $$(patsubst docs/%.json,$$(BUILD)/obj/%.o,$$(wildcard docs/openapi/$(1).json))
 $$(BUILD)/obj/$(2)/%.o: $(2)/%.c $$(wildcard $(2)/*.h) $$(BUILD)/include/mod_saas.h
 	@mkdir -p $$(dir $$@)
 	$$(call say,CC,$$<) $$(CC) $$(SAAS_CPPFLAGS) -I$$(BUILD)/include -I$(2) $$(SAAS_CFLAGS) -c -o $$@ $$<
@@ -111,7 +127,7 @@ CONFDIR = $(if $(wildcard $(call apxs_q,SYSCONFDIR)/mods-available),$(MODCONF),$
 install: all
 	install -d "$(DESTDIR)$(LIBEXECDIR)" "$(DESTDIR)$(INCLUDEDIR)/mod_saas" "$(DESTDIR)/usr/bin" \
 	    "$(CONFDIR)" "$(DESTDIR)$(SQLDIR)/pgsql" "$(DESTDIR)$(SQLDIR)/sqlite" "$(DESTDIR)/usr/share/doc/mod_saas/examples" \
-	    "$(DESTDIR)/usr/share/doc/mod_saas/docs"
+	    "$(DESTDIR)/usr/share/doc/mod_saas/docs/openapi" "$(DESTDIR)$(MANDIR)/man8"
 	install -m 644 $(MODULES) "$(DESTDIR)$(LIBEXECDIR)/"
 	install -m 644 mod_saas/mod_saas.h apxs.mk "$(DESTDIR)$(INCLUDEDIR)/mod_saas/"
 	install -m 755 $(BUILD)/bin/saasctl "$(DESTDIR)/usr/bin/saasctl"
@@ -121,6 +137,8 @@ install: all
 	install -m 644 conf/examples/* "$(DESTDIR)/usr/share/doc/mod_saas/examples/"
 	install -m 644 README.md CHANGELOG.md LICENSE "$(DESTDIR)/usr/share/doc/mod_saas/"
 	install -m 644 docs/*.md "$(DESTDIR)/usr/share/doc/mod_saas/docs/"
+	install -m 644 docs/openapi/*.json "$(DESTDIR)/usr/share/doc/mod_saas/docs/openapi/"
+	install -m 644 docs/man/saasctl.8 "$(DESTDIR)$(MANDIR)/man8/"
 
 clean:
 	rm -rf $(BUILD)/obj $(BUILD)/modules $(BUILD)/bin $(BUILD)/unit $(BUILD)/include $(BUILD)/libsaas_core.a
@@ -156,6 +174,9 @@ test-sandbox:
 
 test-api: all
 	$(PYTEST) tests/api
+
+test-ctl: all
+	$(PYTEST) tests/ctl
 
 test-faults: all
 	$(PYTEST) tests/faults

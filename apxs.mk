@@ -9,7 +9,8 @@
 # The project's own Makefile includes it for the flags alone (no PLUGIN).
 #
 # To set: PLUGIN, and where needed SRCS (default *.c), MODULE (the module
-# record's name, default saas_<plugin>_module), PLUGIN_CFLAGS, PLUGIN_LIBS.
+# record's name, default saas_<plugin>_module), PLUGIN_CFLAGS, PLUGIN_LIBS,
+# OPENAPI (default openapi.json if it is there).
 
 APXS ?= $(firstword $(shell command -v apxs 2>/dev/null) $(shell command -v apxs2 2>/dev/null) apxs)
 PKG_CONFIG ?= pkg-config
@@ -27,21 +28,30 @@ SAAS_CPPFLAGS := $(call apxs_q,EXTRA_CPPFLAGS) -isystem $(INCLUDEDIR) \
 SAAS_CFLAGS = -std=gnu11 -O2 -g $(SAAS_WARNINGS) $(SAAS_HARDENING) $(CFLAGS)
 SAAS_LDFLAGS = -shared -Wl,-z,relro -Wl,-z,now -Wl,--as-needed $(LDFLAGS)
 
+# A JSON file as C: the bytes of saas_openapi_text.
+saas_openapi_c = { printf 'extern const char saas_openapi_text[];\nconst char saas_openapi_text[] = {\n' \
+    && od -An -v -tx1 '$(1)' | sed 's/ \([0-9a-f][0-9a-f]\)/(char)0x\1,/g' && printf '0};\n'; }
+
 ifdef PLUGIN
 
-SRCS ?= $(wildcard *.c)
+SRCS ?= $(filter-out %-openapi.c,$(wildcard *.c))
 MODULE ?= saas_$(PLUGIN)_module
 # mod_saas.h lies beside this file.
 SAAS_INCLUDE := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 SO = mod_saas_$(PLUGIN).so
+OPENAPI ?= $(wildcard openapi.json)
+GENERATED = $(if $(OPENAPI),$(PLUGIN)-openapi.c)
 
 .PHONY: all install check clean
 all: $(SO)
 
-$(SO): $(SRCS) $(wildcard *.h) $(SAAS_INCLUDE)/mod_saas.h
+$(PLUGIN)-openapi.c: $(OPENAPI)
+	$(call saas_openapi_c,$<) > $@
+
+$(SO): $(SRCS) $(GENERATED) $(wildcard *.h) $(SAAS_INCLUDE)/mod_saas.h
 	printf '{ global: %s; local: *; };\n' $(MODULE) > $(PLUGIN).map
 	$(CC) $(SAAS_CPPFLAGS) -I$(SAAS_INCLUDE) $(SAAS_CFLAGS) $(PLUGIN_CFLAGS) $(SAAS_LDFLAGS) \
-	    -Wl,--version-script=$(PLUGIN).map -o $@ $(SRCS) $(PLUGIN_LIBS) -ljansson
+	    -Wl,--version-script=$(PLUGIN).map -o $@ $(SRCS) $(GENERATED) $(PLUGIN_LIBS) -ljansson
 
 install: $(SO)
 	install -d "$(DESTDIR)$(LIBEXECDIR)"
@@ -61,6 +71,6 @@ check: $(SO)
 	$(HTTPD) -t -f "$(CURDIR)/$(PLUGIN)-check.conf"
 
 clean:
-	rm -f $(SO) $(PLUGIN).map $(PLUGIN)-check.conf
+	rm -f $(SO) $(PLUGIN)-openapi.c $(PLUGIN).map $(PLUGIN)-check.conf
 
 endif

@@ -15,12 +15,19 @@
 #include <apr_strings.h>
 #include <http_config.h>
 
+#include <unistd.h>
+
 #define DEFAULT_DB_WAIT apr_time_from_sec(2)
 #define DEFAULT_DB_TIMEOUT apr_time_from_sec(5)
 #define DEFAULT_MAX_BODY (1024 * 1024)
 #define DEFAULT_SESSION_LIFETIME (14 * 24 * 3600)
 #define DEFAULT_JOB_THREADS 2
 #define MAX_JOB_THREADS 16
+#define DEFAULT_CACHE_SIZE (8 * 1024 * 1024)
+#define LEAST_CACHE_SIZE (256 * 1024)
+#define MOST_CACHE_SIZE APR_INT64_C(4294967296)
+#define DEFAULT_FEED_TIMEOUT apr_time_from_sec(1)
+#define MAX_HASH_CONCURRENCY 1024
 #define DEFAULT_EXPORT_BUFFER (1024 * 1024)
 #define DEFAULT_EXPORTS_MAX 8
 
@@ -35,6 +42,9 @@ void *saas_config_create_server(apr_pool_t *p, server_rec *s)
     conf->job_threads = SAAS_UNSET;
     conf->secure_cookies = SAAS_UNSET;
     conf->trust_forwarded = SAAS_UNSET;
+    conf->cache_size = SAAS_UNSET;
+    conf->feed_timeout = SAAS_UNSET;
+    conf->hash_concurrency = SAAS_UNSET;
     conf->export_buffer = SAAS_UNSET;
     conf->exports_max = SAAS_UNSET;
     return conf;
@@ -53,6 +63,11 @@ void *saas_config_merge_server(apr_pool_t *p, void *basev, void *addv)
     MERGE(job_threads);
     MERGE(secure_cookies);
     MERGE(trust_forwarded);
+    MERGE(cache_size);
+    MERGE(feed_timeout);
+    MERGE(hash_concurrency);
+    merged->throttle_cache = add->throttle_cache ? add->throttle_cache : base->throttle_cache;
+    merged->throttle_servers = add->throttle_cache ? add->throttle_servers : base->throttle_servers;
     MERGE(export_buffer);
     MERGE(exports_max);
     merged->node_name = add->node_name ? add->node_name : base->node_name;
@@ -95,6 +110,14 @@ static const saas_server_config_t *server_config(server_rec *s)
     return ap_get_module_config(s->module_config, &saas_module);
 }
 
+/* A hash keeps a core busy, and 32 MiB: a few more than cores let one begin
+ * where another ends, many more would only need memory. */
+static int default_hash_concurrency(void)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return cores > 0 && cores <= MAX_HASH_CONCURRENCY / 2 ? (int)cores * 2 : cores > 0 ? MAX_HASH_CONCURRENCY : 2;
+}
+
 #define READ(type, name, member, fallback) \
     type name(server_rec *s) \
     { \
@@ -109,6 +132,16 @@ READ(int, saas_config_session_lifetime, session_lifetime, DEFAULT_SESSION_LIFETI
 READ(int, saas_config_job_threads, job_threads, DEFAULT_JOB_THREADS)
 READ(int, saas_config_secure_cookies, secure_cookies, 0)
 READ(int, saas_config_trust_forwarded, trust_forwarded, 0)
+READ(apr_off_t, saas_config_cache_size, cache_size, DEFAULT_CACHE_SIZE)
+READ(apr_interval_time_t, saas_config_feed_timeout, feed_timeout, DEFAULT_FEED_TIMEOUT)
+READ(int, saas_config_hash_concurrency, hash_concurrency, default_hash_concurrency())
+
+const char *saas_config_throttle_cache(server_rec *s, const char **servers)
+{
+    const saas_server_config_t *conf = server_config(s);
+    *servers = conf->throttle_servers;
+    return conf->throttle_cache && *servers ? conf->throttle_cache : NULL;
+}
 READ(apr_off_t, saas_config_export_buffer, export_buffer, DEFAULT_EXPORT_BUFFER)
 READ(int, saas_config_exports_max, exports_max, DEFAULT_EXPORTS_MAX)
 
@@ -210,6 +243,73 @@ static const char *set_job_threads(cmd_parms *cmd, void *dir, const char *arg)
         of_server(cmd)->job_threads = (int)value;
     }
     return err;
+}
+
+/* Bytes, or with K, M or G. */
+static const char *set_cache_size(cmd_parms *cmd, void *dir, const char *arg)
+{
+    static const char units[] = "KMG";
+    const char *err = ap_check_cmd_context(cmd, GLOBAL_ONLY), *unit;
+    char *end;
+    apr_int64_t value;
+    (void)dir;
+    if (err) {
+        return err;
+    }
+    value = apr_strtoi64(arg, &end, 10);
+    if (end != arg && *end && !end[1] && (unit = strchr(units, apr_toupper(*end))) && value >= 0 && value <= 4194304) {
+        value <<= 10 * (unit - units + 1);
+        end++;
+    }
+    if (end == arg || *end || (value && (value < LEAST_CACHE_SIZE || value > MOST_CACHE_SIZE))) {
+        return apr_psprintf(cmd->pool, "SaasCacheSize: \"%s\" is neither 0 nor a size from 256K to 4G", arg);
+    }
+    of_server(cmd)->cache_size = value;
+    return NULL;
+}
+
+static const char *set_feed_timeout(cmd_parms *cmd, void *dir, const char *arg)
+{
+    const char *err = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    (void)dir;
+    return err ? err
+               : set_interval(cmd, arg, apr_time_from_msec(200), apr_time_from_sec(60), &of_server(cmd)->feed_timeout);
+}
+
+static const char *set_hash_concurrency(cmd_parms *cmd, void *dir, const char *arg)
+{
+    apr_int64_t value;
+    const char *err = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    (void)dir;
+    if (!err && !(err = set_number(cmd, arg, 1, MAX_HASH_CONCURRENCY, &value))) {
+        of_server(cmd)->hash_concurrency = (int)value;
+    }
+    return err;
+}
+
+static const char *set_throttle_cache(cmd_parms *cmd, void *dir, const char *arg)
+{
+    static const char *const providers[] = { "redis", "memcache" };
+    const char *err = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    apr_size_t i;
+    (void)dir;
+    if (err) {
+        return err;
+    }
+    if (!strcasecmp(arg, "shm")) {
+        of_server(cmd)->throttle_cache = "shm";
+        of_server(cmd)->throttle_servers = NULL;
+        return NULL;
+    }
+    for (i = 0; i < sizeof(providers) / sizeof(*providers); i++) {
+        apr_size_t len = strlen(providers[i]);
+        if (!strncasecmp(arg, providers[i], len) && arg[len] == ':' && arg[len + 1]) {
+            of_server(cmd)->throttle_cache = providers[i];
+            of_server(cmd)->throttle_servers = arg + len + 1;
+            return NULL;
+        }
+    }
+    return apr_psprintf(cmd->pool, "SaasThrottleCache: \"%s\" is none of shm, redis:host:port, memcache:host:port", arg);
 }
 
 /* Bytes, or with K or M behind. */
@@ -420,8 +520,16 @@ const command_rec saas_directives[] = {
                   "lifetime of a session (default 1209600s, 14 days)"),
     AP_INIT_TAKE1("SaasNodeName", set_node_name, NULL, RSRC_CONF,
                   "name of this node in leases of background work (default: the host's name)"),
+    AP_INIT_TAKE1("SaasCacheSize", set_cache_size, NULL, RSRC_CONF,
+                  "memory for principals, 256K to 4G; 0: every request asks the database (default 8M)"),
+    AP_INIT_TAKE1("SaasFeedTimeout", set_feed_timeout, NULL, RSRC_CONF,
+                  "how stale a cached principal may be when the change feed is dead (default 1s)"),
     AP_INIT_TAKE1("SaasJobThreads", set_job_threads, NULL, RSRC_CONF,
                   "background threads of each child, 0 to 16 (default 2)"),
+    AP_INIT_TAKE1("SaasHashConcurrency", set_hash_concurrency, NULL, RSRC_CONF,
+                  "passwords that a child hashes at once, 1 to 1024 (default: twice the cores)"),
+    AP_INIT_TAKE1("SaasThrottleCache", set_throttle_cache, NULL, RSRC_CONF,
+                  "where attempts are counted: shm (this node), redis:host:port or memcache:host:port (all nodes)"),
     AP_INIT_TAKE1("SaasExportsMax", set_exports_max, NULL, RSRC_CONF,
                   "exports at once of each child, at most half of DBDMax (default 8)"),
     AP_INIT_TAKE1("SaasExportBuffer", set_export_buffer, NULL, RSRC_CONF,

@@ -13,6 +13,10 @@
 int saas_config_secure_cookies(server_rec *s);
 /** A trusted proxy's X-Forwarded-* headers make links. */
 int saas_config_trust_forwarded(server_rec *s);
+/** Bytes of shared memory for principals; 0: they are not cached. */
+apr_off_t saas_config_cache_size(server_rec *s);
+/** How stale a cached principal may be at worst. */
+apr_interval_time_t saas_config_feed_timeout(server_rec *s);
 
 /** Most bytes of a streamed reply in memory for a client that is slow. */
 apr_off_t saas_config_export_buffer(server_rec *s);

@@ -9,6 +9,7 @@
  * it has borrowed and never asks for more than DBDMax; and mod_dbd connects with its pool locked, so only one
  * thread may be in there at a time while the others wait here, with a deadline.
  */
+#include "changes.h"
 #include "db.h"
 #include "db_driver.h"
 #include "schema.h"
@@ -38,6 +39,7 @@ struct saas_db_t {
     saas_connection_t *c;
     const char *organization;
     int transaction;
+    saas_pending_t changes;   /* that the other requests of this node are to be told of */
 };
 
 static const saas_driver_t *const drivers[] = { &saas_driver_pgsql, &saas_driver_sqlite };
@@ -409,6 +411,7 @@ static apr_status_t resolve(saas_db_t *db, saas_statement_t *st, const char *con
         *args = full;
         ++*nargs;
     }
+    saas_changes_note(&db->changes, st, out->sql, *args, *nargs);
     return APR_SUCCESS;
 }
 
@@ -421,8 +424,14 @@ apr_status_t saas_db_query_impl(saas_db_t *db, saas_statement_t *st, saas_rows_t
     if (rows) {
         *rows = NULL;
     }
-    if (rv != APR_SUCCESS
-        || (rv = db->c->driver->query(db->c, db->p, &statement, rows ? &found : NULL, args, nargs)) != APR_SUCCESS) {
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = db->c->driver->query(db->c, db->p, &statement, rows ? &found : NULL, args, nargs);
+    if (!db->transaction) {
+        saas_changes_apply(&db->changes);
+    }
+    if (rv != APR_SUCCESS) {
         return rv;
     }
     if (rows) {
@@ -475,16 +484,20 @@ apr_status_t saas_db_begin_impl(saas_db_t *db, saas_transaction_e mode)
     }
     rv = db->c->driver->begin(db->c, mode == SAAS_WRITE);
     db->transaction = rv == APR_SUCCESS;
+    db->changes.n = db->changes.all = 0;
     return rv;
 }
 
 apr_status_t saas_db_commit_impl(saas_db_t *db)
 {
+    apr_status_t rv;
     if (!db->rec || !db->transaction) {
         return misuse(db, "SAAS1107", NULL, "a commit without a transaction");
     }
     db->transaction = 0;
-    return db->c->driver->commit(db->c);
+    rv = db->c->driver->commit(db->c);
+    saas_changes_apply(&db->changes);
+    return rv;
 }
 
 void saas_db_rollback_impl(saas_db_t *db)

@@ -37,6 +37,11 @@ typedef struct saas_server_config_t {
     int job_threads;                  /**< background threads a child */
     int secure_cookies;               /**< behind a TLS proxy: cookies as under TLS */
     int trust_forwarded;              /**< X-Forwarded-Proto and -Host make links */
+    apr_off_t cache_size;             /**< bytes of memory for principals; 0: no cache */
+    apr_interval_time_t feed_timeout; /**< a change feed that is silent for this long is none */
+    int hash_concurrency;             /**< passwords hashed at once, a child */
+    const char *throttle_cache;       /**< "redis" or "memcache"; NULL: this node's memory alone */
+    const char *throttle_servers;     /**< of it */
     apr_off_t export_buffer;          /**< bytes of a stream kept in memory for a slow client */
     int exports_max;                  /**< streams at once, of a child */
     const char *spool_dir;            /**< folder of what does not fit into memory; NULL: the system's */
@@ -71,6 +76,9 @@ apr_interval_time_t saas_config_db_timeout(server_rec *s);
 apr_off_t saas_config_max_body(server_rec *s);
 int saas_config_session_lifetime(server_rec *s);
 int saas_config_job_threads(server_rec *s);
+int saas_config_hash_concurrency(server_rec *s);
+/** The provider of SaasThrottleCache and its argument; NULL: shm. */
+const char *saas_config_throttle_cache(server_rec *s, const char **servers);
 const char *saas_config_node(server_rec *s);
 
 /* ----------------------------------------------------------- plugins.c -- */
@@ -87,6 +95,12 @@ const apr_array_header_t *saas_plugins(void);
 int saas_statements_count(void);
 /** Numbers a host-internal statement list (ended by a zero element). */
 const char *saas_statements_register(apr_pool_t *p, const char *owner, saas_statement_t *list);
+
+/* ----------------------------------------------------------- openapi.c -- */
+
+/** Puts the document together from the host's part and the plugins'; a message
+ *  refuses the start. */
+const char *saas_openapi_compose(apr_pool_t *pconf);
 
 /* ---------------------------------------------------------------- db.c -- */
 
@@ -127,6 +141,16 @@ int saas_job_stopped_impl(saas_job_t *job);
 int saas_job_canceled_impl(saas_job_t *job);
 apr_status_t saas_job_fence_impl(saas_job_t *job, saas_db_t *db);
 void saas_jobs_wake_impl(void);
+int saas_job_known_impl(const char *kind);
+void saas_job_fail_impl(saas_job_t *job, int final, const char *why);
+
+/* ----------------------------------------------------------- hashing.c -- */
+
+/** Makes the child's counter of hashes that are being computed. */
+void saas_hashing_child_init(apr_pool_t *pchild, server_rec *s);
+/** saas_password_hash() and saas_password_verify() of mod_saas.h. */
+apr_status_t saas_hashing_hash(apr_pool_t *p, const char *password, const char **stored);
+apr_status_t saas_hashing_verify(apr_pool_t *p, const char *password, const char *stored, int *rehash);
 
 /* ------------------------------------------------------------ stream.c -- */
 

@@ -51,10 +51,13 @@ typedef struct claim_t {
     apr_int64_t expires;      /* not later than the lease's end in the database */
     int stopped;
     int canceled;
+    const char *why;          /* what run() said about its failure, or NULL */
+    int final;
 } claim_t;
 
 static board_t *board;
 static volatile apr_uint32_t going_down;   /* this child's; set by whatever thread runs STOPPING */
+static volatile apr_uint32_t started;      /* this child's modules are all initialized */
 static volatile apr_uint32_t busy;         /* threads of this child that may use the database */
 static volatile apr_uint32_t failing;      /* the database could not be asked; said once */
 
@@ -188,6 +191,23 @@ void saas_jobs_wake_impl(void)
     }
 }
 
+int saas_job_known_impl(const char *wanted)
+{
+    const apr_array_header_t *plugins = saas_plugins();
+    const saas_job_kind_t *kind;
+    int i;
+
+    for (i = 0; plugins && i < plugins->nelts; i++) {
+        kind = APR_ARRAY_IDX(plugins, i, const saas_plugin_t *)->jobs;
+        for (; kind && kind->kind; kind++) {
+            if (!strcmp(kind->kind, wanted)) {
+                return 1;
+            }
+        }
+    }
+    return 0;
+}
+
 /* ---------------------------------------------------------------- lease -- */
 
 /** Renews the lease if it can be.  Without the database the job goes on while
@@ -238,6 +258,14 @@ int saas_job_stopped_impl(saas_job_t *job)
 int saas_job_canceled_impl(saas_job_t *job)
 {
     return ((claim_t *)job->host)->canceled;
+}
+
+void saas_job_fail_impl(saas_job_t *job, int final, const char *why)
+{
+    claim_t *claim = job->host;
+
+    claim->why = apr_pstrdup(job->pool, why);
+    claim->final = final;
 }
 
 apr_status_t saas_job_fence_impl(saas_job_t *job, saas_db_t *db)
@@ -364,8 +392,8 @@ static void run(saas_job_t *job)
     else if (APR_STATUS_IS_EINTR(rv)) {
         settle(job, SETTLE_RELEASE, 1, NULL);
     }
-    else if (job->attempt < claim->kind->max_attempts) {
-        why = status_text(job->pool, rv);
+    else if (job->attempt < claim->kind->max_attempts && !claim->final) {
+        why = claim->why ? claim->why : status_text(job->pool, rv);
         seconds = backoff(job->attempt);
         SAAS_LOG(job->server, APLOG_WARNING, 0, "SAAS1204",
                  "job %s (%s) of %s: attempt %d failed (%s); the next one is in %d seconds",
@@ -376,7 +404,7 @@ static void run(saas_job_t *job)
         settle(job, SETTLE_RELEASE, 0, NULL);
     }
     else {
-        give_up(job, status_text(job->pool, rv));
+        give_up(job, claim->why ? claim->why : status_text(job->pool, rv));
     }
 }
 
@@ -535,7 +563,8 @@ static apr_status_t on_watchdog(int state, void *data, apr_pool_t *p)
     if (state == AP_WATCHDOG_STATE_STOPPING) {
         apr_atomic_set32(&going_down, 1);
     }
-    else if (state == AP_WATCHDOG_STATE_RUNNING) {
+    /* The thread may be there before mod_dbd has made its pool. */
+    else if (state == AP_WATCHDOG_STATE_RUNNING && apr_atomic_read32(&started)) {
         /* Counted before it is asked whether the child stops: see leave(). */
         apr_atomic_inc32(&busy);
         while (!child_stops() && my_turn() && work(data)) {
@@ -562,6 +591,7 @@ static void child_init(apr_pool_t *pchild, server_rec *s)
 {
     (void)s;
     apr_pool_pre_cleanup_register(pchild, NULL, leave);
+    apr_atomic_set32(&started, 1);
 }
 
 /* ---------------------------------------------------------------- start -- */
@@ -622,6 +652,6 @@ int saas_jobs_post_config(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s)
             return HTTP_INTERNAL_SERVER_ERROR;
         }
     }
-    ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_REALLY_LAST);
     return OK;
 }

@@ -8,12 +8,15 @@
  *  2. pre_config       plugins are found, their tables checked, their gates
  *                      become Require providers (plugins.c, authz.c)
  *  3. directives       (config.c)
- *  4. check_config     what only the whole configuration shows; the last thing
- *                      that configtest runs
+ *  4. check_config     what only the whole configuration shows, and the OpenAPI
+ *                      document (openapi.c); the last thing that configtest runs
  *  5. post_config      shared memory, watchdogs; skipped in httpd's first pass
  *  6. child_init       the child's counters of borrowed connections (db.c) and
- *                      of streams (stream.c)
+ *                      of passwords that are being hashed (hashing.c); the
+ *                      count of streams (stream.c)
  */
+#include "cache.h"
+#include "changes.h"
 #include "request.h"
 #include "db.h"
 
@@ -46,7 +49,13 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
     const char *err = saas_db_check_config(ptemp, s);
     (void)plog;
     if (!err) {
+        err = saas_throttle_check_config(pconf, ptemp, s);
+    }
+    if (!err) {
         err = saas_plugins_check_config(pconf, ptemp, s);
+    }
+    if (!err) {
+        err = saas_openapi_compose(pconf);
     }
     if (err) {
         SAAS_LOG(s, APLOG_CRIT, 0, "SAAS1002", "%s", err);
@@ -67,7 +76,8 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
     }
     saas_sections_check(s);
     if ((status = saas_db_post_config(pconf, ptemp, s)) != OK
-        || (status = saas_throttle_post_config(pconf, s)) != OK) {
+        || (status = saas_throttle_post_config(pconf, s)) != OK
+        || (status = saas_cache_post_config(pconf, s)) != OK) {
         return status;
     }
     return saas_jobs_post_config(pconf, ptemp, s);
@@ -76,6 +86,8 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
 static void child_init(apr_pool_t *pchild, server_rec *s)
 {
     saas_db_child_init(pchild, s);
+    saas_changes_child_init(pchild, s);
+    saas_hashing_child_init(pchild, s);
     saas_stream_child_init(pchild, s);
 }
 
@@ -88,7 +100,8 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(post_config, NULL, before_watchdog, APR_HOOK_MIDDLE);
-    ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    /* The threads of mod_watchdog begin in its own hook, and use what is made here. */
+    ap_hook_child_init(child_init, NULL, before_watchdog, APR_HOOK_MIDDLE);
 
     ap_hook_post_read_request(saas_identity_scrub, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_translate_name(saas_router_translate, NULL, before_handlers, APR_HOOK_FIRST);

@@ -42,7 +42,7 @@ extern "C" {
  *  one is refused at configtest and has to be rebuilt. */
 #define SAAS_PLUGIN_ABI "1"
 /** Grows when a member is appended to a table; an older plugin keeps working. */
-#define SAAS_PLUGIN_MINOR 0
+#define SAAS_PLUGIN_MINOR 1
 
 typedef struct saas_request_t saas_request_t;
 typedef struct saas_db_t saas_db_t;
@@ -217,6 +217,13 @@ typedef enum {
     SAAS_BODY_RAW       /**< the bytes, in rq->raw */
 } saas_body_e;
 
+/** Whether the caller is looked up on a route without gates. */
+typedef enum {
+    SAAS_IDENTITY_BY_GATES = 0, /**< a route without gates has rq->who of nobody */
+    SAAS_IDENTITY_OPTIONAL      /**< rq->who is the caller, if there is a valid credential; the handler decides.
+                                     A cookie from another site is refused as behind a gate */
+} saas_identity_e;
+
 /** Answers a request; returns what saas_reply_* returned. */
 typedef int saas_handler_fn(saas_request_t *rq);
 
@@ -234,6 +241,7 @@ typedef struct saas_route_t {
     const char *gates[SAAS_GATES_MAX]; /**< none: the route is public */
     const char *denied;  /**< text of the subscription refusal; NULL: the general one */
     saas_body_e body;
+    saas_identity_e identity;
 } saas_route_t;
 
 /** A path parameter that names a row of a tenant table with columns org_id and
@@ -329,7 +337,17 @@ typedef struct saas_plugin_t {
     /** Last check of the configuration, once all modules have read theirs; a
      *  message refuses the start and is shown by configtest.  May be NULL. */
     const char *(*check_config)(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *main_server);
+    /** Since minor 1.  The routes as a part of an OpenAPI 3.1 document: a JSON
+     *  object with "paths", and where needed "tags" and "components".  The host
+     *  puts the parts of all plugins together; a text that is none, or that
+     *  describes what is no route of the plugin, refuses the start.  NULL: the
+     *  document says of the routes what the route table says. */
+    const char *openapi;
 } saas_plugin_t;
+
+/** What apxs.mk makes of an openapi.json beside the sources: the value for
+ *  saas_plugin_t.openapi. */
+extern const char saas_openapi_text[];
 
 #define SAAS_PLUGIN_INIT(plugin_name) \
     .size = sizeof(saas_plugin_t), .minor = SAAS_PLUGIN_MINOR, .name = plugin_name
@@ -455,6 +473,8 @@ typedef struct saas_host_t {
     apr_size_t (*csv_put)(char *to, const char *text, apr_size_t len);
     const char *(*secret_read)(apr_pool_t *p, const char *value, const char **secret);
     int (*throttle_peek)(const char *bucket, const char *key, int limit, int window_seconds);
+    int (*job_known)(const char *kind);
+    void (*job_fail)(saas_job_t *job, int final, const char *why);
 } saas_host_t;
 
 APR_DECLARE_OPTIONAL_FN(const saas_host_t *, saas_host_services, (const char *abi, unsigned minor));
@@ -784,6 +804,21 @@ static inline apr_status_t saas_job_enqueue(saas_db_t *db, const char *kind, con
                                             const char *object_id, json_t *payload, int delay_seconds)
 {
     return saas_host()->job_enqueue(db, kind, org_id, object_id, payload, delay_seconds);
+}
+
+/** True when a loaded plugin runs jobs of this kind.  A row of another kind
+ *  would wait for ever: ask before enqueueing work of another plugin's. */
+static inline int saas_job_known(const char *kind)
+{
+    return saas_host()->job_known(kind);
+}
+
+/** For run(), which then returns an error: says why this attempt failed, for
+ *  the log and the job's row (copied; no secrets).  final: another attempt
+ *  would end the same way, the job is given up at once. */
+static inline void saas_job_fail(saas_job_t *job, int final, const char *why)
+{
+    saas_host()->job_fail(job, final, why);
 }
 
 /** Removes a queued job and asks a running one to stop. */

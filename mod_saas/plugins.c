@@ -9,6 +9,8 @@
  */
 #include "plugins.h"
 
+#include <stddef.h>
+
 #include <apr_hash.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
@@ -210,15 +212,23 @@ static const char *find_foreign(apr_pool_t *p, apr_pool_t *ptemp)
     return NULL;
 }
 
+/* What minor 0 had; a member after it is read only of a table that has it. */
+#define TABLE_SHORTEST offsetof(saas_plugin_t, openapi)
+
+const char *saas_plugin_openapi(const saas_plugin_t *plugin)
+{
+    return plugin->size >= offsetof(saas_plugin_t, openapi) + sizeof(plugin->openapi) ? plugin->openapi : NULL;
+}
+
 static const char *check_table(apr_pool_t *p, const saas_plugin_t *plugin)
 {
     if (plugin->size > sizeof(*plugin) || plugin->minor > SAAS_PLUGIN_MINOR) {
         return apr_psprintf(p, "plugin \"%s\" was built for a newer mod_saas (minor %u, this one has %u): update "
                             "mod_saas, or rebuild the plugin", plugin->name, plugin->minor, SAAS_PLUGIN_MINOR);
     }
-    if (plugin->size < sizeof(*plugin)) {
+    if (plugin->size < TABLE_SHORTEST) {
         return apr_psprintf(p, "plugin \"%s\" has a table of %u bytes where ABI %s has %lu: use SAAS_PLUGIN_INIT",
-                            plugin->name, plugin->size, SAAS_PLUGIN_ABI, (unsigned long)sizeof(*plugin));
+                            plugin->name, plugin->size, SAAS_PLUGIN_ABI, (unsigned long)TABLE_SHORTEST);
     }
     return NULL;
 }

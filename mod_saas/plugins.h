@@ -36,6 +36,8 @@ struct saas_mounted_route_t {
 
 /** All routes, each a saas_mounted_route_t. */
 const apr_array_header_t *saas_routes(void);
+/** The plugin's part of the OpenAPI document, or NULL. */
+const char *saas_plugin_openapi(const saas_plugin_t *plugin);
 /** All objects, each a saas_object_t. */
 const apr_array_header_t *saas_objects(void);
 

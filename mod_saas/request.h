@@ -47,6 +47,11 @@ int saas_reply_refusal(request_rec *r, const saas_refusal_t *refusal);
 /** Writes a JSON text as the whole reply. */
 int saas_reply_text(request_rec *r, int status, const char *json, apr_size_t len);
 
+/** True when the path below a mount point (openapi.c) is the document's. */
+int saas_openapi_is(const char *path);
+/** Answers a request for the document. */
+int saas_openapi_serve(saas_call_t *call);
+
 /** The handler of SaasAPI sections. */
 int saas_router_handler(request_rec *r);
 /** Keeps httpd from looking for files below a mount point. */
@@ -63,6 +68,8 @@ void saas_sections_check(server_rec *s);
 /* activity.c, throttle.c, secret.c */
 extern saas_statement_t saas_activity_statements[];
 apr_status_t saas_activity_impl(saas_db_t *db, saas_request_t *rq, const saas_activity_t *what);
+/** Finds the provider of SaasThrottleCache; a message refuses the start. */
+const char *saas_throttle_check_config(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s);
 int saas_throttle_post_config(apr_pool_t *pconf, server_rec *s);
 int saas_throttle_impl(const char *bucket, const char *key, int limit, int window_seconds);
 int saas_throttle_peek_impl(const char *bucket, const char *key, int limit, int window_seconds);

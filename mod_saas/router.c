@@ -225,6 +225,9 @@ static int admit(saas_call_t *call)
             return DONE;
         }
     }
+    if (!call->mounted->ngates && call->ctx->loaded == SAAS_UNAVAILABLE) {
+        worst = SAAS_UNAVAILABLE;
+    }
     for (i = 0; i < call->mounted->ngates; i++) {
         saas_verdict_e verdict = saas_gate_decide(r, call->ctx, &call->mounted->gates[i]);
         if (verdict != SAAS_GRANTED && (worst == SAAS_GRANTED || verdict < worst)) {
@@ -244,7 +247,7 @@ static int serve(saas_call_t *call)
     request_rec *r = call->pub.r;
     int status;
     call->pub.route = call->mounted->route;
-    if (call->mounted->ngates && (status = admit(call)) != OK) {
+    if ((call->mounted->ngates || call->pub.route->identity == SAAS_IDENTITY_OPTIONAL) && (status = admit(call)) != OK) {
         return OK;
     }
     status = saas_request_read_body(call);
@@ -280,6 +283,9 @@ int saas_router_handler(request_rec *r)
     call->mount = dir_config(r)->mount;
     rest = r->uri + strlen(call->mount);
     slash = *rest && rest[strlen(rest) - 1] == '/';
+    if (saas_openapi_is(rest)) {
+        return saas_openapi_serve(call);
+    }
 
     n = cut(apr_pstrdup(r->pool, rest), call->values);
     call->mounted = n > 0 ? find(call->values, n, method_of(r), &allowed) : NULL;

@@ -8,6 +8,6 @@
 #ifndef SAAS_SCHEMA_H
 #define SAAS_SCHEMA_H
 
-#define SAAS_SCHEMA_VERSION 5
+#define SAAS_SCHEMA_VERSION 7
 
 #endif

@@ -29,15 +29,6 @@ static const char *token_hash(apr_pool_t *p, const char *token)
     return hash;
 }
 
-static apr_status_t password_verify(apr_pool_t *p, const char *password, const char *stored, int *rehash)
-{
-    *rehash = 0;
-    if (!stored) {
-        saas_password_dummy(p, password);
-        return APR_EMISMATCH;
-    }
-    return saas_password_verify(p, password, stored, rehash);
-}
 
 static const char *password_check(apr_pool_t *p, const char *password, const char *email)
 {
@@ -149,8 +140,8 @@ static const saas_host_t services = {
     .uuid = uuid,
     .token_make = saas_token_make,
     .token_hash = token_hash,
-    .password_hash = saas_password_hash,
-    .password_verify = password_verify,
+    .password_hash = saas_hashing_hash,
+    .password_verify = saas_hashing_verify,
     .password_check = password_check,
     .email_parse = email_parse,
     .slug_make = slug_make,
@@ -161,6 +152,8 @@ static const saas_host_t services = {
     .csv_put = csv_put,
     .secret_read = saas_secret_read_impl,
     .throttle_peek = saas_throttle_peek_impl,
+    .job_known = saas_job_known_impl,
+    .job_fail = saas_job_fail_impl,
 };
 
 static const saas_host_t *saas_host_services(const char *abi, unsigned minor)

@@ -3,9 +3,12 @@
 /*
  * SaasStatus sections: what operators and their machines ask.
  *   live    the process answers
- *   ready   the database answers and has the schema that this build needs
+ *   ready   the database answers and has the schema that this build needs;
+ *           whether principals are cached does not matter for it, but is told
  *   routes  every mounted route with its gates, for tests and documentation
  */
+#include "cache.h"
+#include "changes.h"
 #include "request.h"
 
 #include <apr_strings.h>
@@ -23,15 +26,36 @@ static int live(request_rec *r)
     return answer(r, HTTP_OK, json_pack("{s:s}", "status", "live"));
 }
 
+static json_t *cache_json(void)
+{
+    saas_cache_counters_t n;
+    apr_int64_t age;
+    int listener;
+    json_t *json = json_pack("{s:s}", "state", saas_changes_state(&age, &listener));
+    if (json && age >= 0) {
+        json_object_set_new(json, "heartbeat_ms", json_integer(age));
+        json_object_set_new(json, "listener", json_integer(listener));
+    }
+    if (json && saas_cache_count(&n) == APR_SUCCESS) {
+        json_object_set_new(json, "hits", json_integer((json_int_t)n.hits));
+        json_object_set_new(json, "misses", json_integer((json_int_t)n.misses));
+        json_object_set_new(json, "bypasses", json_integer((json_int_t)n.bypasses));
+        json_object_set_new(json, "stores", json_integer((json_int_t)n.stores));
+        json_object_set_new(json, "evictions", json_integer((json_int_t)n.evictions));
+    }
+    return json;
+}
+
 static int ready(request_rec *r)
 {
     const char *why = NULL;
     if (saas_db_ready(r->pool, r->server, &why) == APR_SUCCESS) {
-        return answer(r, HTTP_OK, json_pack("{s:s}", "status", "ready"));
+        return answer(r, HTTP_OK, json_pack("{s:s, s:o}", "status", "ready", "cache", cache_json()));
     }
     apr_table_setn(r->headers_out, "Retry-After", "5");
     return answer(r, HTTP_SERVICE_UNAVAILABLE,
-                  json_pack("{s:s, s:s}", "status", "unavailable", "detail", why ? why : "database unavailable"));
+                  json_pack("{s:s, s:s, s:o}", "status", "unavailable", "detail", why ? why : "database unavailable",
+                            "cache", cache_json()));
 }
 
 static int routes(request_rec *r)

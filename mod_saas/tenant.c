@@ -2,7 +2,7 @@
 
 /*
  * For which organization: turns a credential and a selector into a principal,
- * with exactly one statement.
+ * with exactly one statement, or none when the cache has the answer.
  *
  * The statement is composed once at start from three parts: whose credential
  * (token, session, an outer module's user), how the organization is chosen
@@ -14,6 +14,7 @@
  * A failure of the database is a verdict of its own here; it must never be
  * read as "no such user" or "not a member".
  */
+#include "cache.h"
 #include "identity.h"
 #include "plugins.h"
 #include "core/timefmt.h"
@@ -23,8 +24,11 @@
 /* More organizations than this are not listed in the "choose one" answer. */
 #define CHOICES_MAX 50
 
-enum { C_USER, C_EMAIL, C_NAME, C_DEFAULT, C_CREDENTIAL, C_CAP, C_STALE, C_ORG, C_SLUG, C_ORG_NAME, C_ROLE,
-       C_SUBSCRIPTION, C_ENDS, C_ACTIVE };
+/* A token's use is noted when it was last noted this long ago. */
+#define TOUCH_EVERY apr_time_from_sec(60)
+
+enum { C_USER, C_EMAIL, C_NAME, C_DEFAULT, C_NOW, C_CREDENTIAL, C_CAP, C_USED, C_EXPIRES, C_ORG, C_SLUG, C_ORG_NAME,
+       C_ROLE, C_SUBSCRIPTION, C_ENDS, C_ACTIVE };
 
 #define COLUMNS_ORG \
     ", o.id, o.slug, o.name, m.role," \
@@ -38,19 +42,19 @@ static const struct {
 } by[] = {
     [SAAS_BY_TOKEN] = {
         "token",
-        "t.id, t.role, t.last_used_at IS NULL OR t.last_used_at < saas_now_plus(-60)",
+        "t.id, t.role, t.last_used_at, t.expires_at",
         "tokens t JOIN users u ON u.id = t.user_id",
         "t.hash = $1 AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now())",
         " AND (t.organization_id IS NULL OR d.org_id = t.organization_id)" },
     [SAAS_BY_SESSION] = {
         "session",
-        "t.id, NULL, FALSE",
+        "t.id, NULL, NULL, t.expires_at",
         "sessions t JOIN users u ON u.id = t.user_id",
         "t.hash = $1 AND t.expires_at > now()",
         "" },
     [SAAS_BY_SERVER] = {
         "server",
-        "NULL, NULL, FALSE",
+        "NULL, NULL, NULL, NULL",
         "users u",
         "u.email_key = $1",
         "" },
@@ -81,12 +85,12 @@ static saas_statement_t touch[] = {
 static const char *compose(apr_pool_t *p, int credential, const char *condition)
 {
     if (!condition) {
-        return apr_psprintf(p, "SELECT u.id, u.email, u.name, u.default_org_id, %s FROM %s WHERE %s AND u.is_active",
+        return apr_psprintf(p, "SELECT u.id, u.email, u.name, u.default_org_id, now(), %s FROM %s WHERE %s AND u.is_active",
                             by[credential].columns, by[credential].from, by[credential].where);
     }
     return apr_psprintf(
         p,
-        "SELECT u.id, u.email, u.name, u.default_org_id, %s" COLUMNS_ORG " FROM %s"
+        "SELECT u.id, u.email, u.name, u.default_org_id, now(), %s" COLUMNS_ORG " FROM %s"
         " LEFT JOIN user_organizations d ON d.user_id = u.id%s%s"
         " LEFT JOIN memberships m ON m.org_id = d.org_id AND m.user_id = d.user_id"
         " LEFT JOIN organizations o ON o.id = m.org_id AND o.deleted_at IS NULL"
@@ -172,15 +176,60 @@ static void choose_default(apr_pool_t *p, const saas_rows_t *rows, saas_context_
     }
 }
 
-void saas_tenant_load(request_rec *r, const saas_credential_t *credential, const saas_selector_t *selector,
+/* The moment of a time cell on this host's steady clock, seen from the database's now(); fallback for NULL, and
+ * 0 for what is no time. */
+static apr_int64_t moment(const saas_rows_t *rows, int column, apr_int64_t began, apr_int64_t fallback)
+{
+    const char *text = saas_cell(rows, 0, column), *now_text = saas_cell(rows, 0, C_NOW);
+    apr_time_t t, now;
+    if (!text) {
+        return fallback;
+    }
+    return saas_time_parse(text, &t) == APR_SUCCESS && now_text && saas_time_parse(now_text, &now) == APR_SUCCESS
+               ? began + (t - now)
+               : 0;
+}
+
+/* How long what was read holds by clock alone, and when the token's use is to be noted. */
+static void set_moments(const saas_rows_t *rows, saas_context_t *ctx, saas_cache_ticket_t *ticket)
+{
+    ticket->until = moment(rows, C_EXPIRES, ticket->began, APR_INT64_MAX);
+    if (ctx->who.has_active_subscription && ctx->who.subscription_ends_at) {
+        /* In every row that may be taken: the statement's own now() has judged it. */
+        apr_time_t now;
+        apr_int64_t ends = saas_time_parse(saas_cell(rows, 0, C_NOW), &now) == APR_SUCCESS
+                               ? ticket->began + (ctx->who.subscription_ends_at - now)
+                               : 0;
+        ticket->until = ends < ticket->until ? ends : ticket->until;
+    }
+    ticket->touch = APR_INT64_MAX;
+    if (ctx->who.by == SAAS_BY_TOKEN) {
+        ticket->touch = moment(rows, C_USED, ticket->began, 0) + TOUCH_EVERY;
+        ctx->touch_token = ticket->began >= ticket->touch;
+        /* By this request; the second is for the two clocks in it. */
+        ticket->touch = (ctx->touch_token ? ticket->began + TOUCH_EVERY : ticket->touch) + apr_time_from_sec(1);
+    }
+}
+
+void saas_tenant_load(request_rec *r, const saas_credential_t *credential, const saas_selector_t *wanted,
                       saas_context_t *ctx)
 {
-    saas_choice_e choice = selector->choice == SAAS_CHOOSE_NONE ? SAAS_CHOOSE_NOT : selector->choice;
+    saas_selector_t chosen = *wanted, *selector = &chosen;
+    saas_choice_e choice = wanted->choice == SAAS_CHOOSE_NONE ? SAAS_CHOOSE_NOT : wanted->choice;
     int index = choice == SAAS_CHOOSE_OBJECT ? N_CHOOSE + selector->object : (int)choice;
+    saas_cache_ticket_t ticket;
     saas_statement_t *st = &statements[((int)credential->by - SAAS_BY_TOKEN) * per_credential + index];
     saas_rows_t *rows = NULL;
     saas_db_t *db = NULL;
-    apr_status_t rv = saas_db_open_impl(&db, r->pool, r->server, NULL);
+    apr_status_t rv;
+    chosen.choice = choice;
+    if (choice == SAAS_CHOOSE_NOT) {
+        chosen.value = NULL;
+    }
+    if (saas_cache_find(r, credential, selector, ctx, &ticket)) {
+        return;
+    }
+    rv = saas_db_open_impl(&db, r->pool, r->server, NULL);
     if (rv == APR_SUCCESS) {
         const char *args[2];
         args[0] = credential->hash;
@@ -203,13 +252,14 @@ void saas_tenant_load(request_rec *r, const saas_credential_t *credential, const
     ctx->who.email = saas_cell(rows, 0, C_EMAIL);
     ctx->who.name = saas_cell(rows, 0, C_NAME);
     ctx->who.credential_id = saas_cell(rows, 0, C_CREDENTIAL);
-    ctx->touch_token = credential->by == SAAS_BY_TOKEN && saas_cell_bool(rows, 0, C_STALE);
     if (choice == SAAS_CHOOSE_DEFAULT) {
         choose_default(r->pool, rows, ctx);
     }
     else if (choice != SAAS_CHOOSE_NOT && saas_cell(rows, 0, C_ORG)) {
         take_organization(rows, 0, &ctx->who);
     }
+    set_moments(rows, ctx, &ticket);
+    saas_cache_keep(r, credential, selector, ctx, &ticket);
 }
 
 int saas_tenant_touch(request_rec *r)

@@ -53,6 +53,7 @@ part guards pytest tests/guards
 part sandbox pytest tests/sandbox
 part plugin pytest tests/plugins
 part api pytest -n 2 --dist loadfile tests/api
+part ctl pytest tests/ctl
 part faults pytest tests/faults
 
 [ "$skipped" = 0 ] || grep -h '^SKIPPED' "$out"/*.log

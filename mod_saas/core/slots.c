@@ -147,6 +147,13 @@ static unsigned wait_for(counts_t c, unsigned limit, int64_t elapsed, int64_t wi
     return until > elapsed ? in_seconds(until - elapsed) : 0;
 }
 
+unsigned saas_slots_wait(unsigned before, unsigned now, unsigned limit, apr_interval_time_t elapsed,
+                         apr_interval_time_t window)
+{
+    counts_t c = { before, now };
+    return wait_for(c, limit, elapsed, window);
+}
+
 static slot_t *bucket(const saas_slots_t *slots, uint64_t key)
 {
     return (slot_t *)&slots->slot[(key & slots->mask) * WAYS];

@@ -51,6 +51,14 @@ unsigned saas_slots_hit(saas_slots_t *slots, uint64_t key, unsigned limit, apr_t
 /** What saas_slots_hit would answer, without counting. */
 unsigned saas_slots_peek(const saas_slots_t *slots, uint64_t key, unsigned limit, apr_time_t now);
 
+/**
+ * The rule itself, for counters that are kept elsewhere: given the counts of the window before and of the running
+ * one, of which `elapsed` has passed, how long until one more attempt fits.
+ * @return 0 for now, else whole seconds (at least 1).
+ */
+unsigned saas_slots_wait(unsigned before, unsigned now, unsigned limit, apr_interval_time_t elapsed,
+                         apr_interval_time_t window);
+
 /** Forgets a key, as after a login that succeeded. */
 void saas_slots_clear(saas_slots_t *slots, uint64_t key);
 

@@ -2,7 +2,8 @@
 
 /*
  * The accounts plugin at a glance: who somebody is and how they prove it.
- * Registration, log-in and log-out, the profile, the password, API tokens.
+ * Registration, log-in and log-out, the profile, the password and a new one for
+ * who has forgotten it, sessions, API tokens.
  *
  * It must never store or log a password or a token, only what is derived from
  * them, and never tell whether an address has an account to somebody who cannot
@@ -19,6 +20,10 @@ SAAS_PLUGIN_DEFINE;
     " AND NOT EXISTS (SELECT 1 FROM tokens c WHERE c.id = " n "::uuid AND c.organization_id IS NOT NULL" \
     " AND (tokens.organization_id IS NULL OR tokens.organization_id <> c.organization_id))"
 
+/* The same for what is the user's and no organization's. */
+#define NO_BOUND_TOKEN(n) \
+    " AND NOT EXISTS (SELECT 1 FROM tokens c WHERE c.id = " n "::uuid AND c.organization_id IS NOT NULL)"
+
 saas_statement_t accounts_statements[ACCOUNTS_STATEMENTS + 1] = {
     [USER_FOR_LOGIN] = { .name = "user_for_login", .scope = SAAS_SYSTEM, .sql =
         "SELECT id, password_hash FROM users WHERE email_key = $1 AND is_active" },
@@ -30,10 +35,49 @@ saas_statement_t accounts_statements[ACCOUNTS_STATEMENTS + 1] = {
         " WHERE id = $1::uuid AND password_hash = $2 AND is_active" },
 
     [USER_PASSWORD] = { .name = "user_password", .scope = SAAS_SYSTEM, .sql =
-        "SELECT password_hash FROM users WHERE id = $1::uuid" },
+        "SELECT password_hash, email, name FROM users WHERE id = $1::uuid" },
 
     [USER_PASSWORD_UPDATE] = { .name = "user_password_update", .scope = SAAS_SYSTEM, .sql =
         "UPDATE users SET password_hash = $3, updated_at = now() WHERE id = $1::uuid AND password_hash = $2" },
+
+    [USER_PASSWORD_SET] = { .name = "user_password_set", .scope = SAAS_SYSTEM, .sql =
+        "UPDATE users SET password_hash = $2, updated_at = now() WHERE id = $1::uuid AND is_active" },
+
+    [USER_EMAIL_UPDATE] = { .name = "user_email_update", .scope = SAAS_SYSTEM, .sql =
+        "UPDATE users SET email = $3, email_key = $4, updated_at = now()"
+        " WHERE id = $1::uuid AND password_hash = $2" },
+
+    /* Who has no password, or a disabled one, logs in by other means and gets
+     * none this way. */
+    [USER_FOR_RESET] = { .name = "user_for_reset", .scope = SAAS_SYSTEM, .sql =
+        "SELECT id, email, name FROM users WHERE email_key = $1 AND is_active"
+        " AND password_hash IS NOT NULL AND password_hash NOT LIKE '!%' AND password_hash NOT LIKE '*%'" },
+
+    [RESETS_PURGE] = { .name = "resets_purge", .scope = SAAS_SYSTEM, .sql =
+        "DELETE FROM password_resets WHERE user_id = $1::uuid AND (expires_at <= now() OR used_at IS NOT NULL)" },
+
+    [RESETS_VOID] = { .name = "resets_void", .scope = SAAS_SYSTEM, .sql =
+        "UPDATE password_resets SET used_at = now() WHERE user_id = $1::uuid AND used_at IS NULL" },
+
+    [RESET_INSERT] = { .name = "reset_insert", .scope = SAAS_SYSTEM, .sql =
+        "INSERT INTO password_resets (hash, user_id, created_at, expires_at)"
+        " VALUES ($1, $2::uuid, now(), saas_now_plus(CAST($3 AS double precision)))" },
+
+    [RESET_FIND] = { .name = "reset_find", .scope = SAAS_SYSTEM, .sql =
+        "SELECT u.id, u.email, u.name FROM password_resets r JOIN users u ON u.id = r.user_id AND u.is_active"
+        " WHERE r.hash = $1 AND r.used_at IS NULL AND r.expires_at > now()" },
+
+    [RESET_USE] = { .name = "reset_use", .scope = SAAS_SYSTEM, .sql =
+        "UPDATE password_resets SET used_at = now()"
+        " WHERE hash = $1 AND user_id = $2::uuid AND used_at IS NULL AND expires_at > now()" },
+
+    [SESSION_LIST] = { .name = "session_list", .scope = SAAS_SYSTEM, .sql =
+        "SELECT id, created_at, expires_at, address, user_agent, count(*) OVER () FROM sessions"
+        " WHERE user_id = $1::uuid AND expires_at > now()" NO_BOUND_TOKEN("$2")
+        " ORDER BY id DESC LIMIT CAST($3 AS bigint) OFFSET CAST($4 AS bigint)" },
+
+    [SESSION_REVOKE] = { .name = "session_revoke", .scope = SAAS_SYSTEM, .sql =
+        "DELETE FROM sessions WHERE id = $1::uuid AND user_id = $2::uuid AND expires_at > now()" NO_BOUND_TOKEN("$3") },
 
     /* A taken address gives no row instead of an error, also when two
      * registrations race: the second one waits for the first. */
@@ -100,6 +144,30 @@ saas_statement_t accounts_statements[ACCOUNTS_STATEMENTS + 1] = {
         " WHERE id = $1::uuid AND user_id = $2::uuid AND revoked_at IS NULL"
         WITHIN_CALLING_TOKEN("$3")
         " RETURNING organization_id, name" },
+
+    /* Before the invite's row: whoever removes a member locks in this order. */
+    [INVITE_SHARE] = { .name = "invite_share", .scope = SAAS_TENANT, .sql =
+        "SELECT id FROM organizations WHERE id = $1 AND deleted_at IS NULL FOR KEY SHARE" },
+
+    [LEAVING_USER] = { .name = "leaving_user", .scope = SAAS_SYSTEM, .sql =
+        "SELECT id FROM users WHERE id = $1::uuid AND password_hash = $2 FOR UPDATE" },
+    [LEAVING_LOCK] = { .name = "leaving_lock", .scope = SAAS_SYSTEM, .sql =
+        "SELECT o.id FROM organizations o WHERE o.id IN (SELECT d.org_id FROM user_organizations d"
+        " WHERE d.user_id = $1::uuid) ORDER BY o.id FOR UPDATE OF o" },
+    [LEAVING_LIST] = { .name = "leaving_list", .scope = SAAS_SYSTEM, .sql =
+        "SELECT o.id, o.name, o.slug, m.role, (SELECT count(*) FROM memberships a WHERE a.org_id = d.org_id),"
+        " (SELECT count(*) FROM memberships b WHERE b.org_id = d.org_id AND b.role = 'ADMIN')"
+        " FROM user_organizations d JOIN memberships m ON m.org_id = d.org_id AND m.user_id = d.user_id"
+        " JOIN organizations o ON o.id = d.org_id AND o.deleted_at IS NULL"
+        " WHERE d.user_id = $1::uuid ORDER BY o.id" },
+    [LEAVING_INVITES] = { .name = "leaving_invites", .scope = SAAS_TENANT, .sql =
+        "UPDATE invites SET state = 'revoked' WHERE org_id = $1 AND invited_by = $2 AND state = 'pending'" },
+    [LEAVING_ORGANIZATION] = { .name = "leaving_organization", .scope = SAAS_TENANT, .sql =
+        "UPDATE organizations SET deleted_at = now(), updated_at = now(), slug = 'deleted-' || CAST(id AS text)"
+        " WHERE id = $1 AND deleted_at IS NULL" },
+    /* Sessions, tokens and memberships go with it. */
+    [LEAVING_DELETE] = { .name = "leaving_delete", .scope = SAAS_SYSTEM, .sql =
+        "DELETE FROM users WHERE id = $1::uuid" },
 };
 
 static const saas_route_t routes[] = {
@@ -108,17 +176,29 @@ static const saas_route_t routes[] = {
     { SAAS_POST, "/auth/logout/", accounts_logout, SAAS_GATES(saas_is_user) },
     { SAAS_GET, "/auth/me/", accounts_me, SAAS_GATES(saas_is_user) },
     { SAAS_PATCH, "/auth/me/", accounts_me_update, SAAS_GATES(saas_is_user), .body = SAAS_BODY_JSON },
+    { SAAS_DELETE, "/auth/me/", accounts_me_delete, SAAS_GATES(saas_is_user), .body = SAAS_BODY_JSON },
     { SAAS_POST, "/auth/password/", accounts_password, SAAS_GATES(saas_is_user), .body = SAAS_BODY_JSON },
+    { SAAS_POST, "/auth/password/reset/", accounts_reset, .body = SAAS_BODY_JSON },
+    { SAAS_POST, "/auth/password/reset/confirm/", accounts_reset_confirm, .body = SAAS_BODY_JSON },
+    { SAAS_GET, "/auth/sessions/", accounts_sessions, SAAS_GATES(saas_is_user) },
+    { SAAS_DELETE, "/auth/sessions/{session}/", accounts_session_revoke, SAAS_GATES(saas_is_user) },
     { SAAS_GET, "/auth/tokens/", accounts_tokens, SAAS_GATES(saas_is_user) },
     { SAAS_POST, "/auth/tokens/", accounts_token_create, SAAS_GATES(saas_is_user), .body = SAAS_BODY_JSON },
     { SAAS_DELETE, "/auth/tokens/{token}/", accounts_token_revoke, SAAS_GATES(saas_is_user) },
     { 0 }
 };
 
+static const saas_job_kind_t jobs[] = {
+    { .kind = ACCOUNTS_RESET_JOB, .run = accounts_reset_run, .max_attempts = 5 },
+    { .kind = NULL }
+};
+
 static const saas_plugin_t plugin = {
     SAAS_PLUGIN_INIT("accounts"),
+    .openapi = saas_openapi_text,
     .statements = accounts_statements,
     .routes = routes,
+    .jobs = jobs,
 };
 
 static void register_hooks(apr_pool_t *p)
@@ -128,5 +208,8 @@ static void register_hooks(apr_pool_t *p)
 
 module AP_MODULE_DECLARE_DATA saas_accounts_module = {
     STANDARD20_MODULE_STUFF,
+    .create_server_config = accounts_config_create,
+    .merge_server_config = accounts_config_merge,
+    .cmds = accounts_directives,
     .register_hooks = register_hooks,
 };

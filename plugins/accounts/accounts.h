@@ -19,6 +19,16 @@ enum {
     USER_LOGGED_IN,
     USER_PASSWORD,
     USER_PASSWORD_UPDATE,
+    USER_PASSWORD_SET,
+    USER_EMAIL_UPDATE,
+    USER_FOR_RESET,
+    RESETS_PURGE,
+    RESETS_VOID,
+    RESET_INSERT,
+    RESET_FIND,
+    RESET_USE,
+    SESSION_LIST,
+    SESSION_REVOKE,
     USER_INSERT,
     USER_UPDATE,
     PROFILE,
@@ -30,6 +40,13 @@ enum {
     TOKEN_INSERT,
     TOKEN_LIST,
     TOKEN_REVOKE,
+    INVITE_SHARE,
+    LEAVING_USER,
+    LEAVING_LOCK,
+    LEAVING_LIST,
+    LEAVING_INVITES,
+    LEAVING_ORGANIZATION,
+    LEAVING_DELETE,
     ACCOUNTS_STATEMENTS
 };
 
@@ -48,7 +65,14 @@ extern saas_statement_t accounts_statements[];
 #define ACCOUNTS_FAILURES_PER_ACCOUNT 10
 #define ACCOUNTS_FAILURES_PER_ADDRESS 50
 #define ACCOUNTS_REGISTRATIONS_PER_ADDRESS 100
+#define ACCOUNTS_RESETS_PER_ADDRESS 20
 #define ACCOUNTS_WINDOW_SECONDS 300
+#define ACCOUNTS_RESETS_PER_ACCOUNT 5
+#define ACCOUNTS_RESET_WINDOW_SECONDS 3600
+
+/** The kind of job that writes the mail with the link for a new password. */
+#define ACCOUNTS_RESET_JOB "password-reset"
+#define ACCOUNTS_RESET_TOKEN_MAX 200
 
 /** What a transaction's body returns to have it rolled back because the input
  *  asks for something that cannot be, as against a failure. */
@@ -72,6 +96,9 @@ enum {
     PROFILE_TOKEN_EXPIRES
 };
 
+/** SaasInviteAnyEmail: an invite may be accepted with another address. */
+int accounts_any_email(const server_rec *s);
+
 /** Id of the token that the caller uses, or NULL: what a call may see and give
  *  away is limited to what this token may. */
 const char *accounts_calling_token(const saas_request_t *rq);
@@ -92,11 +119,52 @@ saas_role_e accounts_profile_role(const saas_rows_t *rows, int row);
 /** {"id", "name", "slug"} from three neighbouring cells, or null. */
 json_t *accounts_organization_json(const saas_rows_t *rows, int row, int first_column);
 
+void *accounts_config_create(apr_pool_t *p, server_rec *s);
+void *accounts_config_merge(apr_pool_t *p, void *base, void *add);
+extern const command_rec accounts_directives[];
+
+/** Where the request's server sends people to set a new password: a URL with
+ *  {token} in it; NULL: not configured. */
+const char *accounts_reset_url(const request_rec *r);
+
+/** A message to a user. */
+typedef struct saas_notice_t {
+    const char *template;
+    const char *user_id;
+    const char *to;     /**< address */
+    int lifetime;       /**< seconds after which it is not worth sending; 0: for ever */
+} saas_notice_t;
+
+/** Writes a message into the queue, in db's transaction; saas_jobs_wake() after
+ *  the commit.  Steals vars, which get "time" added.  Without a mail plugin it
+ *  does nothing. */
+apr_status_t accounts_notice(saas_db_t *db, apr_pool_t *p, const saas_notice_t *notice, json_t *vars);
+
+/** What the caller's password has proved. */
+typedef struct accounts_proof_t {
+    const char *verified;  /**< the stored form that matched: name it in the write */
+    const char *email, *name;
+} accounts_proof_t;
+
+/** Verifies the caller's own password.  False: it was not right, or could not
+ *  be verified, and *reply is what was answered: 400 for `field`, 429, 503. */
+int accounts_prove(saas_request_t *rq, const char *field, const char *password, accounts_proof_t *proof, int *reply);
+
+/** Answers that the password is wrong, and counts it. */
+int accounts_prove_refuse(saas_request_t *rq, const char *field);
+
+apr_status_t accounts_reset_run(saas_job_t *job);
+
+saas_handler_fn accounts_reset;
+saas_handler_fn accounts_reset_confirm;
+saas_handler_fn accounts_sessions;
+saas_handler_fn accounts_session_revoke;
 saas_handler_fn accounts_register;
 saas_handler_fn accounts_login;
 saas_handler_fn accounts_logout;
 saas_handler_fn accounts_me;
 saas_handler_fn accounts_me_update;
+saas_handler_fn accounts_me_delete;
 saas_handler_fn accounts_password;
 saas_handler_fn accounts_tokens;
 saas_handler_fn accounts_token_create;

@@ -90,19 +90,25 @@ int accounts_login(saas_request_t *rq)
     login.user_id = saas_cell(rows, 0, 0);
     login.verified = saas_cell(rows, 0, 1);
     rv = saas_password_verify(rq->pool, password, login.verified, &rehash);
-    if (rv == APR_EMISMATCH) {
-        return refuse(rq, account);
+    if (rv == SAAS_EUNAVAILABLE) {
+        return saas_reply_failure(rq, rv);
     }
     if (rv != APR_SUCCESS) {
-        return saas_reply_failure(rq, rv);
+        if (rv != APR_EMISMATCH) {
+            SAAS_RLOG(rq->r, APLOG_WARNING, 0, "SAAS2003",
+                      "user %s cannot log in: the stored password is of a form that is not known here, or too costly; "
+                      "have them ask for a new one", login.user_id);
+        }
+        return refuse(rq, account);
     }
     /* Guesses sent all at once pass the first look together; those that come
      * back after the limit was reached learn nothing, the right one included. */
     if ((seconds = wait_seconds(rq, account, saas_throttle_peek)) != 0) {
         return saas_reply_throttled(rq, seconds);
     }
-    if (rehash && (rv = saas_password_hash(rq->pool, password, &login.rehashed)) != APR_SUCCESS) {
-        return saas_reply_failure(rq, rv);
+    /* When there is no room for it now, the next log-in upgrades the form. */
+    if (rehash && saas_password_hash(rq->pool, password, &login.rehashed) != APR_SUCCESS) {
+        login.rehashed = NULL;
     }
 
     if ((rv = saas_request_db(rq, &db)) == APR_SUCCESS) {

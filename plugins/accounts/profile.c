@@ -100,8 +100,50 @@ typedef struct change_t {
     saas_request_t *rq;
     const char *name;         /* NULL: stays */
     const char *organization; /* id or slug; NULL: stays; empty: none */
+    const char *email;        /* NULL: stays */
+    const char *email_key;
+    accounts_proof_t proof;   /* with email */
+    const char *wrong_field, *wrong_text; /* of a refusal */
     saas_rows_t *profile;
 } change_t;
+
+static apr_status_t refuse(change_t *change, const char *field, const char *text)
+{
+    change->wrong_field = field;
+    change->wrong_text = text;
+    return ACCOUNTS_REFUSED;
+}
+
+static apr_status_t tell_of_address(const change_t *change, saas_db_t *db, const char *to)
+{
+    saas_notice_t notice = { .template = "email_changed", .user_id = change->rq->who->user_id, .to = to };
+
+    return accounts_notice(db, change->rq->pool, &notice,
+                           json_pack("{s:s, s:s, s:s, s:s}", "name", change->proof.name, "old", change->proof.email, "new",
+                                     change->email, "address", change->rq->r->useragent_ip));
+}
+
+/* Both addresses are told, and links that went to the old one are void. */
+static apr_status_t change_address(change_t *change, saas_db_t *db)
+{
+    const char *user_id = change->rq->who->user_id;
+    saas_rows_t *rows;
+    apr_status_t rv = saas_db_query(db, &accounts_statements[USER_EMAIL_UPDATE], &rows,
+                                    SAAS_ARGS(user_id, change->proof.verified, change->email, change->email_key));
+
+    if (rv == SAAS_EUNIQUE) {
+        return refuse(change, "email", "A user with this email already exists.");
+    }
+    if (rv == APR_SUCCESS && rows->affected != 1) {
+        return refuse(change, "password", "Invalid password.");
+    }
+    if (rv == APR_SUCCESS
+        && (rv = saas_db_queue(db, &accounts_statements[RESETS_VOID], SAAS_ARGS(user_id))) == APR_SUCCESS
+        && (rv = tell_of_address(change, db, change->proof.email)) == APR_SUCCESS) {
+        rv = tell_of_address(change, db, change->email);
+    }
+    return rv;
+}
 
 static apr_status_t change_profile(saas_db_t *db, void *baton)
 {
@@ -117,9 +159,12 @@ static apr_status_t change_profile(saas_db_t *db, void *baton)
             return rv;
         }
         if ((row = accounts_profile_find(rows, org_id)) < 0) {
-            return ACCOUNTS_REFUSED;
+            return refuse(change, "default_organization", "You are not a member of this organization.");
         }
         org_id = saas_cell(rows, row, PROFILE_ORG_ID);
+    }
+    if (change->email && (rv = change_address(change, db)) != APR_SUCCESS) {
+        return rv;
     }
     rv = saas_db_queue(db, &accounts_statements[USER_UPDATE], SAAS_ARGS(user_id, change->name, org_id));
     if (rv != APR_SUCCESS) {
@@ -128,11 +173,35 @@ static apr_status_t change_profile(saas_db_t *db, void *baton)
     return accounts_profile_query(change->rq, db, user_id, &change->profile);
 }
 
+/* Reads a new address, which wants the password; what is wrong is noted. */
+static const char *read_address(saas_request_t *rq, change_t *change)
+{
+    const char *email = saas_request_field(rq, "email", 0, ACCOUNTS_EMAIL_MAX);
+    const char *password;
+
+    if (!email) {
+        return NULL;
+    }
+    if (!(email = saas_email_parse(rq->pool, email, &change->email_key))) {
+        saas_request_error(rq, "email", "Enter a valid email address.");
+        return NULL;
+    }
+    /* Who sends the profile back as it was changes nothing. */
+    if (!strcmp(email, rq->who->email)) {
+        return NULL;
+    }
+    password = saas_request_field(rq, "password", SAAS_FIELD_REQUIRED | SAAS_FIELD_RAW, ACCOUNTS_PASSWORD_MAX);
+    change->email = email;
+    return password;
+}
+
 int accounts_me_update(saas_request_t *rq)
 {
     change_t change = { .rq = rq };
+    const char *password;
     saas_db_t *db;
     apr_status_t rv;
+    int reply;
 
     change.name = saas_request_field(rq, "name", SAAS_FIELD_BLANK, ACCOUNTS_NAME_MAX);
     if (json_is_null(json_object_get(rq->body, "default_organization"))) {
@@ -141,8 +210,12 @@ int accounts_me_update(saas_request_t *rq)
     else {
         change.organization = saas_request_field(rq, "default_organization", 0, ACCOUNTS_REFERENCE_MAX);
     }
+    password = read_address(rq, &change);
     if (rq->errors) {
         return saas_reply_errors(rq);
+    }
+    if (change.email && !accounts_prove(rq, "password", password, &change.proof, &reply)) {
+        return reply;
     }
 
     if ((rv = saas_request_db(rq, &db)) == APR_SUCCESS) {
@@ -150,7 +223,7 @@ int accounts_me_update(saas_request_t *rq)
         saas_db_close(db);
     }
     if (rv == ACCOUNTS_REFUSED) {
-        saas_request_error(rq, "default_organization", "You are not a member of this organization.");
+        saas_request_error(rq, change.wrong_field, change.wrong_text);
         return saas_reply_errors(rq);
     }
     if (rv != APR_SUCCESS) {
@@ -158,6 +231,9 @@ int accounts_me_update(saas_request_t *rq)
     }
     if (change.profile->count == 0) {
         return saas_reply_verdict(rq, SAAS_NO_USER);
+    }
+    if (change.email) {
+        saas_jobs_wake();
     }
     return saas_reply_json(rq, HTTP_OK, accounts_profile_json(rq->pool, change.profile));
 }

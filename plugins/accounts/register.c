@@ -133,16 +133,17 @@ static refusal_e judge_invite(const registration_t *reg, const saas_rows_t *invi
     if (!state) {
         return INVITE_UNKNOWN;
     }
-    if (!strcmp(state, "revoked")) {
-        return INVITE_REVOKED;
-    }
-    if (strcmp(state, "pending")) {
+    if (!strcmp(state, "accepted")) {
         return INVITE_USED;
     }
     if (!saas_cell_bool(invite, 0, INVITE_IN_TIME)) {
         return INVITE_EXPIRED;
     }
-    return strcmp(saas_cell(invite, 0, INVITE_EMAIL_KEY), reg->email_key) ? INVITE_MISMATCH : NOT_REFUSED;
+    if (strcmp(state, "pending")) {
+        return INVITE_REVOKED;
+    }
+    return strcmp(saas_cell(invite, 0, INVITE_EMAIL_KEY), reg->email_key) && !accounts_any_email(reg->rq->r->server)
+               ? INVITE_MISMATCH : NOT_REFUSED;
 }
 
 static apr_status_t invited_organization(registration_t *reg, saas_db_t *db)
@@ -153,6 +154,7 @@ static apr_status_t invited_organization(registration_t *reg, saas_db_t *db)
     apr_status_t rv;
 
     if ((rv = saas_db_set_organization(db, reg->invite_org)) != APR_SUCCESS
+        || (rv = saas_db_queue(db, &accounts_statements[INVITE_SHARE], SAAS_NO_ARGS)) != APR_SUCCESS
         || (rv = saas_db_query(db, &accounts_statements[INVITE_FIND], &invite, SAAS_ARGS(reg->invite_hash))) != APR_SUCCESS) {
         return rv;
     }

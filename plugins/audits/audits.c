@@ -262,6 +262,7 @@ static const char *check_config(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec
 
 static const saas_plugin_t plugin = {
     SAAS_PLUGIN_INIT("audits"),
+    .openapi = saas_openapi_text,
     .statements = audits_statements,
     .routes = routes,
     .objects = objects,

@@ -13,8 +13,6 @@
 #include <apr_uri.h>
 #include <curl/curl.h>
 
-#define DEFAULT_API "https://api.stripe.com"
-
 module AP_MODULE_DECLARE_DATA saas_billing_module;
 SAAS_PLUGIN_DEFINE;
 
@@ -140,7 +138,7 @@ static const char *set_version(cmd_parms *cmd, void *dir, const char *arg)
 
 static const command_rec directives[] = {
     AP_INIT_TAKE1("SaasStripeAPI", set_api, NULL, RSRC_CONF,
-                  "base URL of Stripe's API (default " DEFAULT_API "); for tests"),
+                  "base URL of Stripe's API (default " SAAS_BILLING_API "); for tests"),
     AP_INIT_TAKE1("SaasStripeSecretKey", set_key, NULL, RSRC_CONF,
                   "secret key of the Stripe account, or file:/path or env:NAME"),
     AP_INIT_ITERATE("SaasStripePrice", set_price, NULL, RSRC_CONF,
@@ -229,10 +227,18 @@ static const saas_route_t routes[] = {
     { 0 }
 };
 
+static const saas_job_kind_t jobs[] = {
+    { .kind = SAAS_BILLING_CANCEL_JOB, .run = saas_billing_cancel, .gave_up = saas_billing_cancel_gave_up,
+      .max_attempts = SAAS_BILLING_CANCEL_ATTEMPTS, .per_node = 1 },
+    { .kind = NULL }
+};
+
 static const saas_plugin_t plugin = {
     SAAS_PLUGIN_INIT("billing"),
+    .openapi = saas_openapi_text,
     .statements = saas_billing_statements,
     .routes = routes,
+    .jobs = jobs,
     .check_config = check_config,
 };
 

@@ -6,6 +6,9 @@
 
 #include <mod_saas.h>
 
+/** Where Stripe's API is, unless SaasStripeAPI says otherwise. */
+#define SAAS_BILLING_API "https://api.stripe.com"
+
 /** A server's settings, merged per virtual host. */
 typedef struct saas_billing_config_t {
     const char *api;            /**< no slash at the end; NULL: Stripe's own */
@@ -32,5 +35,12 @@ extern saas_statement_t saas_billing_statements[] __attribute__((visibility("hid
 int saas_billing_checkout(saas_request_t *rq) __attribute__((visibility("hidden")));
 /** GET billing/subscription/ */
 int saas_billing_subscription(saas_request_t *rq) __attribute__((visibility("hidden")));
+
+/** The job that ends what Stripe has of a deleted organization; its object is
+ *  the id of a subscription or of a checkout session. */
+#define SAAS_BILLING_CANCEL_JOB "stripe.cancel"
+#define SAAS_BILLING_CANCEL_ATTEMPTS 12
+apr_status_t saas_billing_cancel(saas_job_t *job) __attribute__((visibility("hidden")));
+void saas_billing_cancel_gave_up(saas_job_t *job, const char *why) __attribute__((visibility("hidden")));
 
 #endif

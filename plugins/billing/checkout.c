@@ -21,7 +21,6 @@
 #include <apr_strings.h>
 #include <stdlib.h>
 
-#define DEFAULT_API "https://api.stripe.com"
 /* A key of Stripe's keeps its answer, failures included, for a day at least; a
  * later click shall be free of an earlier one's. */
 #define BUCKET_SECONDS 600
@@ -323,7 +322,7 @@ int saas_billing_checkout(saas_request_t *rq)
 {
     const saas_billing_config_t *conf = saas_billing_config(rq->r->server);
     saas_stripe_account_t account = {
-        .base = conf->api ? conf->api : DEFAULT_API,
+        .base = conf->api ? conf->api : SAAS_BILLING_API,
         .key = conf->key,
         .version = conf->version ? conf->version : SAAS_STRIPE_VERSION,
     };

@@ -213,7 +213,9 @@ static const saas_route_t routes[] = {
     { 0 }
 };
 
-static const saas_plugin_t plugin = { SAAS_PLUGIN_INIT("export"), .statements = statements, .routes = routes };
+static const saas_plugin_t plugin = {
+    SAAS_PLUGIN_INIT("export"), .statements = statements, .routes = routes, .openapi = saas_openapi_text
+};
 
 static void register_hooks(apr_pool_t *p)
 {

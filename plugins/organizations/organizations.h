@@ -20,6 +20,46 @@ enum {
     ORGANIZATION_DETAIL,
     ORGANIZATION_LOCK,
     ORGANIZATION_UPDATE,
+    ORGANIZATION_SHARE,
+    ORGANIZATION_DELETE,
+    CALLER_ROLE,
+    MEMBER_LIST,
+    MEMBER_GET,
+    MEMBER_ROLE,
+    MEMBER_DELETE,
+    MEMBER_DEFAULT,
+    MEMBER_TOKENS,
+    MEMBER_INVITES,
+    INVITE_LIST,
+    INVITE_GET,
+    INVITE_MEMBER,
+    INVITE_LAPSE,
+    INVITE_INSERT,
+    INVITE_RENEW,
+    INVITE_REVOKE,
+    INVITE_LOOK,
+    INVITE_TAKE,
+    INVITE_ACCEPT,
+    INVITE_JOIN,
+    TOKEN_BOUNDS,
+    CALLER_SHARE,
+    ACTIVITY_LIST,
+    PURGE_CHECK,
+    PURGE_RUNNING,
+    PURGE_STOP,
+    PURGE_PENDING,
+    PURGE_REVOKE,
+    PURGE_STRIPE,
+    PURGE_TOKENS,
+    PURGE_DEFAULTS,
+    PURGE_EVIDENCE,
+    PURGE_AUDITS,
+    PURGE_INVITES,
+    PURGE_SESSIONS,
+    PURGE_SUBSCRIPTIONS,
+    PURGE_MEMBERSHIPS,
+    PURGE_ACTIVITY,
+    PURGE_ORGANIZATION,
     ORGANIZATIONS_STATEMENTS
 };
 
@@ -41,10 +81,74 @@ const char *organizations_slug_field(saas_request_t *rq, unsigned flags);
  *  ORGANIZATION_DETAIL; a new reference. */
 json_t *organizations_detail_json(apr_pool_t *p, const saas_rows_t *rows, saas_role_e role);
 
+/** Stands for the token in SaasInviteURL. */
+#define ORGANIZATIONS_TOKEN_MARK "{token}"
+/** Life of an invite: seven days. */
+#define ORGANIZATIONS_INVITE_SECONDS "604800"
+/** The job that sends a message, if a plugin is loaded that does. */
+#define ORGANIZATIONS_MAIL_JOB "mail"
+/** Longest token that is looked at, in characters. */
+#define ORGANIZATIONS_TOKEN_MAX 200
+
+/** Limits; a window is in seconds. */
+#define ORGANIZATIONS_INVITES_PER_HOUR 200     /* of one organization, resent ones included */
+#define ORGANIZATIONS_RESENDS_PER_HOUR 5       /* of one invite */
+#define ORGANIZATIONS_ACCEPTS_PER_ADDRESS 100  /* in five minutes */
+
+/** The background job that removes what a deleted organization leaves behind;
+ *  its object is the organization. */
+#define ORGANIZATIONS_PURGE_JOB "organization.purge"
+#define ORGANIZATIONS_PURGE_ATTEMPTS 20
+
+/** SaasInviteURL, or NULL. */
+const char *organizations_invite_url(const server_rec *s);
+/** SaasInviteAnyEmail. */
+int organizations_any_email(const server_rec *s);
+
+/** Why a change is refused: as a gate would, or in words of its own. */
+typedef struct organizations_refusal_t {
+    saas_verdict_e verdict;  /**< SAAS_GRANTED: the rest says it */
+    int status;
+    const char *code, *detail;
+} organizations_refusal_t;
+
+extern const organizations_refusal_t organizations_not_found, organizations_wrong_role;
+
+/** Answers a refusal. */
+int organizations_reply_refusal(saas_request_t *rq, const organizations_refusal_t *refusal);
+
+/** Locks the organization for a change by the caller and reads their role once
+ *  more, which may be another one than at the gate; never above the one they
+ *  had there.  SAAS_ROLE_NONE: not a member any more, or it is deleted. */
+apr_status_t organizations_enter(saas_request_t *rq, saas_db_t *db, saas_role_e *role);
+
+/** Runs body() in a transaction for the request's organization. */
+apr_status_t organizations_transact(saas_request_t *rq, apr_status_t (*body)(saas_db_t *db, void *baton), void *baton);
+
+/** A role of the JSON body, required; SAAS_ROLE_NONE: wrong, noted. */
+saas_role_e organizations_role_field(saas_request_t *rq);
+
+/** A path parameter that must be a UUID, lower-cased; NULL: it is none. */
+const char *organizations_id_parameter(saas_request_t *rq, const char *name);
+
 saas_handler_fn organizations_list;
 saas_handler_fn organizations_create;
 saas_handler_fn organizations_detail;
 saas_handler_fn organizations_replace;
 saas_handler_fn organizations_update;
+saas_handler_fn organizations_delete;
+saas_handler_fn organizations_members;
+saas_handler_fn organizations_member_update;
+saas_handler_fn organizations_member_remove;
+saas_handler_fn organizations_invites;
+saas_handler_fn organizations_invite_create;
+saas_handler_fn organizations_invite_resend;
+saas_handler_fn organizations_invite_revoke;
+saas_handler_fn organizations_invite_preview;
+saas_handler_fn organizations_invite_accept;
+saas_handler_fn organizations_activity;
+
+apr_status_t organizations_purge_run(saas_job_t *job);
+void organizations_purge_gave_up(saas_job_t *job, const char *why);
 
 #endif

@@ -42,6 +42,7 @@ typedef struct {
     const char *org;       /* whose event it is */
     int customer_bound, subscription_bound;
     const char *verdict;
+    int mail;              /* some was written */
 } work_t;
 
 static saas_statement_t *statement(int index)
@@ -315,6 +316,29 @@ static apr_status_t fold(work_t *w, const char *price, saas_subscription_t *subs
     return store(w, &subs[i]);
 }
 
+/* Mail to the ADMINs that a payment failed, where a plugin sends mail. */
+static apr_status_t tell_admins(work_t *w)
+{
+    saas_rows_t *rows;
+    apr_status_t rv;
+    int row;
+
+    if (!saas_job_known("mail")) {
+        return APR_SUCCESS;
+    }
+    rv = saas_db_query(w->db, statement(SAAS_WEBHOOKS_ADMINS), &rows, SAAS_NO_ARGS);
+    for (row = 0; rv == APR_SUCCESS && row < rows->count; row++) {
+        json_t *payload = json_pack("{s:s, s:s, s:{s:s, s:s, s:s}}", "template", "payment_failed",
+                                    "to", saas_cell(rows, row, 0), "vars", "name", saas_cell(rows, row, 1),
+                                    "organization", saas_cell(rows, row, 2), "url",
+                                    w->conf->frontend ? apr_pstrcat(w->rq->pool, w->conf->frontend, "/billing", NULL) : "");
+        rv = saas_job_enqueue(w->db, "mail", w->org, w->event->id, payload, 0);
+        json_decref(payload);
+        w->mail = 1;
+    }
+    return rv;
+}
+
 static apr_status_t apply_to_organization(work_t *w)
 {
     const saas_event_t *event = w->event;
@@ -364,7 +388,13 @@ static apr_status_t apply_to_organization(work_t *w)
                            SAAS_ARGS(event->session,
                                      event->kind == SAAS_EVENT_SESSION_COMPLETED ? "complete" : "expired"));
     }
-    return rv == APR_SUCCESS ? settle(w, rows, subs, n) : rv;
+    if (rv == APR_SUCCESS) {
+        rv = settle(w, rows, subs, n);
+    }
+    if (rv == APR_SUCCESS && event->kind == SAAS_EVENT_INVOICE_FAILED && !strcmp(w->verdict, "applied")) {
+        rv = tell_admins(w);
+    }
+    return rv;
 }
 
 static apr_status_t transaction(saas_db_t *db, void *baton)
@@ -375,7 +405,7 @@ static apr_status_t transaction(saas_db_t *db, void *baton)
 
     w->db = db;
     w->org = NULL;
-    w->customer_bound = w->subscription_bound = 0;
+    w->customer_bound = w->subscription_bound = w->mail = 0;
     w->verdict = foreign(w);
     if (w->verdict) {
         return record(w, &again);
@@ -410,6 +440,9 @@ apr_status_t saas_webhooks_apply(saas_request_t *rq, const saas_event_t *event, 
     }
     rv = saas_db_transaction(db, transaction, &w);
     saas_db_close(db);
+    if (rv == APR_SUCCESS && w.mail) {
+        saas_jobs_wake();
+    }
     if (rv == APR_SUCCESS && !strncmp(w.verdict, "refused:", 8)) {
         SAAS_RLOG(rq->r, APLOG_WARNING, 0, "SAAS1606",
                   "event %s (%s) was refused: %s; compare customer %s and subscription %s with the organization in "

@@ -5,9 +5,9 @@
  * subscription.  Here: directives, statements, the route.  receive.c verifies,
  * apply.c is the transaction, signature.c, event.c and state.c are pure.
  *
- * SaasStripeSecretKey and SaasStripePrice are the billing plugin's; httpd calls
- * every module that knows a directive, so this one reads them too, the key only
- * for whether it is a live or a test key.  Without a key, and without
+ * SaasStripeSecretKey, SaasStripePrice and SaasFrontendURL are the billing
+ * plugin's; httpd calls every module that knows a directive, so this one reads
+ * them too, the key only for whether it is a live or a test key.  Without a key, and without
  * SaasStripeMode, live events are not expected.
  */
 #include "webhooks.h"
@@ -40,6 +40,7 @@ static void *merge_config(apr_pool_t *p, void *basev, void *addv)
     conf->prices = add->prices->nelts ? add->prices : base->prices;
     conf->key_mode = add->key_mode ? add->key_mode : base->key_mode;
     conf->mode = add->mode ? add->mode : base->mode;
+    conf->frontend = add->frontend ? add->frontend : base->frontend;
     conf->grace_days = add->grace_days >= 0 ? add->grace_days : base->grace_days;
     return conf;
 }
@@ -93,6 +94,17 @@ static const char *note_key(cmd_parms *cmd, void *dir, const char *arg)
     return NULL;
 }
 
+static const char *note_frontend(cmd_parms *cmd, void *dir, const char *arg)
+{
+    apr_size_t len = strlen(arg);
+    (void)dir;
+    while (len && arg[len - 1] == '/') {
+        len--;
+    }
+    config_of(cmd)->frontend = apr_pstrmemdup(cmd->pool, arg, len);
+    return NULL;
+}
+
 static const char *set_mode(cmd_parms *cmd, void *dir, const char *arg)
 {
     static const struct {
@@ -129,6 +141,7 @@ static const command_rec directives[] = {
     AP_INIT_ITERATE("SaasStripePrice", set_price, NULL, RSRC_CONF, "prices (price_...) that are sold here"),
     AP_INIT_TAKE1("SaasStripeSecretKey", note_key, NULL, RSRC_CONF,
                   "secret key of the Stripe account, or file:/path or env:NAME"),
+    AP_INIT_TAKE1("SaasFrontendURL", note_frontend, NULL, RSRC_CONF, "URL of the product's own pages"),
     AP_INIT_TAKE1("SaasStripeMode", set_mode, NULL, RSRC_CONF,
                   "whose events count: test, live or any (default: as the secret key, test without one)"),
     AP_INIT_TAKE1("SaasPastDueGrace", set_grace, NULL, RSRC_CONF,
@@ -176,6 +189,10 @@ saas_statement_t saas_webhooks_statements[] = {
         "UPDATE organizations SET subscription_status = $2, subscription_started_at = $3::timestamptz,"
         " subscription_ends_at = $4::timestamptz, stripe_subscription_id = $5, stripe_status = $6,"
         " stripe_customer_id = $7, updated_at = now() WHERE id = $1", NULL, 0 },
+    [SAAS_WEBHOOKS_ADMINS] = { "webhooks_admins", SAAS_TENANT,
+        "SELECT u.email, u.name, o.name FROM memberships m JOIN users u ON u.id = m.user_id"
+        " JOIN organizations o ON o.id = m.org_id"
+        " WHERE m.org_id = $1 AND m.role = 'ADMIN' AND o.deleted_at IS NULL ORDER BY u.id LIMIT 20", NULL, 0 },
     [SAAS_WEBHOOKS_SESSION] = { "webhooks_session", SAAS_TENANT,
         "UPDATE checkout_sessions SET status = $3::text"
         " WHERE org_id = $1 AND id = $2 AND (status = 'open' OR $3::text = 'complete')", NULL, 0 },
@@ -192,6 +209,7 @@ static const saas_route_t routes[] = {
 
 static const saas_plugin_t plugin = {
     SAAS_PLUGIN_INIT("webhooks"),
+    .openapi = saas_openapi_text,
     .statements = saas_webhooks_statements,
     .routes = routes,
 };

@@ -17,6 +17,7 @@ typedef struct saas_webhooks_config_t {
     apr_array_header_t *prices;  /**< const char *; empty: any price is ours */
     saas_stripe_mode_e mode;     /**< by SaasStripeMode */
     saas_stripe_mode_e key_mode; /**< by the secret key */
+    const char *frontend;        /**< without a slash at its end; NULL: no links in mail */
     int grace_days;              /**< -1: not set */
 } saas_webhooks_config_t;
 
@@ -32,6 +33,7 @@ enum {
     SAAS_WEBHOOKS_LOAD,
     SAAS_WEBHOOKS_STORE,
     SAAS_WEBHOOKS_EFFECTIVE,
+    SAAS_WEBHOOKS_ADMINS,
     SAAS_WEBHOOKS_SESSION
 };
 extern saas_statement_t saas_webhooks_statements[] __attribute__((visibility("hidden")));

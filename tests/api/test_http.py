@@ -65,7 +65,7 @@ def test_other_methods_work_without_the_slash(site, person):
 
 
 @pytest.mark.parametrize("path, allowed", [
-    ("auth/me/", {"GET", "HEAD", "PATCH", "OPTIONS"}), ("auth/login/", {"POST", "OPTIONS"}), ("auth/logout/", {"POST", "OPTIONS"}),
+    ("auth/me/", {"GET", "HEAD", "PATCH", "DELETE", "OPTIONS"}), ("auth/login/", {"POST", "OPTIONS"}), ("auth/logout/", {"POST", "OPTIONS"}),
     ("organizations/", {"GET", "HEAD", "POST", "OPTIONS"}), ("audits/", {"GET", "HEAD", "OPTIONS"}), ("audits/start/", {"POST", "OPTIONS"}),
 ])
 def test_options_and_405_name_the_methods(alice, path, allowed):

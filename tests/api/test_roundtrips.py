@@ -7,9 +7,10 @@ import pytest
 
 pytestmark = pytest.mark.only_db("pgsql")
 
-# No background work: it asks, too.
+# No background work and no change feed: they ask, too. And no cache, which would not ask at all.
 SITE_CONF = """
 SaasJobThreads 0
+SaasCacheSize 0
 <Location "/gated">
     AuthType Saas
     <RequireAll>

@@ -3,7 +3,7 @@
 include apxs.mk
 
 BUILD ?= build
-OBJS = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard mod_saas/*.c))
+OBJS = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard mod_saas/*.c)) $(BUILD)/obj/openapi/common.o
 
 $(OUT): tests/guards/statements.c $(OBJS) $(BUILD)/libsaas_core.a
 	printf '{ global: saas_module; local: *; };\n' > $@.map

@@ -147,10 +147,11 @@ def test_a_changed_migration_is_refused(migrated, catalog):
 
 def test_both_databases_have_the_same_tables_and_columns(both):
     sqlite, pgsql = both
-    assert sqlite.tables() == pgsql.tables()
+    # PostgreSQL notifies what SQLite has to write down.
+    assert sqlite.tables() - {"principal_changes"} == pgsql.tables()
     assert len(sqlite.tables()) > 10
     # saasctl makes the other one for itself, and SQLite's rowid is a key that it does not list.
-    for table in sqlite.tables() - {"schema_migrations"}:
+    for table in pgsql.tables() - {"schema_migrations"}:
         assert sqlite.columns(table) == pgsql.columns(table), f"{table}: names, or which may be NULL"
         assert sqlite.primary_key(table) == pgsql.primary_key(table), table
         keys = [sorted((target, columns) for target, columns in c.foreign_keys(table)) for c in both]

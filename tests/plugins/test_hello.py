@@ -2,6 +2,7 @@
 there against what was installed, and loaded beside the host. Also what the ABI promises at configtest.
 """
 
+import json
 import os
 import re
 import shutil
@@ -74,10 +75,15 @@ def installed(places):
     return Installed(places)
 
 
-def build(places, name, include):
-    """Copies the plugin's folder to a place of its own and builds it there; the .so."""
+def build(places, name, include, openapi=None):
+    """Copies the plugin's folder to a place of its own and builds it there, with an openapi.json if one is given; the .so."""
     folder = places.folder("plugins") / name
     shutil.copytree(HELLO, folder)
+    if openapi is not None:
+        (folder / "openapi.json").write_text(openapi)
+        source = (folder / "hello.c").read_text()
+        assert source.count(".routes = routes") == 1
+        (folder / "hello.c").write_text(source.replace(".routes = routes", ".routes = routes, .openapi = saas_openapi_text"))
     make(folder, f"MOD_SAAS={include}")
     return folder / "mod_saas_hello.so"
 
@@ -204,6 +210,14 @@ def test_its_gate_works_in_httpd_conf(site, vowels, consonants):
         assert (reply.text == "behind the gate") == (status == 200)
 
 
+def test_its_route_is_in_the_openapi_document(site):
+    """Although the plugin says nothing of it: what the route table says."""
+    document = site.nobody().ok("GET", "openapi.json")
+    operation = document["paths"]["/hello/"]["get"]
+    assert operation["x-saas-gates"] == ["saas-member", "saas-has-vowel"]
+    assert operation["security"] == [{"bearer": []}, {"session": []}] and operation["tags"] == ["hello"]
+
+
 # --------------------------------------------------------------- configtest --
 
 @pytest.fixture(scope="module")
@@ -247,7 +261,7 @@ def test_a_misspelt_role_names_what_is_allowed(httpd):
 
 @pytest.mark.parametrize("old, new, words", [
     ('#define SAAS_PLUGIN_ABI "1"', '#define SAAS_PLUGIN_ABI "999"', ['"hello"', "999", "rebuild"]),
-    ("#define SAAS_PLUGIN_MINOR 0", "#define SAAS_PLUGIN_MINOR 7", ['"hello"', "7", "update mod_saas"]),
+    ("#define SAAS_PLUGIN_MINOR 1", "#define SAAS_PLUGIN_MINOR 7", ['"hello"', "7", "update mod_saas"]),
 ])
 def test_a_plugin_for_another_host_is_refused(httpd, places, installed, old, new, words):
     """Built against a header of another version: configtest names the plugin and what to do."""
@@ -258,6 +272,59 @@ def test_a_plugin_for_another_host_is_refused(httpd, places, installed, old, new
     shutil.copy(installed.include / "apxs.mk", include)
     (include / "mod_saas.h").write_text(header.replace(old, new))
     refused(httpd, load(build(places, f"hello-{name}", include)) + DB + MOUNTS, *words)
+
+
+def test_a_plugin_for_an_older_minor_keeps_working(httpd, places, installed):
+    """Its table ends before what was appended since."""
+    header = (installed.include / "mod_saas.h").read_text()
+    include = places.folder("older")
+    shutil.copy(installed.include / "apxs.mk", include)
+    for old, new in (("#define SAAS_PLUGIN_MINOR 1", "#define SAAS_PLUGIN_MINOR 0"), ("    const char *openapi;\n", "")):
+        assert header.count(old) == 1
+        header = header.replace(old, new)
+    (include / "mod_saas.h").write_text(header)
+    status, said = httpd.configtest(load(build(places, "hello-older", include)) + DB + MOUNTS + GATED)
+    assert status == 0, said
+
+
+OPERATION = {"operationId": "hello", "tags": ["Greetings"], "summary": "Says \"hello\" – in UTF-8", "responses": {"200": {"description": "Hello."}},
+             "security": [{"bearer": []}, {"session": []}]}
+
+
+def described(**more):
+    return json.dumps({"tags": [{"name": "Greetings"}], "paths": {"/hello/": {"get": OPERATION}}, **more}, ensure_ascii=False)
+
+
+def test_its_openapi_json_is_part_of_the_document(places, installed):
+    so = build(places, "hello-described", installed.include, described(components={"schemas": {"Hello": {"type": "object"}}}))
+    assert exported(so) == {"saas_hello_module"}
+    server = Httpd()
+    try:
+        server.start(load(so) + DB + MOUNTS)
+        document = requests.get(server.base + "/api/v1/openapi.json", timeout=10).json()
+        assert document["paths"]["/hello/"]["get"] == {**OPERATION, "x-saas-gates": ["saas-member", "saas-has-vowel"]}
+        assert {"name": "Greetings"} in document["tags"] and document["components"]["schemas"]["Hello"] == {"type": "object"}
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize("name, text, words", [
+    ("no-json", '{"paths": {', ["no JSON", "line 1"]),
+    ("no-object", "[]", ["no JSON object"]),
+    ("no-paths", "{}", ['no "paths"']),
+    ("paths-list", '{"paths": []}', ['"paths"', "object"]),
+    ("twice", '{"paths": {}, "paths": {}}', ["no JSON"]),
+    ("no-route", '{"paths": {"/hello/": {"post": {}}}}', ["post /hello/", "no route"]),
+    ("others-route", '{"paths": {"/auth/me/": {"get": {}}}}', ["get /auth/me/", "no route"]),
+    ("operation-list", '{"paths": {"/hello/": {"get": []}}}', ["get /hello/", "object"]),
+    ("item-list", '{"paths": {"/hello/": []}}', ["/hello/", "object"]),
+    ("hosts-schema", described(components={"schemas": {"Problem": {}}}), ["components/schemas", '"Problem"', "there already"]),
+    ("schemas-list", described(components={"schemas": []}), ["components/schemas", "object"]),
+    ("components-list", described(components=[]), ["components", "object"]),
+    ("tags-object", described(tags={}), ["tags", "array"]),
+])
+def test_an_openapi_json_that_is_wrong_is_refused(httpd, places, installed, name, text, words):
+    refused(httpd, load(build(places, f"hello-{name}", installed.include, text)) + DB + MOUNTS, "hello: OpenAPI", *words)
 
 
 @pytest.mark.parametrize("order", ["host first", "host last", "plugins first of all"])

@@ -1,11 +1,11 @@
 /* Licensed under the Apache License, Version 2.0: see LICENSE. */
 
 /*
- * saasctl's way to the database: its own connection, as the owner of the schema, on the host's drivers; and every
- * statement it runs.
+ * saasctl's way to the database: its own connection, as the owner of the schema, on the host's drivers.
  */
 #include "saasctl.h"
 #include "schema.h"
+#include "statements.h"
 
 #include <apr_file_info.h>
 #include <apr_strings.h>
@@ -15,49 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const saas_driver_statement_t statements[CTL_STATEMENTS] = {
-    { "migrations exist", CTL_MIGRATIONS_EXIST_PGSQL, 0, "SELECT to_regclass('schema_migrations') IS NOT NULL" },
-    { "migrations exist", CTL_MIGRATIONS_EXIST_SQLITE, 0,
-      "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'schema_migrations'" },
-    { "migrations", CTL_MIGRATIONS, 0, "SELECT version, checksum, applied_at FROM schema_migrations ORDER BY version" },
-    { "record migration", CTL_MIGRATION_RECORD, 0,
-      "INSERT INTO schema_migrations (version, name, checksum, applied_at) VALUES ($1, $2, $3, now())" },
-    { "owner", CTL_OWNER, 0,
-      "SELECT pg_has_role(current_user, relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass('organizations')" },
-    { "lock migrations", CTL_LOCK, 0, "SELECT pg_advisory_lock(hashtext('mod_saas migrate'))" },
-
-    { "add user", CTL_USER_ADD, 0,
-      "INSERT INTO users (id, email, email_key, name, password_hash, created_at, updated_at)"
-      " VALUES ($1, $2, $3, $4, $5, now(), now())" },
-    { "list users", CTL_USER_LIST, 0,
-      "SELECT id, email, name, is_active, created_at, last_login_at FROM users ORDER BY email_key" },
-    { "find user", CTL_USER_BY_EMAIL, 0, "SELECT id, email, is_active FROM users WHERE email_key = $1" },
-    { "default organization", CTL_USER_DEFAULT, 0,
-      "UPDATE users SET default_org_id = $2, updated_at = now() WHERE id = $1 AND default_org_id IS NULL" },
-
-    { "add token", CTL_TOKEN_ADD, 0,
-      "INSERT INTO tokens (id, user_id, organization_id, role, name, hint, hash, created_at, expires_at)"
-      " VALUES ($1, $2, $3, $4, $5, $6, $7, now(), $8)" },
-    { "list tokens", CTL_TOKEN_LIST, 0,
-      "SELECT t.id, u.email, o.slug, t.role, t.name, t.hint, t.created_at, t.expires_at, t.last_used_at, t.revoked_at"
-      " FROM tokens t JOIN users u ON u.id = t.user_id LEFT JOIN organizations o ON o.id = t.organization_id"
-      " ORDER BY u.email_key, t.id" },
-
-    { "add organization", CTL_ORG_ADD, 0,
-      "INSERT INTO organizations (id, name, slug, created_at, updated_at) VALUES ($1, $2, $3, now(), now())" },
-    { "add owner", CTL_ORG_MEMBER, 0,
-      "INSERT INTO memberships (org_id, user_id, role, created_at, updated_at) VALUES ($1, $2, 'ADMIN', now(), now())" },
-    { "add activity", CTL_ORG_ACTIVITY, 0,
-      "INSERT INTO activity (org_id, id, created_at, actor_type, actor_id, action, target_type, target_id, target_label,"
-      " new_value) VALUES ($1, $2, now(), 'system', 'saasctl', 'organization.created', 'organization', $1::uuid::text, $3, $4)" },
-    { "list organizations", CTL_ORG_LIST, 0,
-      "SELECT o.id, o.slug, o.name, o.subscription_status, o.created_at,"
-      " (SELECT count(*) FROM memberships m WHERE m.org_id = o.id) FROM organizations o WHERE o.deleted_at IS NULL"
-      " ORDER BY o.slug" },
-    { "find organization", CTL_ORG_FIND, 0,
-      "SELECT id, slug FROM organizations WHERE (slug = $1 OR id::text = $1) AND deleted_at IS NULL" },
-    { "role of user", CTL_ORG_ROLE, 0, "SELECT role FROM memberships WHERE org_id = $1 AND user_id = $2" },
-};
+#define TRIES 4
 
 /* What the driver said last; printed when the failure is known to matter. */
 static char complaint[600];
@@ -132,10 +90,56 @@ void ctl_disconnect(ctl_t *ctl)
     }
 }
 
-apr_status_t ctl_query(ctl_t *ctl, int statement, saas_driver_rows_t **rows, const char *const *args, int nargs)
+apr_status_t ctl_query_in(ctl_t *ctl, apr_pool_t *p, int statement, saas_driver_rows_t **rows, const char *const *args,
+                          int nargs)
 {
     complaint[0] = '\0';
-    return ctl->c->driver->query(ctl->c, ctl->p, &statements[statement], rows, args, nargs);
+    return ctl->c->driver->query(ctl->c, p, &ctl_statements[statement], rows, args, nargs);
+}
+
+apr_status_t ctl_query(ctl_t *ctl, int statement, saas_driver_rows_t **rows, const char *const *args, int nargs)
+{
+    return ctl_query_in(ctl, ctl->p, statement, rows, args, nargs);
+}
+
+apr_status_t ctl_queue(ctl_t *ctl, int statement, const char *const *args, int nargs)
+{
+    return ctl->c->driver->queue(ctl->c, &ctl_statements[statement], args, nargs);
+}
+
+int ctl_ask(ctl_t *ctl, int statement, saas_driver_rows_t **rows, const char *const *args, int nargs)
+{
+    apr_status_t rv = ctl_query(ctl, statement, rows, args, nargs);
+    if (rv == SAAS_ESERIALIZATION && ctl->again) {
+        return CTL_AGAIN;
+    }
+    return rv == APR_SUCCESS ? CTL_OK
+                             : ctl_database_failure(ctl, apr_pstrcat(ctl->p, "cannot ", ctl_statements[statement].name, NULL), rv);
+}
+
+int ctl_transaction(ctl_t *ctl, int (*body)(ctl_t *ctl, void *baton), void *baton)
+{
+    const saas_driver_t *driver = ctl->c->driver;
+    apr_status_t rv;
+    int code;
+
+    for (ctl->again = TRIES - 1;; ctl->again--) {
+        complaint[0] = '\0';
+        code = CTL_OK;
+        if ((rv = driver->begin(ctl->c, 1)) == APR_SUCCESS) {
+            if ((code = body(ctl, baton)) == CTL_OK) {
+                rv = driver->commit(ctl->c);
+            }
+            else {
+                driver->rollback(ctl->c);
+            }
+        }
+        if (code != CTL_AGAIN && (rv != SAAS_ESERIALIZATION || !ctl->again)) {
+            break;
+        }
+    }
+    ctl->again = 0;
+    return rv == APR_SUCCESS ? code : ctl_database_failure(ctl, "nothing was changed", rv);
 }
 
 apr_status_t ctl_script(ctl_t *ctl, const char *sql, const char **error)
@@ -177,12 +181,18 @@ const char *ctl_cell(const saas_driver_rows_t *rows, int row, int column)
     return row < rows->count && column < rows->columns ? rows->cells[row * rows->columns + column] : NULL;
 }
 
+int ctl_cell_true(const saas_driver_rows_t *rows, int row, int column)
+{
+    const char *cell = ctl_cell(rows, row, column);
+    return cell && (*cell == 't' || *cell == '1');
+}
+
 int ctl_check_schema(ctl_t *ctl)
 {
     int exist = ctl->sqlite ? CTL_MIGRATIONS_EXIST_SQLITE : CTL_MIGRATIONS_EXIST_PGSQL, version = 0;
     saas_driver_rows_t *rows;
     apr_status_t rv = ctl_query(ctl, exist, &rows, CTL_NO_ARGS);
-    if (rv == APR_SUCCESS && (*ctl_cell(rows, 0, 0) == 't' || *ctl_cell(rows, 0, 0) == '1')) {
+    if (rv == APR_SUCCESS && ctl_cell_true(rows, 0, 0)) {
         rv = ctl_query(ctl, CTL_MIGRATIONS, &rows, CTL_NO_ARGS);
         if (rv == APR_SUCCESS && rows->count) {
             version = atoi(ctl_cell(rows, rows->count - 1, 0));
@@ -199,7 +209,7 @@ int ctl_check_schema(ctl_t *ctl)
     if (!ctl->sqlite && (rv = ctl_query(ctl, CTL_OWNER, &rows, CTL_NO_ARGS)) != APR_SUCCESS) {
         return ctl_database_failure(ctl, "cannot look up the schema's owner", rv);
     }
-    if (!ctl->sqlite && (!rows->count || *ctl_cell(rows, 0, 0) != 't')) {
+    if (!ctl->sqlite && (!ctl_cell_true(rows, 0, 0))) {
         return ctl_say(CTL_DATABASE, "this role does not own the schema: connect as the one that ran saasctl migrate");
     }
     return CTL_OK;

@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0: see LICENSE. */
 
 /*
- * saasctl: the table of commands and the reading of the command line.
+ * saasctl: the reading of the command line, and the order of things.
  */
 #include "saasctl.h"
 
@@ -16,151 +16,173 @@
 #define SAAS_SQLDIR "sql"
 #endif
 
-#define OPTIONS_MAX 6
+typedef enum { UNKNOWN, FLAG, VALUE, VALUES, GLOBAL_FLAG, GLOBAL_VALUE } kind_e;
 
-typedef struct command_t {
-    const char *object, *verb; /* verb NULL: the command is one word */
-    int (*run)(ctl_t *ctl);
-    int creates;               /* may make a new SQLite file; needs no schema */
-    const char *options[OPTIONS_MAX]; /* "!" in front: a flag without a value */
-    const char *synopsis;
-} command_t;
-
-static const command_t commands[] = {
-    { "migrate", NULL, ctl_migrate, 1, { "!status" }, "[--status]" },
-    { "user", "create", ctl_user_create, 0, { "email", "name", "password", "!password-stdin" },
-      "--email E [--name N] [--password P | --password-stdin]" },
-    { "user", "list", ctl_user_list, 0, { NULL }, "" },
-    { "token", "create", ctl_token_create, 0, { "user", "name", "org", "role", "expires" },
-      "--user EMAIL --name N [--org SLUG|ID] [--role ADMIN|MEMBER|VIEWER] [--expires ISO]" },
-    { "token", "list", ctl_token_list, 0, { NULL }, "" },
-    { "org", "create", ctl_org_create, 0, { "name", "owner", "slug" }, "--name N --owner EMAIL [--slug S]" },
-    { "org", "list", ctl_org_list, 0, { NULL }, "" },
-};
-#define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
-
-static void usage(FILE *to)
+static kind_e kind_of(const ctl_command_t *command, const char *name)
 {
+    static const struct { const char *name; kind_e kind; } globals[] = {
+        { "json", GLOBAL_FLAG }, { "db", GLOBAL_VALUE }, { "sql", GLOBAL_VALUE }
+    };
     unsigned i;
-    fputs("usage: saasctl --db 'pgsql:CONNINFO' | --db sqlite:PATH [--sql FOLDER] [--json] COMMAND\n\n", to);
-    for (i = 0; i < NCOMMANDS; i++) {
-        fprintf(to, "  %s%s%s %s\n", commands[i].object, commands[i].verb ? " " : "", commands[i].verb ? commands[i].verb : "",
-                commands[i].synopsis);
-    }
-    fputs("\nConnect as the owner of the schema.  SAASCTL_DB and SAASCTL_SQL stand for --db and --sql.\n"
-          "Exit codes: 0 done, 1 refused or not found, 2 wrong use, 3 database.\n", to);
-}
-
-/* 0: none of the command's, 1: a flag, 2: takes a value. */
-static int kind_of(const command_t *command, const char *name)
-{
-    int i;
-    for (i = 0; command && i < OPTIONS_MAX && command->options[i]; i++) {
+    for (i = 0; i < CTL_OPTIONS && command->options[i]; i++) {
         const char *known = command->options[i];
-        int flag = *known == '!';
-        if (!strcmp(known + flag, name)) {
-            return flag ? 1 : 2;
+        kind_e kind = *known == '!' ? FLAG : *known == '*' ? VALUES : VALUE;
+        if (!strcmp(known + (kind != VALUE), name)) {
+            return kind;
         }
     }
-    return 0;
+    for (i = 0; i < sizeof(globals) / sizeof(globals[0]); i++) {
+        if (!strcmp(globals[i].name, name)) {
+            return globals[i].kind;
+        }
+    }
+    return UNKNOWN;
 }
 
-static const command_t *find(const char *object, const char *verb)
+static const char *full_name(ctl_t *ctl, const ctl_command_t *command)
 {
-    unsigned i;
-    for (i = 0; i < NCOMMANDS; i++) {
-        if (!strcmp(commands[i].object, object) && (!commands[i].verb || (verb && !strcmp(commands[i].verb, verb)))) {
-            return &commands[i];
-        }
-    }
-    return NULL;
+    return command->verb ? apr_pstrcat(ctl->p, command->object, " ", command->verb, NULL) : command->object;
+}
+
+static int unknown_option(ctl_t *ctl, const ctl_command_t *command, const char *name)
+{
+    return ctl_say(CTL_USAGE, "--%s is no option of this command: saasctl %s %s", name, full_name(ctl, command), command->synopsis);
 }
 
 /* --name value, --name=value or --name at argv[*at]. */
-static int read_option(ctl_t *ctl, const command_t *command, int argc, const char *const *argv, int *at)
+static int read_option(ctl_t *ctl, const ctl_command_t *command, int argc, const char *const *argv, int *at)
 {
     const char *name = argv[*at] + 2, *equals = strchr(name, '='), *value = equals ? equals + 1 : NULL;
-    int global = 0, kind;
+    kind_e kind;
+    int flag;
 
     if (equals) {
         name = apr_pstrmemdup(ctl->p, name, (apr_size_t)(equals - name));
     }
     kind = kind_of(command, name);
-    if (!kind) {
-        global = 1;
-        kind = !strcmp(name, "json") ? 1 : !strcmp(name, "db") || !strcmp(name, "sql") ? 2 : 0;
+    if (kind == UNKNOWN) {
+        return unknown_option(ctl, command, name);
     }
-    if (!kind) {
-        return ctl_say(CTL_USAGE, "--%s is no option of this command: see saasctl --help", name);
-    }
-    if (kind == 1 && value) {
+    flag = kind == FLAG || kind == GLOBAL_FLAG;
+    if (flag && value) {
         return ctl_say(CTL_USAGE, "--%s takes no value", name);
     }
-    if (kind == 2 && !value) {
+    if (!flag && !value) {
         if (*at + 1 >= argc) {
             return ctl_say(CTL_USAGE, "--%s needs a value", name);
         }
         value = argv[++*at];
     }
-    if (!global) {
-        apr_table_set(ctl->options, name, value ? value : "");
-    }
-    else if (kind == 1) {
+    if (kind == GLOBAL_FLAG) {
         ctl->json = 1;
     }
-    else {
+    else if (kind == GLOBAL_VALUE) {
         *(*name == 'd' ? &ctl->db : &ctl->sqldir) = value;
+    }
+    else if (kind == VALUES) {
+        apr_table_add(ctl->options, name, value);
+    }
+    else if (apr_table_get(ctl->options, name)) {
+        return ctl_say(CTL_USAGE, "--%s is given twice", name);
+    }
+    else {
+        apr_table_set(ctl->options, name, value ? value : "");
     }
     return CTL_OK;
 }
 
-/* Words first, to know the command whose options the rest are. */
-static int read_command_line(ctl_t *ctl, int argc, const char *const *argv, const command_t **command)
+/* The first two words, which name the command whose options the rest are; and whether help is asked for. */
+static int read_words(int argc, const char *const *argv, const char *words[2])
 {
-    const char *words[2] = { NULL, NULL };
-    int i, n = 0, code;
-
-    for (i = 1; i < argc && n < 2; i++) {
-        if (!strcmp(argv[i], "--db") || !strcmp(argv[i], "--sql")) {
+    int i, n = 0, help = 0;
+    for (i = 1; i < argc && strcmp(argv[i], "--"); i++) {
+        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
+            help = 1;
+        }
+        else if (!strcmp(argv[i], "--db") || !strcmp(argv[i], "--sql")) {
             i++;
         }
-        else if (strncmp(argv[i], "--", 2)) {
+        else if (!strcmp(argv[i], "--json") || !strncmp(argv[i], "--db=", 5) || !strncmp(argv[i], "--sql=", 6)) {
+            continue;
+        }
+        else if (n < 2 && (argv[i][0] != '-' || !argv[i][1])) {
             words[n++] = argv[i];
         }
-        else if (n) {
-            break;
+        else if (n < 2 && n) {
+            n = 2; /* an option: what follows is no word of the command */
         }
     }
-    *command = words[0] ? find(words[0], words[1]) : NULL;
-    if (!*command) {
-        return words[0] ? ctl_say(CTL_USAGE, "there is no command %s%s%s: see saasctl --help", words[0], words[1] ? " " : "",
-                                  words[1] ? words[1] : "")
-                        : ctl_say(CTL_USAGE, "no command given: see saasctl --help");
+    return help;
+}
+
+/* A word behind the command's own. */
+static int read_operand(ctl_t *ctl, const ctl_command_t *command, const char *text, int *n)
+{
+    if (*n >= CTL_OPERANDS || !command->operands[*n]) {
+        return ctl_say(CTL_USAGE, "\"%s\" is too much: saasctl %s %s", text, full_name(ctl, command), command->synopsis);
     }
-    for (i = 1, n = 0; i < argc; i++) {
-        if (!strncmp(argv[i], "--", 2)) {
-            if ((code = read_option(ctl, *command, argc, argv, &i)) != CTL_OK) {
+    ctl->operands[(*n)++] = text;
+    return CTL_OK;
+}
+
+static int read_command_line(ctl_t *ctl, const ctl_command_t *command, int argc, const char *const *argv)
+{
+    int i, n = 0, code, words = command->verb ? 2 : 1, ended = 0;
+
+    for (i = 1; i < argc; i++) {
+        if (!ended && !strcmp(argv[i], "--")) {
+            ended = 1;
+        }
+        else if (!ended && !strncmp(argv[i], "--", 2)) {
+            if ((code = read_option(ctl, command, argc, argv, &i)) != CTL_OK) {
                 return code;
             }
         }
-        else if (++n > ((*command)->verb ? 2 : 1)) {
-            return ctl_say(CTL_USAGE, "\"%s\" is too much: see saasctl --help", argv[i]);
+        else if (!ended && argv[i][0] == '-' && argv[i][1]) {
+            return unknown_option(ctl, command, argv[i] + 1);
         }
+        else if (words) {
+            words--;
+        }
+        else if ((code = read_operand(ctl, command, argv[i], &n)) != CTL_OK) {
+            return code;
+        }
+    }
+    if (n < CTL_OPERANDS && command->operands[n] && *command->operands[n] != '?') {
+        return ctl_say(CTL_USAGE, "%s is missing: saasctl %s %s", command->operands[n], full_name(ctl, command), command->synopsis);
     }
     return ctl->db ? CTL_OK : ctl_say(CTL_USAGE, "no database given: use --db or SAASCTL_DB");
 }
 
+static int run(ctl_t *ctl, const ctl_command_t *command)
+{
+    int code = ctl_connect(ctl, command->creates && !apr_table_get(ctl->options, "status"));
+    if (code == CTL_OK && !command->creates) {
+        code = ctl_check_schema(ctl);
+    }
+    if (code == CTL_OK) {
+        code = command->run(ctl);
+    }
+    ctl_disconnect(ctl);
+    return code;
+}
+
 int main(int argc, const char *const *argv, const char *const *env)
 {
+    const char *words[2] = { NULL, NULL };
+    const ctl_command_t *command;
     ctl_t ctl = { 0 };
-    const command_t *command;
-    int code, i;
+    int code;
 
-    for (i = 1; i < argc; i++) {
-        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
-            usage(stdout);
-            return CTL_OK;
-        }
+    if (read_words(argc, argv, words)) {
+        ctl_command_help(words[0], words[1]);
+        return CTL_OK;
+    }
+    if (!words[0]) {
+        return ctl_say(CTL_USAGE, "no command given: see saasctl --help");
+    }
+    if (!(command = ctl_command_find(words[0], words[1]))) {
+        return ctl_command_unknown(words[0], words[1]);
     }
     if (apr_app_initialize(&argc, &argv, &env) != APR_SUCCESS) {
         return CTL_DATABASE;
@@ -170,17 +192,10 @@ int main(int argc, const char *const *argv, const char *const *env)
     ctl.options = apr_table_make(ctl.p, 8);
     ctl.db = getenv("SAASCTL_DB");
     ctl.sqldir = getenv("SAASCTL_SQL") ? getenv("SAASCTL_SQL") : SAAS_SQLDIR;
-    code = read_command_line(&ctl, argc, argv, &command);
+    code = read_command_line(&ctl, command, argc, argv);
     if (code == CTL_OK) {
-        code = ctl_connect(&ctl, command->creates && !apr_table_get(ctl.options, "status"));
+        code = run(&ctl, command);
     }
-    if (code == CTL_OK && !command->creates) {
-        code = ctl_check_schema(&ctl);
-    }
-    if (code == CTL_OK) {
-        code = command->run(&ctl);
-    }
-    ctl_disconnect(&ctl);
     if (code == CTL_OK && (fflush(stdout) != 0 || ferror(stdout))) {
         code = ctl_say(CTL_REFUSED, "cannot write the result");
     }

@@ -5,8 +5,9 @@
  * with its record in schema_migrations.  A file that was applied must never change: its checksum is recorded, and
  * another one is refused.  Concurrent runs wait for each other and find the work done.
  */
-#include "saasctl.h"
+#include "commands.h"
 #include "schema.h"
+#include "statements.h"
 
 #include "core/token.h"
 
@@ -105,7 +106,7 @@ static int compare(ctl_t *ctl, apr_array_header_t *list, int *done)
                                 CTL_NO_ARGS);
     int r;
     *done = 0;
-    if (rv == APR_SUCCESS && *ctl_cell(rows, 0, 0) != 't' && *ctl_cell(rows, 0, 0) != '1') {
+    if (rv == APR_SUCCESS && !ctl_cell_true(rows, 0, 0)) {
         return CTL_OK;
     }
     if (rv != APR_SUCCESS || (rv = ctl_query(ctl, CTL_MIGRATIONS, &rows, CTL_NO_ARGS)) != APR_SUCCESS) {

@@ -32,6 +32,10 @@ class _From(HTTPAdapter):
 class Api:
     """One caller. Relative paths are below /api/v1/, paths with a leading slash are the server's."""
 
+    # Called with (base, method, url, status, headers, body) for each reply, body None where the test itself
+    # reads a stream; may fail the test. Set by fixtures.py.
+    witness = None
+
     def __init__(self, base, token=None, organization=None, address=None):
         self.base = base
         self.http = requests.Session()
@@ -57,7 +61,11 @@ class Api:
         url = path if path.startswith("http") else self.url(path)
         if json is not None:
             more["json"] = json
-        return self.http.request(method, url, **more)
+        reply = self.http.request(method, url, **more)
+        if Api.witness:
+            streamed = more.get("stream")
+            Api.witness(self.base, reply.request.method, reply.url, reply.status_code, reply.headers, None if streamed else reply.content)
+        return reply
 
     def get(self, path, **more):
         return self.call("GET", path, **more)
@@ -81,10 +89,14 @@ class Api:
         cookie = "; ".join(f"{c.name}={c.value}" for c in self.http.cookies)
         if cookie:
             headers["Cookie"] = cookie
+        path = path if path.startswith("/") else "/api/v1/" + path
         try:
-            connection.request(method, path if path.startswith("/") else "/api/v1/" + path, headers=headers)
+            connection.request(method, path, headers=headers)
             reply = connection.getresponse()
-            return reply.status, reply.read()
+            body = reply.read()
+            if Api.witness:
+                Api.witness(self.base, method, self.base + path, reply.status, reply.headers, body)
+            return reply.status, body
         finally:
             connection.close()
 

@@ -13,12 +13,17 @@ import threading
 
 import pytest
 
+from . import openapi
 from . import places as where
+from .client import Api
 from .places import Places
 from .postgres import Postgres
 from .site import Pgsql, Site, Sqlite
 
 _numbers = itertools.count(1)
+
+# Every reply that a test sees is held against the OpenAPI document.
+Api.witness = staticmethod(openapi.witness)
 
 
 def pytest_addoption(parser):

@@ -5,6 +5,7 @@ back through the API alone.
 
 import datetime
 import hashlib
+import json
 import secrets
 import time
 import uuid
@@ -106,3 +107,36 @@ def large_audit(database, org_id, count):
 def newer_schema(database):
     """As a later release would leave this database."""
     database.execute("INSERT INTO schema_migrations (version, name, checksum, applied_at) VALUES (9999, '9999_later', 'x', ?)", now())
+
+
+def job(database, kind, payload, object_id=None):
+    """Background work as a plugin writes it, due at once; its id."""
+    key = uuid7()
+    database.execute("INSERT INTO jobs (id, kind, object_id, payload, run_after, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+                     key, kind, object_id, json.dumps(payload), now(), now())
+    return key
+
+
+def jobs(database, kind):
+    """{id: (state, attempts, error)} of the rows there are."""
+    rows = database.execute("SELECT id, state, attempts, error FROM jobs WHERE kind = ?", kind)
+    return {str(row[0]): tuple(row[1:]) for row in rows}
+
+
+def hurry(database, kind, attempts=None):
+    """What waits for its next attempt is due now; attempts: as if so many had been made."""
+    database.execute("UPDATE jobs SET run_after = ?, attempts = coalesce(?, attempts) WHERE kind = ? AND state = 'queued'",
+                     "2026-01-01T00:00:00.000000Z", attempts, kind)
+
+
+def forget_jobs(database, kind):
+    database.execute("DELETE FROM jobs WHERE kind = ?", kind)
+
+
+def password(database, user_id, stored):
+    """The stored form of a user's password."""
+    database.execute("UPDATE users SET password_hash = ? WHERE id = ?", stored, user_id)
+
+
+def stored_password(database, user_id):
+    return database.execute("SELECT password_hash FROM users WHERE id = ?", user_id)[0][0]

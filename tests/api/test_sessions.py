@@ -1,0 +1,320 @@
+"""Sessions listed and revoked; stored passwords of other systems; the price of guessing."""
+
+import base64
+import hashlib
+import re
+import statistics
+import subprocess
+import threading
+import time
+
+import pytest
+
+from saastest import Api, Httpd, Site, seed
+from saastest.client import PASSWORD
+from saastest.places import Places, free_port, port_is_open, program
+
+SITE_CONF = "SaasHashConcurrency 2\n"
+TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$")
+MISSING = "01900000-0000-7000-8000-000000000000"
+
+
+def login(site, email, password, agent=None, address=None):
+    api = Api(site.base, address=address)
+    if agent:
+        api.http.headers["User-Agent"] = agent
+    return api, api.post("auth/login/", {"email": email, "password": password})
+
+
+# -------------------------------------------------------------------- sessions --
+
+def test_sessions_are_listed_with_the_current_one(site):
+    person = site.register()
+    other, reply = login(site, person.email, person.password, "Firefox on a train")
+    assert reply.status_code == 200
+    body = person.ok("GET", "auth/sessions/")
+    assert body["count"] == 2 and body["next"] is body["previous"] is None
+    newest, oldest = body["results"]
+    assert set(newest) == {"id", "current", "address", "user_agent", "created_at", "expires_at"}
+    assert oldest["current"] is True and newest["current"] is False
+    assert newest["user_agent"] == "Firefox on a train" and newest["address"] == other.address
+    assert all(TIME.match(s[k]) for s in body["results"] for k in ("created_at", "expires_at"))
+    assert newest["expires_at"] > newest["created_at"]
+    assert [s["current"] for s in other.ok("GET", "auth/sessions/")["results"]] == [True, False]
+    assert person.http.cookies["saas_session"] not in str(body)
+
+
+def test_a_session_is_revoked_at_once(site):
+    person = site.register()
+    other = login(site, person.email, person.password)[0]
+    key = next(s["id"] for s in person.ok("GET", "auth/sessions/")["results"] if not s["current"])
+    reply = person.delete(f"auth/sessions/{key}/")
+    assert reply.status_code == 204 and reply.content == b"" and "Set-Cookie" not in reply.headers
+    assert other.get("auth/me/").status_code == 401 and person.get("auth/me/").status_code == 200
+    assert person.delete(f"auth/sessions/{key}/").status_code == 404
+    assert person.ok("GET", "auth/sessions/")["count"] == 1
+
+
+def test_ones_own_session_loses_its_cookie_too(site):
+    person = site.newcomer()
+    stolen = person.http.cookies["saas_session"]
+    key = person.ok("GET", "auth/sessions/")["results"][0]["id"]
+    reply = person.delete(f"auth/sessions/{key.upper()}/")
+    assert reply.status_code == 204 and "Max-Age=0" in reply.headers["Set-Cookie"]
+    thief = Api(site.base)
+    thief.http.cookies.set("saas_session", stolen)
+    assert thief.get("auth/me/").status_code == 401
+
+
+def test_nobody_elses(site):
+    person, other = site.newcomer(), site.newcomer()
+    key = other.ok("GET", "auth/sessions/")["results"][0]["id"]
+    foreign, missing = person.delete(f"auth/sessions/{key}/"), person.delete(f"auth/sessions/{MISSING}/")
+    assert foreign.status_code == missing.status_code == 404 and foreign.content == missing.content
+    assert person.delete("auth/sessions/nonsense/").status_code == 404
+    assert other.get("auth/me/").status_code == 200
+    assert person.ok("GET", "auth/sessions/")["count"] == 1
+    assert site.nobody().get("auth/sessions/").status_code == 401
+
+
+def test_expired_ones_are_gone(site):
+    person = site.newcomer()
+    other = login(site, person.email, PASSWORD)[0]
+    key = next(s["id"] for s in other.ok("GET", "auth/sessions/")["results"] if not s["current"])
+    site.database.execute("UPDATE sessions SET expires_at = ? WHERE id = ?", "2026-01-01T00:00:00.000000Z", key)
+    assert person.get("auth/me/").status_code == 401
+    assert other.ok("GET", "auth/sessions/")["count"] == 1
+    assert other.delete(f"auth/sessions/{key}/").status_code == 404
+
+
+def test_pages(site):
+    person = site.register()
+    for _ in range(4):
+        assert login(site, person.email, person.password)[1].status_code == 200
+    first = person.ok("GET", "auth/sessions/?page_size=2")
+    assert first["count"] == 5 and len(first["results"]) == 2 and "page=2" in first["next"]
+    third = person.ok("GET", "auth/sessions/?page_size=2&page=3")
+    assert len(third["results"]) == 1 and third["results"][0]["current"] and third["next"] is None
+    assert person.get("auth/sessions/?page=9").status_code == 404 and person.get("auth/sessions/?page_size=0").status_code == 400
+
+
+def test_a_token_of_an_organization_knows_no_sessions(site):
+    person = site.register()
+    bound, free = person.as_token(), person.as_token(organization=None)
+    key = person.ok("GET", "auth/sessions/")["results"][0]["id"]
+    assert bound.ok("GET", "auth/sessions/")["count"] == 0
+    assert bound.delete(f"auth/sessions/{key}/").status_code == 404
+    listed = free.ok("GET", "auth/sessions/")
+    assert listed["count"] == 1 and listed["results"][0]["current"] is False
+    assert person.get("auth/me/").status_code == 200
+    assert free.delete(f"auth/sessions/{key}/").status_code == 204 and person.get("auth/me/").status_code == 401
+
+
+def test_a_revocation_from_elsewhere_is_refused(site):
+    person = site.newcomer()
+    key = person.ok("GET", "auth/sessions/")["results"][0]["id"]
+    reply = person.delete(f"auth/sessions/{key}/", headers={"Sec-Fetch-Site": "cross-site"})
+    assert reply.status_code == 403 and reply.json()["code"] == "csrf_failed"
+    assert person.get("auth/me/").status_code == 200
+
+
+def test_a_changed_password_ends_the_others_only(site):
+    person = site.register()
+    other = login(site, person.email, person.password)[0]
+    assert person.post("auth/password/", {"old": person.password, "new": "another good password 2"}).status_code == 204
+    assert other.get("auth/me/").status_code == 401 and person.get("auth/me/").status_code == 200
+    assert [s["current"] for s in person.ok("GET", "auth/sessions/")["results"]] == [True]
+
+
+# ------------------------------------------------------- passwords from elsewhere --
+
+# Of "Brought along and upgraded 1", as `htpasswd -B` makes it.
+BCRYPT = "$2y$05$KqNYygyWrRZgKaMq3GbK2elRwQUumtnS4l4pQ9tw3avqg8JpgaXMq"
+
+
+def django(password, iterations=20000):
+    key = hashlib.pbkdf2_hmac("sha256", password.encode(), b"seasalt123", iterations)
+    return f"pbkdf2_sha256${iterations}$seasalt123${base64.b64encode(key).decode()}"
+
+
+def openssl_passwd(*options):
+    return lambda password: subprocess.check_output([program("openssl"), "passwd", *options, "-salt", "abcdefgh", password], text=True).strip()
+
+
+FORMS = {"Django's": django, "htpasswd's MD5": openssl_passwd("-apr1"), "SHA-1": lambda p: "{SHA}" + base64.b64encode(hashlib.sha1(p.encode()).digest()).decode(),
+         "bcrypt": lambda p: BCRYPT, "SHA-512": openssl_passwd("-6")}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_passwords_of_other_systems_are_taken_and_upgraded(site, form):
+    password = "Brought along and upgraded 1" if form == "bcrypt" else "Brought along ünd upgraded 1"
+    person = site.newcomer()
+    stored = FORMS[form](password)
+    seed.password(site.database, person.user["id"], stored)
+    assert login(site, person.email, password + "x")[1].status_code == 401
+    assert seed.stored_password(site.database, person.user["id"]) == stored, "only the right password upgrades"
+    assert login(site, person.email, password)[1].status_code == 200
+    upgraded = seed.stored_password(site.database, person.user["id"])
+    assert upgraded.startswith("$scrypt$ln=15,r=8,p=3$")
+    assert login(site, person.email, password)[1].status_code == 200
+    assert seed.stored_password(site.database, person.user["id"]) == upgraded, "upgraded once"
+    assert login(site, person.email, password + "x")[1].status_code == 401
+
+
+def test_weaker_scrypt_is_upgraded(site):
+    key = hashlib.scrypt(b"an older password 1", salt=b"0123456789abcdef", n=1 << 14, r=8, p=1, maxmem=64 << 20, dklen=32)
+    plain = lambda raw: base64.b64encode(raw).decode().rstrip("=")
+    person = site.newcomer()
+    seed.password(site.database, person.user["id"], f"$scrypt$ln=14,r=8,p=1${plain(b'0123456789abcdef')}${plain(key)}")
+    assert login(site, person.email, "an older password 1")[1].status_code == 200
+    assert seed.stored_password(site.database, person.user["id"]).startswith("$scrypt$ln=15,r=8,p=3$")
+
+
+@pytest.mark.expects("SAAS2003")
+@pytest.mark.parametrize("stored", ["argon2$argon2id$v=19$x", "pbkdf2_sha256$99999999$a$" + "A" * 43 + "=", "plain text", "$scrypt$ln=30,r=8,p=1$AAAA$AAAA", PASSWORD])
+def test_forms_that_are_not_known_let_nobody_in(site, stored):
+    person = site.newcomer()
+    seed.password(site.database, person.user["id"], stored)
+    reply, unknown = login(site, person.email, PASSWORD)[1], login(site, "nobody-at-all@example.test", PASSWORD)[1]
+    assert reply.status_code == 401 and reply.content == unknown.content
+
+
+# ------------------------------------------------------------------------ timing --
+
+def test_unknown_wrong_locked_and_disabled_take_the_same_time(site):
+    wrong, locked, disabled, none, old = (site.newcomer() for _ in range(5))
+    site.database.execute("UPDATE users SET is_active = " + ("0" if site.database.kind == "sqlite" else "FALSE") + " WHERE id = ?", locked.user["id"])
+    seed.password(site.database, disabled.user["id"], "!disabled")
+    seed.password(site.database, none.user["id"], None)
+    seed.password(site.database, old.user["id"], FORMS["htpasswd's MD5"](PASSWORD))
+    kinds = {"unknown": "ghost@example.test", "wrong": wrong.email, "locked": locked.email, "disabled": disabled.email, "none": none.email, "old": old.email}
+    times = {kind: [] for kind in kinds}
+    for _ in range(7):
+        for kind, email in kinds.items():
+            started = time.monotonic()
+            assert login(site, email, "not the password 1")[1].status_code == 401
+            times[kind].append(time.monotonic() - started)
+    medians = {kind: statistics.median(t) for kind, t in times.items()}
+    noise = max(statistics.pstdev(t) for t in times.values())
+    spread = max(medians.values()) - min(medians.values())
+    assert min(medians.values()) > 0.02, f"no hash was computed: {medians}"
+    assert spread < max(0.25 * min(medians.values()), 1.5 * noise), medians
+
+
+# ------------------------------------------------------------------ concurrency --
+
+# On a slow machine the last of them may wait longer than they are given.
+@pytest.mark.expects("SAAS1005")
+def test_many_log_ins_at_once_are_served_in_turn_and_in_bounds(site):
+    """Two at a time in each child: all are served or told to come back, and memory stays that of a few hashes."""
+    person = site.register()
+    answers, lock = [], threading.Lock()
+    before, peak, done = site.httpd.resident(), [0], threading.Event()
+
+    def watch():
+        while not done.is_set():
+            peak[0] = max(peak[0], site.httpd.resident())
+            time.sleep(0.02)
+
+    def one():
+        reply = login(site, person.email, person.password)[1]
+        with lock:
+            answers.append((reply.status_code, reply.headers.get("Retry-After")))
+
+    threads = [threading.Thread(target=one) for _ in range(24)]
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    done.set()
+    watcher.join()
+    assert {status for status, _ in answers} <= {200, 503} and answers.count((200, None)) >= 4, answers
+    assert all(retry for status, retry in answers if status == 503)
+    # 3 children x 2 hashes x 32 MiB; without the cap it would be 24 x 32 MiB.
+    assert peak[0] - before < 3 * 2 * 32 * 2**20 + 120 * 2**20, (before, peak[0])
+
+
+# ------------------------------------------------------------------- other nodes --
+
+class Redis:
+    """A private Redis; Debian's redis-tools has the server's program under another name."""
+
+    def __init__(self, port=None):
+        self.port = port or free_port()
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
+                                        executable=program("redis-server", "redis-check-rdb"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        until = time.monotonic() + 10
+        while not port_is_open(self.port):
+            assert time.monotonic() < until and self.process.poll() is None
+            time.sleep(0.05)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(10)
+
+
+@pytest.fixture
+def redis():
+    server = Redis()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def nodes(site, redis):
+    """Two servers over the site's database, whose attempts meet in one Redis; and their logs."""
+    conf = f"SaasThrottleCache redis:127.0.0.1:{redis.port}"
+    second = Httpd(modules=("socache_redis",))
+    site.httpd.modules = (*site.httpd.modules, "socache_redis")
+    site.httpd.restart("\n".join([*site.parts, conf]))
+    second.start("\n".join([*site.parts, conf, "SaasNodeName other"]))
+    yield site, second
+    second.close()
+    site.httpd.modules = tuple(m for m in site.httpd.modules if m != "socache_redis")
+    site.httpd.restart("\n".join(site.parts))
+
+
+def attempt(base, email, password, address=None):
+    return Api(base, address=address).post("auth/login/", {"email": email, "password": password}).status_code
+
+
+def test_attempts_on_one_node_count_on_the_other(nodes):
+    site, second = nodes
+    person = site.newcomer()
+    seen = [attempt((site.base, second.base)[n % 2], person.email, "wrong password 1") for n in range(12)]
+    assert seen == [401] * 10 + [429] * 2
+    assert attempt(site.base, person.email, PASSWORD) == attempt(second.base, person.email, PASSWORD) == 429
+    other = site.newcomer()
+    assert attempt(second.base, other.email, PASSWORD) == 200
+
+
+# The provider complains as well.
+@pytest.mark.expects("SAAS1008", "[socache_redis:")
+def test_without_the_cache_each_node_counts_on(nodes, redis):
+    site, second = nodes
+    redis.stop()
+    person = site.newcomer()
+    started = time.monotonic()
+    seen = [attempt(site.base, person.email, "wrong password 1") for n in range(12)]
+    assert seen == [401] * 10 + [429] * 2
+    assert time.monotonic() - started < 20
+    assert attempt(second.base, person.email, PASSWORD) == 200
+    assert "SAAS1008" in site.httpd.error_log.read_text()
+    redis.start()
+    # Back by itself.
+    time.sleep(6)
+    late = site.newcomer()
+    deadline = time.monotonic() + 60
+    while True:
+        for n in range(10):
+            attempt(site.base, late.email, "wrong password 1")
+        if attempt(second.base, late.email, PASSWORD) == 429:
+            break
+        assert time.monotonic() < deadline, "the nodes did not find together again"
+        late = site.newcomer()
+        time.sleep(2)
