@@ -12,7 +12,8 @@
  *                      document (openapi.c); the last thing that configtest runs
  *  5. post_config      shared memory, watchdogs; skipped in httpd's first pass
  *  6. child_init       the child's counters of borrowed connections (db.c) and
- *                      of passwords that are being hashed (hashing.c)
+ *                      of passwords that are being hashed (hashing.c); the
+ *                      count of streams (stream.c)
  */
 #include "cache.h"
 #include "changes.h"
@@ -90,6 +91,7 @@ static void child_init(apr_pool_t *pchild, server_rec *s)
     saas_db_child_init(pchild, s);
     saas_changes_child_init(pchild, s);
     saas_hashing_child_init(pchild, s);
+    saas_stream_child_init(pchild, s);
 }
 
 static void register_hooks(apr_pool_t *p)
