@@ -9,6 +9,7 @@
 #include "host.h"
 #include "config.h"
 
+#include <apr_file_info.h>
 #include <apr_lib.h>
 #include <apr_network_io.h>
 #include <apr_strings.h>
@@ -27,6 +28,8 @@
 #define MOST_CACHE_SIZE APR_INT64_C(4294967296)
 #define DEFAULT_FEED_TIMEOUT apr_time_from_sec(1)
 #define MAX_HASH_CONCURRENCY 1024
+#define DEFAULT_EXPORT_BUFFER (1024 * 1024)
+#define DEFAULT_EXPORTS_MAX 8
 
 void *saas_config_create_server(apr_pool_t *p, server_rec *s)
 {
@@ -42,6 +45,8 @@ void *saas_config_create_server(apr_pool_t *p, server_rec *s)
     conf->cache_size = SAAS_UNSET;
     conf->feed_timeout = SAAS_UNSET;
     conf->hash_concurrency = SAAS_UNSET;
+    conf->export_buffer = SAAS_UNSET;
+    conf->exports_max = SAAS_UNSET;
     return conf;
 }
 
@@ -63,7 +68,10 @@ void *saas_config_merge_server(apr_pool_t *p, void *basev, void *addv)
     MERGE(hash_concurrency);
     merged->throttle_cache = add->throttle_cache ? add->throttle_cache : base->throttle_cache;
     merged->throttle_servers = add->throttle_cache ? add->throttle_servers : base->throttle_servers;
+    MERGE(export_buffer);
+    MERGE(exports_max);
     merged->node_name = add->node_name ? add->node_name : base->node_name;
+    merged->spool_dir = add->spool_dir ? add->spool_dir : base->spool_dir;
     return merged;
 }
 
@@ -136,6 +144,13 @@ const char *saas_config_throttle_cache(server_rec *s, const char **servers)
     const saas_server_config_t *conf = server_config(s);
     *servers = conf->throttle_servers;
     return conf->throttle_cache && *servers ? conf->throttle_cache : NULL;
+}
+READ(apr_off_t, saas_config_export_buffer, export_buffer, DEFAULT_EXPORT_BUFFER)
+READ(int, saas_config_exports_max, exports_max, DEFAULT_EXPORTS_MAX)
+
+const char *saas_config_spool_dir(server_rec *s)
+{
+    return server_config(s)->spool_dir;
 }
 
 const char *saas_config_node(server_rec *s)
@@ -298,6 +313,52 @@ static const char *set_throttle_cache(cmd_parms *cmd, void *dir, const char *arg
         }
     }
     return apr_psprintf(cmd->pool, "SaasThrottleCache: \"%s\" is none of shm, redis:host:port, memcache:host:port", arg);
+}
+
+/* Bytes, or with K or M behind. */
+static const char *set_export_buffer(cmd_parms *cmd, void *dir, const char *arg)
+{
+    const char *err = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    char *end;
+    apr_int64_t value = apr_strtoi64(arg, &end, 10);
+    int shift = *end == 'K' || *end == 'k' ? 10 : *end == 'M' || *end == 'm' ? 20 : 0;
+    (void)dir;
+    if (err) {
+        return err;
+    }
+    if (end == arg || end[shift != 0] || value < 0 || value > (1024 * 1024 * 1024) >> shift
+        || (value <<= shift) < 64 * 1024) {
+        return apr_psprintf(cmd->pool, "%s: \"%s\" is no size from 64K to 1024M", cmd->cmd->name, arg);
+    }
+    of_server(cmd)->export_buffer = value;
+    return NULL;
+}
+
+static const char *set_exports_max(cmd_parms *cmd, void *dir, const char *arg)
+{
+    apr_int64_t value;
+    const char *err = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    (void)dir;
+    if (!err && !(err = set_number(cmd, arg, 1, 10000, &value))) {
+        of_server(cmd)->exports_max = (int)value;
+    }
+    return err;
+}
+
+static const char *set_spool_dir(cmd_parms *cmd, void *dir, const char *arg)
+{
+    const char *err = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    const char *path = ap_server_root_relative(cmd->pool, arg);
+    apr_finfo_t info;
+    (void)dir;
+    if (err) {
+        return err;
+    }
+    if (!path || apr_stat(&info, path, APR_FINFO_TYPE, cmd->temp_pool) != APR_SUCCESS || info.filetype != APR_DIR) {
+        return apr_psprintf(cmd->pool, "%s: \"%s\" is no folder", cmd->cmd->name, path ? path : arg);
+    }
+    of_server(cmd)->spool_dir = path;
+    return NULL;
 }
 
 static const char *set_node_name(cmd_parms *cmd, void *dir, const char *arg)
@@ -481,6 +542,12 @@ const command_rec saas_directives[] = {
                   "passwords that a child hashes at once, 1 to 1024 (default: twice the cores)"),
     AP_INIT_TAKE1("SaasThrottleCache", set_throttle_cache, NULL, RSRC_CONF,
                   "where attempts are counted: shm (this node), redis:host:port or memcache:host:port (all nodes)"),
+    AP_INIT_TAKE1("SaasExportsMax", set_exports_max, NULL, RSRC_CONF,
+                  "exports at once of each child, at most half of DBDMax (default 8)"),
+    AP_INIT_TAKE1("SaasExportBuffer", set_export_buffer, NULL, RSRC_CONF,
+                  "bytes of an export kept in memory for a slow client, the rest in a file (default 1M)"),
+    AP_INIT_TAKE1("SaasSpoolDir", set_spool_dir, NULL, RSRC_CONF,
+                  "folder of that file (default: the system's for temporary files)"),
     AP_INIT_FLAG("SaasSecureCookies", set_secure_cookies, NULL, RSRC_CONF,
                  "On: cookies as under TLS, for a server behind a TLS proxy"),
     AP_INIT_FLAG("SaasTrustForwarded", set_trust_forwarded, NULL, RSRC_CONF,

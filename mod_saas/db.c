@@ -349,6 +349,11 @@ void saas_db_close_impl(saas_db_t *db)
     apr_pool_destroy(db->scratch);
 }
 
+int saas_db_capacity(void)
+{
+    return capacity;
+}
+
 int saas_db_reclaim(void)
 {
     if (!held) {

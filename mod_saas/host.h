@@ -42,6 +42,9 @@ typedef struct saas_server_config_t {
     int hash_concurrency;             /**< passwords hashed at once, a child */
     const char *throttle_cache;       /**< "redis" or "memcache"; NULL: this node's memory alone */
     const char *throttle_servers;     /**< of it */
+    apr_off_t export_buffer;          /**< bytes of a stream kept in memory for a slow client */
+    int exports_max;                  /**< streams at once, of a child */
+    const char *spool_dir;            /**< folder of what does not fit into memory; NULL: the system's */
 } saas_server_config_t;
 
 /** What a client is told when it is refused. */
@@ -107,6 +110,8 @@ const char *saas_openapi_compose(apr_pool_t *pconf);
 int saas_db_post_config(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s);
 /** Makes the child's counter of borrowed connections. */
 void saas_db_child_init(apr_pool_t *pchild, server_rec *s);
+/** Most connections that a child may have borrowed at once (DBDMax). */
+int saas_db_capacity(void);
 /** Gives back what a handler left borrowed on this thread; true if it did. */
 int saas_db_reclaim(void);
 /** APR_SUCCESS when the database answers and its schema is the one this build
@@ -150,6 +155,9 @@ apr_status_t saas_hashing_hash(apr_pool_t *p, const char *password, const char *
 apr_status_t saas_hashing_verify(apr_pool_t *p, const char *password, const char *stored, int *rehash);
 
 /* ------------------------------------------------------------ stream.c -- */
+
+/** Makes the child's count of streams. */
+void saas_stream_child_init(apr_pool_t *pchild, server_rec *s);
 
 apr_status_t saas_stream_begin_impl(saas_request_t *rq, const char *content_type, saas_stream_t **stream);
 apr_status_t saas_stream_write_impl(saas_stream_t *stream, const char *data, apr_size_t len);

@@ -12,7 +12,8 @@
  *                      document (openapi.c); the last thing that configtest runs
  *  5. post_config      shared memory, watchdogs; skipped in httpd's first pass
  *  6. child_init       the child's counters of borrowed connections (db.c) and
- *                      of passwords that are being hashed (hashing.c)
+ *                      of passwords that are being hashed (hashing.c); the
+ *                      count of streams (stream.c)
  */
 #include "cache.h"
 #include "changes.h"
@@ -31,6 +32,9 @@ static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
     }
     if (!err) {
         err = saas_statements_register(pconf, "mod_saas", saas_job_statements);
+    }
+    if (!err) {
+        err = saas_statements_register(pconf, "mod_saas", saas_metrics_statements);
     }
     if (!err) {
         err = saas_tenant_prepare(pconf);
@@ -87,6 +91,7 @@ static void child_init(apr_pool_t *pchild, server_rec *s)
     saas_db_child_init(pchild, s);
     saas_changes_child_init(pchild, s);
     saas_hashing_child_init(pchild, s);
+    saas_stream_child_init(pchild, s);
 }
 
 static void register_hooks(apr_pool_t *p)

@@ -722,26 +722,32 @@ static inline int saas_reply_throttled(saas_request_t *rq, int seconds)
     return saas_host()->reply_throttled(rq, seconds);
 }
 
-/** Starts a streamed 200 reply.  Set headers before. */
+/** Starts a streamed 200 reply, before a connection is borrowed for it.  A child
+ *  has a bounded number of them at once (SaasExportsMax): SAAS_EUNAVAILABLE when
+ *  all are in use and no place came free in SaasDBWait.  Set headers before the
+ *  first write. */
 static inline apr_status_t saas_stream_begin(saas_request_t *rq, const char *content_type, saas_stream_t **stream)
 {
     return saas_host()->stream_begin(rq, content_type, stream);
 }
 
-/** Adds bytes (copied); blocks while the client is slower.  Non-success: the
- *  client has gone. */
+/** Adds bytes (copied).  What a slow client has not taken goes to memory and
+ *  then to a temporary file (SaasExportBuffer), so that a source is held up by
+ *  its client for a moment at most.  Non-success: the client has gone, or the
+ *  file cannot be written; end the stream. */
 static inline apr_status_t saas_stream_write(saas_stream_t *stream, const char *data, apr_size_t len)
 {
     return saas_host()->stream_write(stream, data, len);
 }
 
-/** Sends what is buffered now. */
+/** Sends what is buffered now, as far as the client takes it. */
 static inline apr_status_t saas_stream_flush(saas_stream_t *stream)
 {
     return saas_host()->stream_flush(stream);
 }
 
-/** Ends the reply.  rv != APR_SUCCESS breaks the transfer visibly instead of
+/** Ends the reply; close the connection to the database before, for this may
+ *  wait for the client.  rv != APR_SUCCESS breaks the transfer visibly instead of
  *  ending a short file cleanly.  Returns what the handler returns. */
 static inline int saas_stream_end(saas_stream_t *stream, apr_status_t rv)
 {

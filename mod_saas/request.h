@@ -62,6 +62,10 @@ int saas_router_fixups(request_rec *r);
 /** The handler of SaasStatus sections. */
 int saas_status_handler(request_rec *r);
 
+/** metrics below it. */
+int saas_metrics_page(request_rec *r);
+extern saas_statement_t saas_metrics_statements[];
+
 /** Warns of saas gates in an implicit RequireAny. */
 void saas_sections_check(server_rec *s);
 

@@ -80,7 +80,7 @@ static int routes(request_rec *r)
 static const struct {
     const char *path;
     int (*handler)(request_rec *r);
-} pages[] = { { "/live", live }, { "/ready", ready }, { "/routes", routes } };
+} pages[] = { { "/live", live }, { "/ready", ready }, { "/routes", routes }, { "/metrics", saas_metrics_page } };
 
 int saas_status_handler(request_rec *r)
 {

@@ -2,9 +2,10 @@
 
 /*
  * The CSV export of an audit: one route.  The database makes the records, the
- * host sends them; nothing is kept in memory and nothing is sent before the
- * first record is there, so that a database that fails at once is a clean 503
- * and one that fails midway breaks the transfer.
+ * host sends them; nothing is sent before the first record is there, so that a
+ * database that fails at once is a clean 503 and one that fails midway breaks
+ * the transfer.  The stream comes before the connection: it is what bounds the
+ * number of exports.
  */
 #include "mod_saas.h"
 
@@ -54,7 +55,8 @@ static const char *const switches[] = { "0", "1", NULL };
 
 typedef struct export_t {
     saas_request_t *rq;
-    saas_stream_t *stream;   /* NULL until the first record, or the end */
+    saas_stream_t *stream;
+    int begun;               /* at the first record, or the end */
     int bom;
 } export_t;
 
@@ -86,10 +88,10 @@ static void set_disposition(saas_request_t *rq)
 
 static apr_status_t begin(export_t *export)
 {
-    apr_status_t rv;
+    apr_status_t rv = APR_SUCCESS;
+    export->begun = 1;
     set_disposition(export->rq);
-    rv = saas_stream_begin(export->rq, "text/csv; charset=utf-8", &export->stream);
-    if (rv == APR_SUCCESS && export->bom) {
+    if (export->bom) {
         rv = saas_stream_write(export->stream, BOM, sizeof(BOM) - 1);
     }
     return rv == APR_SUCCESS ? saas_stream_write(export->stream, HEADER, sizeof(HEADER) - 1) : rv;
@@ -99,7 +101,7 @@ static apr_status_t take_record(void *baton, const char *data, apr_size_t len)
 {
     export_t *export = baton;
     apr_status_t rv;
-    if (export->stream) {
+    if (export->begun) {
         return saas_stream_write(export->stream, data, len);
     }
     if ((rv = begin(export)) != APR_SUCCESS || (rv = saas_stream_write(export->stream, data, len)) != APR_SUCCESS) {
@@ -135,7 +137,7 @@ static int stream_records(export_t *export, saas_db_t *db, saas_statement_t *st,
 {
     apr_status_t rv = saas_db_stream(db, st, args, nargs, take_record, export);
     saas_db_close(db);
-    if (!export->stream) {
+    if (!export->begun) {
         if (rv != APR_SUCCESS) {
             return saas_reply_failure(export->rq, rv);
         }
@@ -147,6 +149,17 @@ static int stream_records(export_t *export, saas_db_t *db, saas_statement_t *st,
                   saas_request_parameter(export->rq, "audit"));
     }
     return saas_stream_end(export->stream, rv);
+}
+
+static int refuse(saas_request_t *rq, apr_status_t rv)
+{
+    if (rv != SAAS_EUNAVAILABLE) {
+        return saas_reply_failure(rq, rv);
+    }
+    SAAS_RLOG(rq->r, APLOG_INFO, 0, "SAAS2302",
+              "an export was refused: as many are running in this child as SaasExportsMax and DBDMax let");
+    return saas_reply_error(rq, HTTP_SERVICE_UNAVAILABLE, "unavailable",
+                            "Too many exports are running. Try again in a few seconds.");
 }
 
 static int export_csv(saas_request_t *rq)
@@ -166,6 +179,9 @@ static int export_csv(saas_request_t *rq)
         return saas_reply_errors(rq);
     }
     export.bom = bom && *bom == '1';
+    if ((rv = saas_stream_begin(rq, "text/csv; charset=utf-8", &export.stream)) != APR_SUCCESS) {
+        return refuse(rq, rv);
+    }
     if ((rv = saas_request_db(rq, &db)) != APR_SUCCESS) {
         return saas_reply_failure(rq, rv);
     }

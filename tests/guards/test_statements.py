@@ -19,7 +19,8 @@ from saastest.site import MOUNTS
 DB = 'DBDriver sqlite3\nDBDParams "/nonexistent/saas.db"\n'
 
 # Statements that read a table from end to end, and why they may. By database, because the planners differ.
-MAY_SCAN = {"pgsql": {}, "sqlite": {}}
+COUNTED = {"mod_saas/metrics_jobs": "what a monitoring system asks for: all work that is waiting, which is little"}
+MAY_SCAN = {"pgsql": COUNTED, "sqlite": COUNTED}
 
 
 @pytest.fixture(scope="module")

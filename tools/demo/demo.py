@@ -24,6 +24,8 @@ sys.path.insert(0, str(ROOT / "tests" / "lib"))
 sys.dont_write_bytecode = True
 
 CONF = """
+SaasMailRelay "smtp://127.0.0.1:{smtp}"
+SaasMailFrom "mod_saas demo <noreply@demo.example>"
 Listen 127.0.0.1:{lab}
 SSLSessionCache "shmcb:{state}/httpd/run/tls(65536)"
 AliasMatch "^/(billing|app|login)(/|$)" "{{docs}}/index.html"
@@ -122,7 +124,7 @@ class State:
         self.ours(self.all)
         self.ours(self.path)
         live = [(name, pid) for name, (pid, began) in self.processes().items() if began is not None and started_at(pid) == began]
-        live.sort(key=lambda entry: ("httpd", "backend", "sandbox", "postgres").index(entry[0]))
+        live.sort(key=lambda entry: ("httpd", "backend", "sandbox", "mail", "postgres").index(entry[0]))
         for name, pid in live:
             os.kill(pid, signal.SIGINT if name == "postgres" else signal.SIGTERM)
             until = time.monotonic() + 15
@@ -196,7 +198,12 @@ def start(args):
 
     try:
         places = Places(state.path)
-        backend_port, lab_port = free_port(), free_port()
+        backend_port, lab_port, smtp_port = free_port(), free_port(), free_port()
+        shutil.rmtree(out / "mail", ignore_errors=True)
+        with open(state.path / "mail.log", "ab") as log:
+            state.note("mail", subprocess.Popen(
+                [sys.executable, "-m", "aiosmtpd", "-n", "-l", f"127.0.0.1:{smtp_port}", "-c", "aiosmtpd.handlers.Mailbox", out / "mail"],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=clean_environment(), cwd="/", start_new_session=True))
         shutil.copy(HERE / "backend.py", state.path / "backend.py")
         os.chmod(state.path / "backend.py", 0o644)
         with open(state.path / "backend.log", "ab") as log:
@@ -220,7 +227,7 @@ def start(args):
             database = Sqlite(places)
 
         secret, key = "whsec_" + secrets.token_hex(24), "sk_test_" + secrets.token_hex(24)
-        site = Site(database, CONF.format(lab=lab_port, backend=backend_port, state=state.path), places=places, port=port, detached=True,
+        site = Site(database, CONF.format(lab=lab_port, backend=backend_port, smtp=smtp_port, state=state.path), places=places, port=port, detached=True,
                     frontend=f"http://127.0.0.1:{port}", modules=("ssl", "socache_shmcb"), webhook_secret=secret, secret_key=key,
                     price=PRICE, workers="StartServers 2\nServerLimit 4\nThreadsPerChild 25\nMaxRequestWorkers 100")
         state.note("sandbox", site.sandbox.process)
@@ -244,7 +251,7 @@ def start(args):
 
 def tail(state):
     """What the servers said last, for whoever has to find out why."""
-    for name in ("httpd/error.log", "httpd/console.log", "sandbox.log", "postgres.log", "backend.log"):
+    for name in ("httpd/error.log", "httpd/console.log", "sandbox.log", "postgres.log", "backend.log", "mail.log"):
         path = state.path / name
         if path.exists() and path.stat().st_size:
             print(f"--- {path}", *path.read_text(errors="replace").splitlines()[-15:], sep="\n", file=sys.stderr)
@@ -309,7 +316,8 @@ def story(args, site, out, lab, secret, Person, wait_audit):
             print(f"  {person.email:30} GET {path:10} {reply.status_code} {reply.json()['detail'] if reply.status_code == 403 else ''}")
 
     env = {"BASE_URL": base, "ADMIN_EMAIL": admin.email, "ADMIN_PASSWORD": word["admin"], "FREE_EMAIL": free.email,
-           "FREE_PASSWORD": word["free"], "WEBHOOK_SECRET": secret, "STRIPE_SANDBOX_URL": site.sandbox.url}
+           "FREE_PASSWORD": word["free"], "WEBHOOK_SECRET": secret, "STRIPE_SANDBOX_URL": site.sandbox.url,
+           "MAIL_DIR": str((out / "mail").resolve())}
     path = out / "demo.env"
     path.unlink(missing_ok=True)
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
@@ -321,6 +329,7 @@ def story(args, site, out, lab, secret, Person, wait_audit):
     section("It runs; go on in a browser or with curl")
     print(f"""  {base}/                    log in, audit, upgrade, export
   {site.sandbox.url}/_sandbox/state   what the Stripe sandbox knows
+  {os.path.relpath(out / "mail")}/new   the mail it sends, a file each
   {admin.email} / {word['admin']}   (paid)
   {free.email} / {word['free']}   (free: press Upgrade, then Pay)
 
