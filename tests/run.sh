@@ -53,8 +53,8 @@ part guards pytest tests/guards
 part sandbox pytest tests/sandbox
 part plugin pytest tests/plugins
 part api pytest -n 2 --dist loadfile tests/api
-part ctl pytest tests/ctl
-part faults pytest tests/faults
+part ctl pytest -n 2 --dist loadfile tests/ctl
+part faults pytest -n 2 --dist loadfile tests/faults
 
 [ "$skipped" = 0 ] || grep -h '^SKIPPED' "$out"/*.log
 [ -z "$broken" ] || echo "broken:$broken"
