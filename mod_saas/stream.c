@@ -6,9 +6,10 @@
  *
  * Chunks are passed on while httpd's core filter gets rid of them without
  * waiting; it says so by c->data_in_output_filters.  What it cannot take is
- * queued in memory, up to SaasExportBuffer.  Beyond, the client is waited for
- * until its patience is used up, and then the rest goes through a temporary
- * file (spool.c): still as fast as the client takes it, but the source runs to
+ * queued in memory, up to SaasExportBuffer.  Beyond, the client is waited for,
+ * as long as that is a small part of the time: a client that nearly keeps up
+ * costs less than a file would.  For one that does not, the rest goes through a
+ * temporary file (spool.c): still as fast as the client takes it, but the source runs to
  * its end.  What is left then is passed as a file, and with the event MPM the
  * worker thread is free while that is being sent.
  *
@@ -42,8 +43,9 @@
 #define CHUNK 61440
 /* Unsent bytes in the socket; see bound_socket(). */
 #define UNSENT 131072
-/* How long the source waits for one client, in all. */
+/* How long the source waits for one client, in all: this, and a third of the time that the stream has taken. */
 #define PATIENCE apr_time_from_msec(200)
+#define PATIENCE_SHARE 3
 /* A pass that takes longer than this has waited; filters that have waited that long in all are slow. */
 #define NOTICEABLE apr_time_from_msec(10)
 #define SLOW_FILTERS apr_time_from_msec(500)
@@ -57,7 +59,8 @@ struct saas_stream_t {
     char *buffer;                /* CHUNK bytes of the bucket allocator, or NULL */
     apr_size_t used;
     saas_spool_t *spool;         /* NULL until needed */
-    apr_interval_time_t patience, filters; /* left; spent waiting in filters */
+    apr_time_t began;
+    apr_interval_time_t waited, filters; /* for the client's socket; in filters */
     apr_status_t failed;
     int broken;                  /* failed is our own failure, not the client's */
 };
@@ -66,7 +69,7 @@ struct saas_stream_t {
 
 /* Of this child. */
 static apr_thread_mutex_t *lock;
-static apr_thread_cond_t *left;
+static apr_thread_cond_t *place_free;
 static int running, waiting, limit;
 static const char *folder;
 
@@ -90,7 +93,7 @@ void saas_stream_child_init(apr_pool_t *pchild, server_rec *s)
         folder = apr_temp_dir_get(&temporary, pchild) == APR_SUCCESS ? temporary : "/tmp";
     }
     if (apr_thread_mutex_create(&lock, APR_THREAD_MUTEX_DEFAULT, pchild) != APR_SUCCESS
-        || apr_thread_cond_create(&left, pchild) != APR_SUCCESS) {
+        || apr_thread_cond_create(&place_free, pchild) != APR_SUCCESS) {
         SAAS_LOG(s, APLOG_CRIT, 0, "SAAS1403", "cannot create the locks of exports; this child answers them 503: look for "
                  "exhausted memory");
         lock = NULL;
@@ -102,7 +105,7 @@ static apr_status_t leave(void *unused)
     (void)unused;
     apr_thread_mutex_lock(lock);
     running--;
-    apr_thread_cond_signal(left);
+    apr_thread_cond_signal(place_free);
     apr_thread_mutex_unlock(lock);
     return APR_SUCCESS;
 }
@@ -120,7 +123,7 @@ static apr_status_t enter(request_rec *r)
         apr_interval_time_t rest;
         waiting++;
         while (running >= limit && (rest = until - apr_time_now()) > 0) {
-            apr_thread_cond_timedwait(left, lock, rest);
+            apr_thread_cond_timedwait(place_free, lock, rest);
         }
         waiting--;
     }
@@ -226,15 +229,22 @@ static int watch(saas_stream_t *stream, short events, apr_interval_time_t wait)
 
 /* ------------------------------------------------------------ spooling -- */
 
+static apr_interval_time_t patience_left(const saas_stream_t *stream)
+{
+    return PATIENCE + (apr_time_now() - stream->began) / PATIENCE_SHARE - stream->waited;
+}
+
 static void be_patient(saas_stream_t *stream)
 {
-    while (stream->queued >= stream->most && stream->patience > 0 && !filters_wait(stream) && !stream->failed) {
+    apr_interval_time_t left;
+    while (stream->queued >= stream->most && (left = patience_left(stream)) > 0 && !filters_wait(stream)
+           && !stream->failed) {
         apr_time_t began = apr_time_now();
-        if (!watch(stream, POLLOUT, stream->patience)) {
+        if (!watch(stream, POLLOUT, left)) {
             fail(stream, APR_ECONNABORTED);
             return;
         }
-        stream->patience -= apr_time_now() - began + 1;
+        stream->waited += apr_time_now() - began + 1;
         advance(stream);
     }
 }
@@ -335,7 +345,7 @@ apr_status_t saas_stream_begin_impl(saas_request_t *rq, const char *content_type
     stream->bb = apr_brigade_create(rq->pool, r->connection->bucket_alloc);
     stream->queue = apr_brigade_create(rq->pool, r->connection->bucket_alloc);
     stream->most = saas_config_export_buffer(r->server);
-    stream->patience = PATIENCE;
+    stream->began = apr_time_now();
     bound_socket(r->connection);
     r->status = HTTP_OK;
     ap_set_content_type(r, content_type);
