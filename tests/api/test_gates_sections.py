@@ -322,6 +322,7 @@ def test_not_is_no_grant_to_whoever_hides_the_organization(site, alice, payer, v
 def test_not_a_member_of_one_organization(site, alice, payer):
     banned = site.newcomer()
     site.database.execute("UPDATE organizations SET slug = ? WHERE id = ?", "banned-org", banned.org["id"])
+    seed.change_counts()
     assert status(banned, "/not/banned/", banned.org) == 403
     assert status(banned, "/not/banned/", "garbage!") == 404 and status(banned, "/not/banned/", payer.org) == 404
     assert status(alice, "/not/banned/", alice.org) == 200

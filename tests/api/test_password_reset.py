@@ -203,6 +203,7 @@ def test_a_changed_password_or_address_voids_links(site, smtp):
 def test_who_may_not_log_in_with_a_password_gets_no_link(site, smtp):
     locked, external = site.newcomer(), site.newcomer()
     site.database.execute("UPDATE users SET is_active = " + ("0" if site.database.kind == "sqlite" else "FALSE") + " WHERE id = ?", locked.user["id"])
+    seed.change_counts()
     seed.password(site.database, external.user["id"], None)
     unusable = site.newcomer()
     seed.password(site.database, unusable.user["id"], "!unusable")
@@ -217,6 +218,7 @@ def test_a_link_of_somebody_locked_meanwhile(site, smtp):
     person = site.newcomer()
     token = token_of(site, smtp, person)
     site.database.execute("UPDATE users SET is_active = " + ("0" if site.database.kind == "sqlite" else "FALSE") + " WHERE id = ?", person.user["id"])
+    seed.change_counts()
     assert confirm(site, token).json() == GONE
 
 

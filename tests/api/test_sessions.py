@@ -82,6 +82,7 @@ def test_expired_ones_are_gone(site):
     other = login(site, person.email, PASSWORD)[0]
     key = next(s["id"] for s in other.ok("GET", "auth/sessions/")["results"] if not s["current"])
     site.database.execute("UPDATE sessions SET expires_at = ? WHERE id = ?", "2026-01-01T00:00:00.000000Z", key)
+    seed.change_counts()
     assert person.get("auth/me/").status_code == 401
     assert other.ok("GET", "auth/sessions/")["count"] == 1
     assert other.delete(f"auth/sessions/{key}/").status_code == 404
@@ -184,6 +185,7 @@ def test_forms_that_are_not_known_let_nobody_in(site, stored):
 def test_unknown_wrong_locked_and_disabled_take_the_same_time(site):
     wrong, locked, disabled, none, old = (site.newcomer() for _ in range(5))
     site.database.execute("UPDATE users SET is_active = " + ("0" if site.database.kind == "sqlite" else "FALSE") + " WHERE id = ?", locked.user["id"])
+    seed.change_counts()
     seed.password(site.database, disabled.user["id"], "!disabled")
     seed.password(site.database, none.user["id"], None)
     seed.password(site.database, old.user["id"], FORMS["htpasswd's MD5"](PASSWORD))

@@ -46,6 +46,11 @@ def role(database, org_id, user_id, role):
                      role, now(), org_id, user_id)
 
 
+def change_counts():
+    """Waits until a change that was made behind the server's back counts: within the change feed's bound, a second."""
+    time.sleep(1.05)
+
+
 def remove_member(database, org_id, user_id):
     database.execute("DELETE FROM memberships WHERE org_id = ? AND user_id = ?", org_id, user_id)
 
