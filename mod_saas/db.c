@@ -57,6 +57,7 @@ static apr_time_t closed_until; /* under open_lock: nobody connects before */
 static saas_driver_options_t options;
 static void *volatile *registered; /* by number: the statement first seen with it */
 static __thread saas_db_t *held;
+static volatile int arrays;
 
 /* ------------------------------------------------------------- logging -- */
 
@@ -250,7 +251,15 @@ static apr_status_t connection_state(saas_connection_t **c, ap_dbd_t *rec, serve
     }
     *c = state;
     (*c)->baton = s;
+    if ((*c)->driver == &saas_driver_pgsql) {
+        arrays = 1;
+    }
     return APR_SUCCESS;
+}
+
+int saas_db_has_arrays(const saas_db_t *db)
+{
+    return db ? db->c->driver == &saas_driver_pgsql : arrays;
 }
 
 static void give_back(saas_db_t *db)

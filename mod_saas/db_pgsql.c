@@ -450,8 +450,11 @@ static apr_status_t send_scope(pgsql_t *c, int tenant, const char *organization)
 
 /* -------------------------------------------------------------- set-up -- */
 
+/* Generic plans: ours are lookups by index whatever the values (tests/guards looks), and a plan for the values at
+ * hand costs several times what running it does. */
 #define SETTINGS \
-    "SELECT set_config('TimeZone', 'UTC', false), set_config('DateStyle', 'ISO, MDY', false)," \
+    "SELECT set_config('plan_cache_mode', 'force_generic_plan', false)," \
+    " set_config('TimeZone', 'UTC', false), set_config('DateStyle', 'ISO, MDY', false)," \
     " set_config('standard_conforming_strings', 'on', false), set_config('client_encoding', 'UTF8', false)," \
     " set_config('statement_timeout', $1, false), set_config('idle_in_transaction_session_timeout', $2, false)"
 
@@ -609,7 +612,10 @@ static void drain_idle(pgsql_t *c)
 apr_status_t saas_pgsql_awake(pgsql_t *c)
 {
     apr_status_t rv;
-    drain_idle(c);
+    if (!c->looked) {
+        drain_idle(c);
+    }
+    c->looked = 0;
     if (PQstatus(c->conn) != CONNECTION_OK && (rv = reconnect(c)) != APR_SUCCESS) {
         return rv;
     }
@@ -790,8 +796,12 @@ static apr_status_t attach(saas_connection_t **base, apr_pool_t *p, void *native
 static apr_status_t ready(saas_connection_t *base, apr_pool_t *p)
 {
     pgsql_t *c = (pgsql_t *)base;
+    apr_status_t rv;
     c->scratch = p;
-    return saas_pgsql_awake(c);
+    c->looked = 0;
+    rv = saas_pgsql_awake(c);
+    c->looked = rv == APR_SUCCESS; /* what comes next need not */
+    return rv;
 }
 
 static void release(saas_connection_t *base)

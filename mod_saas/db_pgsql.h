@@ -42,6 +42,7 @@ typedef struct pgsql_t {
     int initialized;           /* settings, role and schema check are done on this backend */
     int equipped;              /* the driver's own statements are prepared */
     int purge;                 /* somebody has dropped our prepared statements */
+    int looked;                /* an idle connection was found alive a moment ago */
     int again;                 /* the failure was a stale prepared statement's: worth another try */
     apr_time_t checked;        /* when the schema was last looked at */
     saas_driver_rows_t *role, *version; /* what set-up has read */

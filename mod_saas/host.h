@@ -112,6 +112,9 @@ int saas_db_post_config(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s);
 void saas_db_child_init(apr_pool_t *pchild, server_rec *s);
 /** Most connections that a child may have borrowed at once (DBDMax). */
 int saas_db_capacity(void);
+/** Whether this connection takes arrays as arguments, as PostgreSQL does; NULL: whether any that this child has had
+ *  so far does. */
+int saas_db_has_arrays(const saas_db_t *db);
 /** Gives back what a handler left borrowed on this thread; true if it did. */
 int saas_db_reclaim(void);
 /** APR_SUCCESS when the database answers and its schema is the one this build

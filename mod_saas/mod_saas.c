@@ -17,6 +17,7 @@
  */
 #include "cache.h"
 #include "changes.h"
+#include "gather.h"
 #include "request.h"
 #include "db.h"
 
@@ -92,6 +93,7 @@ static void child_init(apr_pool_t *pchild, server_rec *s)
     saas_changes_child_init(pchild, s);
     saas_hashing_child_init(pchild, s);
     saas_stream_child_init(pchild, s);
+    saas_gather_child_init(pchild, s);
 }
 
 static void register_hooks(apr_pool_t *p)

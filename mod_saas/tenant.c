@@ -15,6 +15,7 @@
  * read as "no such user" or "not a member".
  */
 #include "cache.h"
+#include "gather.h"
 #include "identity.h"
 #include "plugins.h"
 #include "core/id.h"
@@ -73,7 +74,8 @@ static const struct {
 };
 #define N_CHOOSE 4
 
-static saas_statement_t *statements;  /* by credential, then by choice or object */
+/* By credential, then by choice or object; for one lookup, and for several in one statement. */
+static saas_statement_t *statements, *together;
 static int per_credential;
 
 /* Users who are there already, locked or not, stay as they are. */
@@ -90,6 +92,16 @@ static saas_statement_t touch[] = {
              " AND (last_used_at IS NULL OR last_used_at < saas_now_plus(-60))" },
     { 0 }
 };
+
+/* The statement with its parameters read from the row of a lookup. */
+static const char *for_many(apr_pool_t *p, const char *sql, const char *value)
+{
+    const char *text = "", *at;
+    for (; (at = ap_strchr_c(sql, '$')); sql = at + 2) {
+        text = apr_pstrcat(p, text, apr_pstrmemdup(p, sql, (apr_size_t)(at - sql)), at[1] == '1' ? "q.key" : value, NULL);
+    }
+    return saas_gather_sql(p, apr_pstrcat(p, text, sql, NULL));
+}
 
 static const char *compose(apr_pool_t *p, int credential, const char *condition)
 {
@@ -113,13 +125,15 @@ const char *saas_tenant_prepare(apr_pool_t *p)
 {
     const apr_array_header_t *objects = saas_objects();
     int credential, i;
-    saas_statement_t *st;
+    apr_size_t size;
+    saas_statement_t *st, *many;
     const char *err;
     per_credential = N_CHOOSE + objects->nelts;
-    statements = apr_pcalloc(p, sizeof(*statements) * (apr_size_t)(N_BY * per_credential + 1));
-    st = statements;
+    size = sizeof(*statements) * (apr_size_t)(N_BY * per_credential + 1);
+    st = statements = apr_pcalloc(p, size);
+    many = together = apr_pcalloc(p, size);
     for (credential = SAAS_BY_TOKEN; credential < N_BY; credential++) {
-        for (i = 0; i < per_credential; i++, st++) {
+        for (i = 0; i < per_credential; i++, st++, many++) {
             const saas_object_t *object
                 = i < N_CHOOSE ? NULL : APR_ARRAY_IDX(objects, i - N_CHOOSE, const saas_object_t *);
             st->scope = SAAS_SYSTEM;
@@ -129,9 +143,16 @@ const char *saas_tenant_prepare(apr_pool_t *p)
                               object ? apr_psprintf(p, " AND EXISTS (SELECT 1 FROM %s x WHERE x.org_id = d.org_id"
                                                     " AND x.id = $2)", object->table)
                                      : choose[i].condition);
+            *many = *st;
+            many->name = apr_pstrcat(p, st->name, "_together", NULL);
+            many->sql = for_many(p, st->sql, i == SAAS_CHOOSE_SLUG ? "q.value" : "q.value::uuid");
+            many->sqlite = st->sql; /* which has no round trip to share: never asked */
         }
     }
     err = saas_statements_register(p, "mod_saas", statements);
+    if (!err) {
+        err = saas_statements_register(p, "mod_saas", together);
+    }
     if (!err) {
         err = saas_statements_register(p, "mod_saas", create);
     }
@@ -230,10 +251,10 @@ void saas_tenant_load(request_rec *r, const saas_credential_t *credential, const
     saas_choice_e choice = wanted->choice == SAAS_CHOOSE_NONE ? SAAS_CHOOSE_NOT : wanted->choice;
     int index = choice == SAAS_CHOOSE_OBJECT ? N_CHOOSE + selector->object : (int)choice;
     saas_cache_ticket_t ticket;
-    saas_statement_t *st = &statements[((int)credential->by - SAAS_BY_TOKEN) * per_credential + index];
+    int number = ((int)credential->by - SAAS_BY_TOKEN) * per_credential + index;
+    saas_lookup_t lookup = { &statements[number], &together[number], credential->hash, NULL,
+                             index > SAAS_CHOOSE_DEFAULT ? 2 : 1 };
     saas_rows_t *rows = NULL;
-    saas_db_t *db = NULL;
-    apr_status_t rv;
     chosen.choice = choice;
     if (choice == SAAS_CHOOSE_NOT) {
         chosen.value = NULL;
@@ -241,15 +262,8 @@ void saas_tenant_load(request_rec *r, const saas_credential_t *credential, const
     if (saas_cache_find(r, credential, selector, ctx, &ticket)) {
         return;
     }
-    rv = saas_db_open_impl(&db, r->pool, r->server, NULL);
-    if (rv == APR_SUCCESS) {
-        const char *args[2];
-        args[0] = credential->hash;
-        args[1] = selector->value;
-        rv = saas_db_query_impl(db, st, &rows, args, index > SAAS_CHOOSE_DEFAULT ? 2 : 1);
-        saas_db_close_impl(db);
-    }
-    if (rv != APR_SUCCESS) {
+    lookup.value = selector->value;
+    if (saas_gather_query(r, &lookup, &rows) != APR_SUCCESS) {
         ctx->loaded = SAAS_UNAVAILABLE;
         return;
     }

@@ -1,0 +1,264 @@
+/* Licensed under the Apache License, Version 2.0: see LICENSE. */
+
+/*
+ * Lookups of principals, several in one statement.
+ *
+ * With the cache away (switched off, or bypassed because the change feed is cut) every gated request asks
+ * PostgreSQL.  Most of what that costs, on both sides, is to begin a statement and to be woken for its answer; rows
+ * are cheap.  So while one thread of a child is asking, others queue; when it comes back it makes the first of the
+ * queue the next to ask, which takes along all that wait for the same statement.  A thread that finds nobody asking
+ * asks at once and alone, and nobody queues for longer than PATIENCE: a slow database is asked by many, as if there
+ * were no queue.
+ *
+ * What is asked is read after the request came, as if it had been alone.  What fails for one of several lookups is
+ * asked again one by one, so that nobody's argument spoils another's answer.
+ *
+ * Invariants, all under the lock:
+ * - A lookup is in the queue exactly while it is QUEUED; only then may its thread give up.
+ * - Once it is TAKEN, its thread sleeps until it is ANSWERED: the leader may use its pool.
+ */
+#include "gather.h"
+
+#include <apr_strings.h>
+#include <apr_thread_cond.h>
+#include <apr_thread_mutex.h>
+
+#define TOGETHER_MAX 32
+#define PATIENCE apr_time_from_msec(3)
+
+typedef enum { QUEUED, LEAD, TAKEN, ANSWERED } state_e;
+
+typedef struct waiting_t {
+    struct waiting_t *next;
+    const saas_lookup_t *lookup;
+    request_rec *r;
+    apr_thread_cond_t *turn;
+    state_e state;
+    saas_rows_t *rows;
+    apr_status_t rv;
+} waiting_t;
+
+/* Of this child. */
+static apr_thread_mutex_t *lock;
+static waiting_t *first;
+static int asking;
+
+void saas_gather_child_init(apr_pool_t *pchild, server_rec *s)
+{
+    first = NULL;
+    asking = 0;
+    if (apr_thread_mutex_create(&lock, APR_THREAD_MUTEX_DEFAULT, pchild) != APR_SUCCESS) {
+        SAAS_LOG(s, APLOG_WARNING, 0, "SAAS1114", "no lock for lookups: each asks the database alone in this child, which "
+                 "costs speed; look for exhausted memory");
+        lock = NULL;
+    }
+}
+
+const char *saas_gather_sql(apr_pool_t *p, const char *inner)
+{
+    return apr_pstrcat(p, "SELECT q.n, x.* FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS q(key, value, n)"
+                       " CROSS JOIN LATERAL (", inner, ") x", NULL);
+}
+
+/* --------------------------------------------------------------- asking -- */
+
+static apr_status_t ask(request_rec *r, const saas_lookup_t *lookup, saas_rows_t **rows)
+{
+    const char *args[2] = { lookup->key, lookup->value };
+    saas_db_t *db;
+    apr_status_t rv = saas_db_open_impl(&db, r->pool, r->server, NULL);
+    if (rv == APR_SUCCESS) {
+        rv = saas_db_query_impl(db, lookup->alone, rows, args, lookup->nargs);
+        saas_db_close_impl(db);
+    }
+    return rv;
+}
+
+/* An array as PostgreSQL reads it: {"…",NULL}. */
+static const char *array_of(apr_pool_t *p, waiting_t *const *batch, int n, int values)
+{
+    apr_size_t room = 3;
+    char *text, *out;
+    int i;
+    for (i = 0; i < n; i++) {
+        const char *s = values ? batch[i]->lookup->value : batch[i]->lookup->key;
+        room += s ? 2 * strlen(s) + 3 : 5;
+    }
+    text = out = apr_palloc(p, room);
+    for (i = 0; i < n; i++) {
+        const char *s = values ? batch[i]->lookup->value : batch[i]->lookup->key;
+        *out++ = i ? ',' : '{';
+        if (!s) {
+            memcpy(out, "NULL", 4);
+            out += 4;
+            continue;
+        }
+        *out++ = '"';
+        for (; *s; s++) {
+            if (*s == '"' || *s == '\\') {
+                *out++ = '\\';
+            }
+            *out++ = *s;
+        }
+        *out++ = '"';
+    }
+    *out++ = '}';
+    *out = '\0';
+    return text;
+}
+
+/* The rows of lookup number n, without their first column, in memory of its request. */
+static saas_rows_t *rows_of(const saas_rows_t *all, int n, apr_pool_t *p)
+{
+    saas_rows_t *rows = apr_pcalloc(p, sizeof(*rows));
+    const char **cells;
+    int row, column;
+    rows->columns = all->columns ? all->columns - 1 : 0;
+    for (row = 0; row < all->count; row++) {
+        rows->count += saas_cell_int(all, row, 0) == n;
+    }
+    rows->cells = cells = apr_palloc(p, sizeof(*cells) * ((apr_size_t)rows->count * (apr_size_t)rows->columns + 1));
+    for (row = 0; row < all->count; row++) {
+        if (saas_cell_int(all, row, 0) != n) {
+            continue;
+        }
+        for (column = 1; column < all->columns; column++) {
+            const char *cell = saas_cell(all, row, column);
+            *cells++ = cell ? apr_pstrdup(p, cell) : NULL;
+        }
+    }
+    return rows;
+}
+
+static apr_status_t ask_together(waiting_t *const *batch, int n)
+{
+    request_rec *r = batch[0]->r;
+    saas_rows_t *rows = NULL;
+    saas_db_t *db;
+    apr_pool_t *p;
+    apr_status_t rv;
+    int i;
+    apr_pool_create(&p, r->pool);
+    if ((rv = saas_db_open_impl(&db, p, r->server, NULL)) == APR_SUCCESS) {
+        const char *args[2] = { array_of(p, batch, n, 0), array_of(p, batch, n, 1) };
+        rv = saas_db_has_arrays(db) ? saas_db_query_impl(db, batch[0]->lookup->together, &rows, args, 2) : SAAS_EDATABASE;
+        saas_db_close_impl(db);
+    }
+    for (i = 0; i < n; i++) {
+        batch[i]->rv = rv;
+        if (rv == APR_SUCCESS) {
+            batch[i]->rows = rows_of(rows, i + 1, batch[i]->r->pool);
+        }
+    }
+    apr_pool_destroy(p);
+    return rv;
+}
+
+/* ------------------------------------------------------------ the queue -- */
+
+static void append(waiting_t *me)
+{
+    waiting_t **at = &first;
+    while (*at) {
+        at = &(*at)->next;
+    }
+    *at = me;
+}
+
+static void drop(waiting_t *me)
+{
+    waiting_t **at = &first;
+    while (*at != me) {
+        at = &(*at)->next;
+    }
+    *at = me->next;
+}
+
+/* Those that wait for what the first of the batch wants; how many it is then. */
+static int gather(waiting_t **batch)
+{
+    waiting_t **at = &first;
+    int n = 1;
+    while (*at && n < TOGETHER_MAX) {
+        waiting_t *other = *at;
+        if (other->lookup->together != batch[0]->lookup->together || other->r->server != batch[0]->r->server) {
+            at = &other->next;
+            continue;
+        }
+        *at = other->next;
+        other->state = TAKEN;
+        batch[n++] = other;
+    }
+    return n;
+}
+
+/* Wakes those whose answers are there, and has the next one ask. */
+static void settle(waiting_t *const *batch, int n)
+{
+    waiting_t *next;
+    int i;
+    apr_thread_mutex_lock(lock);
+    for (i = 1; i < n; i++) {
+        batch[i]->state = ANSWERED;
+        apr_thread_cond_signal(batch[i]->turn);
+    }
+    if ((next = first) != NULL) {
+        first = next->next;
+        next->state = LEAD;
+        apr_thread_cond_signal(next->turn);
+    }
+    else {
+        asking = 0;
+    }
+    apr_thread_mutex_unlock(lock);
+}
+
+/* With the lock.  Waits until it is this thread's turn, or its answer is there; QUEUED: neither came in time. */
+static state_e wait_for_turn(waiting_t *me)
+{
+    apr_time_t until = apr_time_now() + PATIENCE;
+    apr_interval_time_t rest;
+    append(me);
+    while (me->state == QUEUED && (rest = until - apr_time_now()) > 0) {
+        apr_thread_cond_timedwait(me->turn, lock, rest);
+    }
+    while (me->state == TAKEN) {
+        apr_thread_cond_wait(me->turn, lock);
+    }
+    if (me->state == QUEUED) {
+        drop(me);
+    }
+    return me->state;
+}
+
+apr_status_t saas_gather_query(request_rec *r, const saas_lookup_t *lookup, saas_rows_t **rows)
+{
+    waiting_t me = { .lookup = lookup, .r = r, .state = LEAD }, *batch[TOGETHER_MAX] = { &me };
+    int n = 1;
+    if (!lock || !saas_db_has_arrays(NULL)) {
+        return ask(r, lookup, rows);
+    }
+    apr_thread_mutex_lock(lock);
+    if (!asking) {
+        asking = 1;
+    }
+    else if (apr_thread_cond_create(&me.turn, r->pool) == APR_SUCCESS) {
+        me.state = QUEUED;
+        if (wait_for_turn(&me) == LEAD) {
+            n = gather(batch);
+        }
+    }
+    else {
+        me.state = QUEUED;
+    }
+    apr_thread_mutex_unlock(lock);
+    if (me.state == LEAD) {
+        me.rv = n > 1 ? ask_together(batch, n) : ask(r, lookup, &me.rows);
+        settle(batch, n);
+    }
+    if (me.state == QUEUED || (me.rv == SAAS_EDATABASE && (n > 1 || me.state == ANSWERED))) {
+        return ask(r, lookup, rows);
+    }
+    *rows = me.rows;
+    return me.rv;
+}
