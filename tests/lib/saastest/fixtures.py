@@ -1,7 +1,9 @@
 """Fixtures and rules shared by tests/api and tests/faults: every test module gets an httpd of its own on
 each database, and after every test the error log holds nothing that the test has not announced.
 
-A module may set SITE_CONF (more configuration), SITE_MPM, SITE_STRIPE = False, SITE_MODULES.
+A module may set SITE_CONF (more configuration), SITE_MPM, SITE_STRIPE = False, SITE_MODULES. For runs with several
+workers (-n 2 --dist loadgroup) it may set LONG, about how many seconds it takes on one database, so that it starts
+early, and SHARES_NOTHING = True when each of its tests has a server of its own.
 Markers: expects("SAAS1234", …) announces words of log lines; kills announces that the test kills a child;
 only_db("pgsql") binds a test to one database.
 """
@@ -51,6 +53,23 @@ def pytest_generate_tests(metafunc):
         if only:
             kinds = [k for k in kinds if k in only.args]
         metafunc.parametrize("db_kind", kinds, indirect=True, scope="module")
+
+
+def unit(item):
+    """What one worker runs as a whole: the tests of a module on one database, which share servers."""
+    kind = item.callspec.params.get("db_kind", "") if hasattr(item, "callspec") else ""
+    return f"{item.path.parent.name}/{item.path.stem}:{kind}"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """The longest first, so that no worker is left alone with one at the end."""
+    if not hasattr(config, "workerinput"):
+        return
+    items.sort(key=lambda item: -getattr(item.module, "LONG", 0))
+    for item in items:
+        if not getattr(item.module, "SHARES_NOTHING", False) and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(unit(item)))
 
 
 @pytest.fixture(scope="module")
