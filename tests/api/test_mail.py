@@ -414,7 +414,7 @@ def test_all_of_a_relays_directives_together(httpd):
 
 def test_a_failed_payment_is_told_to_the_admins(site, relay):
     from saastest import stripe
-    owner, second, member = site.register(organization="Payer & Sons"), site.newcomer(), site.newcomer()
+    owner, second, member = site.newcomer(organization="Payer & Sons"), site.newcomer(), site.newcomer()
     seed.member(site.database, owner.org["id"], second.user["id"], "ADMIN")
     seed.member(site.database, owner.org["id"], member.user["id"], "MEMBER")
     story = stripe.Story(owner.org["id"], site.price)
@@ -433,7 +433,7 @@ def test_a_failed_payment_is_told_to_the_admins(site, relay):
 
 
 def test_a_change_of_address_is_told_to_both(site, relay):
-    person = site.register(name="Ada")
+    person = site.newcomer(name="Ada")
     new = f"new-{person.email}"
     for body, field in (({"email": new}, "password"), ({"email": new, "password": "wrong password 1"}, "password"),
                         ({"email": "nonsense", "password": person.password}, "email")):
@@ -455,7 +455,7 @@ def test_a_change_of_address_is_told_to_both(site, relay):
 
 
 def test_a_changed_password_is_told(site, relay):
-    person = site.register()
+    person = site.newcomer()
     assert person.post("auth/password/", {"old": person.password, "new": "another good password 2"}).status_code == 204
     message = relay.wait(person.email)[0]
     assert message.parsed["Subject"] == "Your password was changed" and person.address in message.part("plain")

@@ -130,7 +130,7 @@ def test_a_viewer_token_cannot_make_itself_more(site, person):
 
 
 def test_demotion_caps_tokens_made_before(site, bob):
-    somebody = site.register()
+    somebody = site.newcomer()
     seed.member(site.database, bob.org["id"], somebody.user["id"], "ADMIN")
     api = somebody.as_token(organization=bob.org["id"], role="ADMIN")
     assert api.ok("GET", f"organizations/{bob.org['id']}/")["role"] == "ADMIN"

@@ -114,7 +114,7 @@ def histories(story):
 @pytest.mark.parametrize("generation", ["acacia", "basil"])
 @pytest.mark.parametrize("which", ["paid", "ended", "tie"])
 def test_every_order_ends_the_same(site, which, generation):
-    person = site.register()
+    person = site.newcomer()
     orgs = 24
     for order in range(orgs):
         org = person.ok("POST", "organizations/", {"name": f"Order {which} {order}"})

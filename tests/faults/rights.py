@@ -19,7 +19,7 @@ class Right:
 
     def __init__(self, site):
         self.database = site.database
-        self.person = site.register()
+        self.person = site.newcomer()
         self.org, self.user = self.person.org["id"], self.person.user["id"]
         self.token = self.person.new_token(organization=self.org)
         self.prepare()

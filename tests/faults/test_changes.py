@@ -25,7 +25,7 @@ def live_site(site):
 @pytest.mark.parametrize("what", ["subscription", "token", "session"])
 def test_what_ends_by_the_clock_is_refused_on_time_without_any_event(live_site, what):
     site = live_site
-    person = site.register()
+    person = site.newcomer()
     token = person.new_token(organization=person.org["id"])
     when = time.time() + 2
     end = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(when)) + f".{int(when % 1 * 1e6):06d}Z"
@@ -138,7 +138,7 @@ def test_refusals_are_not_kept(live_site):
 def test_two_selectors_of_one_token_are_two_answers(live_site):
     """The organization that a request names is part of the question."""
     site = live_site
-    person, stranger = site.register(), site.register()
+    person, stranger = site.newcomer(), site.newcomer()
     token = person.new_token()["token"]
     for _ in range(3):
         for org, status in ((person.org["id"], 200), (stranger.org["id"], 404), (person.org["slug"], 200), (stranger.org["slug"], 404)):
@@ -157,7 +157,7 @@ def test_without_a_cache_and_with_a_tiny_one(site, databases, db_kind, quiet_log
             assert cache(small) == {"state": "off"}
         else:
             until_live(small)
-            person = small.register()
+            person = small.newcomer()
             tokens = [person.new_token(organization=person.org["id"])["token"] for _ in range(12)]
             for n in range(600):
                 reply = small.nobody().get("/member/", headers={"Authorization": f"Bearer {tokens[n % 12]}",

@@ -46,7 +46,7 @@ def test_own_writes_are_seen_at_once_by_the_node_that_made_them(watched):
     site, other = watched
     late = []
     for n in range(60):
-        person = site.register() if n % 20 == 0 else person
+        person = site.newcomer() if n % 20 == 0 else person
         token = person.new_token(organization=person.org["id"])
         here, there = (Asker(s, token["token"], "/member/") for s in (site, other))
         for asker in (here, there):
@@ -67,7 +67,7 @@ def test_own_writes_are_seen_at_once_by_the_node_that_made_them(watched):
 
 def test_a_log_out_ends_the_session_at_once(watched):
     for _ in range(10):
-        person = watched[0].register()
+        person = watched[0].newcomer()
         cookie = person.http.headers, person.http.cookies.get_dict()
         assert [person.get("/user/").status_code for _ in range(3)] == [200] * 3
         assert person.post("auth/logout/").status_code < 300
@@ -76,7 +76,7 @@ def test_a_log_out_ends_the_session_at_once(watched):
 
 def test_a_webhook_takes_access_away_at_once(watched):
     site = watched[0]
-    person = site.register()
+    person = site.newcomer()
     story = stripe.Story(person.org["id"], site.price)
     assert site.deliver(story.updated("active")).status_code == 200
     token = person.new_token(organization=person.org["id"])["token"]

@@ -72,7 +72,7 @@ class Comer:
     """Somebody with all that may open an area at once: a token, a name and password, a certificate's address."""
 
     def __init__(self, site, org, email):
-        self.user = site.register(email=email)
+        self.user = site.newcomer(email=email)
         if org is None:
             org = self.user.org["id"]
             site.database.execute("UPDATE organizations SET slug = ?, subscription_status = ? WHERE id = ?", "the-org", "active", org)
@@ -382,7 +382,7 @@ def test_a_configuration_without_the_host_or_its_database(databases):
 def test_children_that_are_killed_open_nothing(house):
     """While children die and come, the stranger and the refused are refused."""
     site = house.site
-    stranger = site.register()
+    stranger = site.newcomer()
     headers = {"Authorization": f"Bearer {stranger.new_token()['token']}", "X-Organization-ID": house.warm.org}
     api = Api(site.base)
     seen = set()

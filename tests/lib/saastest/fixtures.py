@@ -152,18 +152,18 @@ def person(site):
 @pytest.fixture(scope="module")
 def alice(site):
     """ADMIN of an organization on the free tier; shared by the tests of a module that only read her."""
-    return site.register(organization="Alice & Co")
+    return site.newcomer("Alice & Co")
 
 
 @pytest.fixture(scope="module")
 def bob(site):
     """ADMIN of another organization."""
-    return site.register(organization="Bob Ltd")
+    return site.newcomer("Bob Ltd")
 
 
 @pytest.fixture(scope="module")
 def payer(site):
     """ADMIN of an organization that has paid."""
-    somebody = site.register(organization="Premium Inc")
+    somebody = site.newcomer("Premium Inc")
     site.pay(somebody)
     return somebody
