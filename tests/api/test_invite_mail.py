@@ -40,7 +40,7 @@ def token_in(message):
 
 
 def test_from_registering_to_removal(site, smtp):
-    admin = site.newcomer(organization="Äcme & Söhne", name="Ada")
+    admin = site.register(organization="Äcme & Söhne", name="Ada")
     org = f"organizations/{admin.org['id']}/"
     guest = Person(site.base, register=False)
     made = admin.ok("POST", org + "invites/", {"email": guest.email, "role": "ADMIN"})

@@ -12,6 +12,7 @@ from saastest.places import free_port
 from saastest.site import MOUNTS
 from saastest.smtp import SmtpServer, certificate
 
+pytestmark = pytest.mark.long(60)
 PORT = free_port()
 SENDER = "noreply@example.test"
 SITE_CONF = f"""

@@ -16,6 +16,7 @@ from saastest import Api, Httpd, Site, seed
 from saastest.client import PASSWORD
 from saastest.places import Places, free_port, port_is_open, program
 
+pytestmark = pytest.mark.long(60)
 SITE_CONF = "SaasHashConcurrency 2\n"
 TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$")
 MISSING = "01900000-0000-7000-8000-000000000000"

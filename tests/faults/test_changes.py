@@ -13,7 +13,7 @@ from saastest.places import program
 
 SITE_CONF = CONF
 SITE_STRIPE = False
-LONG = 40
+pytestmark = pytest.mark.long(40)
 
 
 @pytest.fixture

@@ -10,11 +10,13 @@ import sys
 import threading
 import time
 
+import pytest
+
 from nodes import BOUND, SLACK, Asker, cache
 from rights import RIGHTS, Round, percentile, report
 from saastest import stripe
 
-LONG = 40
+pytestmark = pytest.mark.long(40)
 
 
 def test_what_is_taken_away_is_refused_on_both_nodes(watched):

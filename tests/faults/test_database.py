@@ -10,6 +10,7 @@ from load import Load
 from saastest import Places, Site, TargetServer, seed, stripe, wait_audit
 from saastest.site import Pgsql
 
+pytestmark = pytest.mark.long(40)
 SITE_CONF = """
 <Location "/gated">
     AuthType Saas

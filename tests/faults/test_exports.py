@@ -7,6 +7,7 @@ import pytest
 
 from saastest import seed
 
+pytestmark = pytest.mark.long(60)
 SITE_CONF = "DBDMax 3\nDBDKeep 1\nDBDMin 1\n"
 NOISE = ("SAAS", "AH00629", "AH00630", "AH00632", "AH00633", "dbd", "DBD")
 ROWS = 300000

@@ -16,7 +16,7 @@ from nodes import BOUND, CONF, SLACK, Asker, answered_from, backend, cache, in_u
 from rights import Membership, Role, Round, Subscription, Token, report
 from saastest import Site
 
-LONG = 60
+pytestmark = pytest.mark.long(60)
 
 
 def kept_up(watched, seconds, disturb, kinds=(Role, Token, Subscription)):

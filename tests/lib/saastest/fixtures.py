@@ -1,11 +1,12 @@
 """Fixtures and rules shared by tests/api and tests/faults: every test module gets an httpd of its own on
 each database, and after every test the error log holds nothing that the test has not announced.
 
-A module may set SITE_CONF (more configuration), SITE_MPM, SITE_STRIPE = False, SITE_MODULES. For runs with several
-workers (-n 2 --dist loadgroup) it may set LONG, about how many seconds it takes on one database, so that it starts
-early, and SHARES_NOTHING = True when each of its tests has a server of its own.
+A module may set SITE_CONF (more configuration), SITE_MPM, SITE_STRIPE = False, SITE_MODULES.
 Markers: expects("SAAS1234", …) announces words of log lines; kills announces that the test kills a child;
 only_db("pgsql") binds a test to one database.
+
+For runs with several workers (-n 2 --dist loadgroup): a worker takes all tests of a module on one database at once, or
+one test if the module says SHARES_NOTHING = True; the marker long(seconds), for a test or a module, starts it early.
 """
 
 import itertools
@@ -42,6 +43,7 @@ def pytest_configure(config):
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     config.addinivalue_line("markers", "expects(*words): log lines at warn or above with one of these words are expected")
     config.addinivalue_line("markers", "kills: the test kills a child of httpd")
+    config.addinivalue_line("markers", "long(seconds): about how long it takes, if that is long")
     config.addinivalue_line("markers", "only_db(kind): the test is about one database")
 
 
@@ -55,8 +57,14 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("db_kind", kinds, indirect=True, scope="module")
 
 
+def shares_nothing(item):
+    return getattr(item.module, "SHARES_NOTHING", False)
+
+
 def unit(item):
-    """What one worker runs as a whole: the tests of a module on one database, which share servers."""
+    """What one worker runs as a whole."""
+    if shares_nothing(item):
+        return item.nodeid
     kind = item.callspec.params.get("db_kind", "") if hasattr(item, "callspec") else ""
     return f"{item.path.parent.name}/{item.path.stem}:{kind}"
 
@@ -66,9 +74,13 @@ def pytest_collection_modifyitems(config, items):
     """The longest first, so that no worker is left alone with one at the end."""
     if not hasattr(config, "workerinput"):
         return
-    items.sort(key=lambda item: -getattr(item.module, "LONG", 0))
+    seconds = {}
     for item in items:
-        if not getattr(item.module, "SHARES_NOTHING", False) and not item.get_closest_marker("xdist_group"):
+        mark = item.get_closest_marker("long")
+        seconds[unit(item)] = max(seconds.get(unit(item), 0), mark.args[0] if mark else 0)
+    items.sort(key=lambda item: -seconds[unit(item)])
+    for item in items:
+        if not shares_nothing(item) and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(unit(item)))
 
 
