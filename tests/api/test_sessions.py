@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from saastest import Api, Httpd, Site, seed
+from saastest import Api, Httpd, seed
 from saastest.client import PASSWORD
-from saastest.places import Places, free_port, port_is_open, program
+from saastest.places import free_port, port_is_open, program
 
 pytestmark = pytest.mark.long(60)
 SITE_CONF = "SaasHashConcurrency 2\n"

@@ -62,6 +62,16 @@ class Asker:
                     raise
         return None
 
+    def until_refused(self, since, refusal):
+        """Asks until this is the answer, of what was taken away at `since`. The last grant may have been asked for
+        until the bound and no later; when the refusal came says nothing on a machine that is busy."""
+        while True:
+            asked, status = self.ask()
+            if status == refusal:
+                return asked
+            assert status == 200, status
+            assert asked - since < BOUND + SLACK, f"granted {asked - since:.3f} s after it was taken away"
+
     def close(self):
         if self.connection:
             self.connection.close()

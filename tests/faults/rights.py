@@ -104,11 +104,14 @@ class Round:
         self.right = right
         self.askers = [Asker(s, right.token["token"], f"/{right.area}/") for s in sites]
         self.refused, self.granted, self.wrong = [], [], []
+        self.stalest = 0.0  # how long after it was taken away something was asked for and still granted
 
     def until(self, asker, status, since, what):
         """Asks until this is the answer: how long after `since` the request was sent that got it."""
         while True:
             asked, got = asker.ask()
+            if status != 200 and got == 200:
+                self.stalest = max(self.stalest, asked - since)
             if got == status:
                 return max(0.0, asked - since)
             if got not in (200, self.right.refusal):
@@ -165,7 +168,7 @@ def report(name, rounds):
     late = [x for r in rounds for x in r.refused]
     figures = {"changes": sum(len(r.refused) for r in rounds) // max(1, len(rounds[0].askers)) * 2, "refusals": len(late),
                "p50_ms": round(percentile(late, 0.5) * 1000, 2), "p99_ms": round(percentile(late, 0.99) * 1000, 2),
-               "max_ms": round(max(late) * 1000, 2),
+               "max_ms": round(max(late) * 1000, 2), "stalest_ms": round(max(r.stalest for r in rounds) * 1000, 2),
                "granted_again_p99_ms": round(percentile([x for r in rounds for x in r.granted], 0.99) * 1000, 2)}
     path = BUILD / "test" / "changes.json"
     path.parent.mkdir(parents=True, exist_ok=True)

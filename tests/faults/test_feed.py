@@ -46,8 +46,8 @@ def kept_up(watched, seconds, disturb, kinds=(Role, Token, Subscription)):
             thread.join()
     assert not [w for r in rounds for w in r.wrong]
     assert min(len(r.refused) for r in rounds) >= 10
-    late = max(x for r in rounds for x in r.refused)
-    assert late < BOUND + SLACK, f"granted {late:.3f} s after it was taken away"
+    stalest = max(r.stalest for r in rounds)
+    assert stalest < BOUND + SLACK, f"granted {stalest:.3f} s after it was taken away"
     return rounds
 
 
@@ -99,16 +99,19 @@ def test_a_frozen_listening_backend(watched):
                 assert asked - froze < BOUND + SLACK
             assert status == right.refusal
             assert [asker.ask()[1] for _ in range(5)] == [right.refusal] * 5
-        assert time.monotonic() - froze > BOUND / 2, "the backend was not frozen at all"
+        assert proc_state(stopped) == "T", "the backend was not frozen at all"
         # The other node has not noticed anything.
-        assert cache(other)["state"] == "live"
+        until_live(other)
         # Until the feed is back the database is asked, and what it says counts at once.
-        if cache(site)["state"] == "bypassed":
-            for right, asker in zip(rights, askers):
-                right.give()
-                assert asker.ask()[1] == 200
-                right.take()
-                assert asker.ask()[1] == right.refusal
+        for right, asker in zip(rights, askers):
+            bypassed = cache(site)["state"] == "bypassed"
+            right.give()
+            given = asker.ask()[1]
+            right.take()
+            taken = asker.ask()[1]
+            if not bypassed or cache(site)["state"] != "bypassed":
+                break
+            assert (given, taken) == (200, right.refusal)
         until_live(site)
     finally:
         os.kill(stopped, signal.SIGCONT)
@@ -188,7 +191,7 @@ def test_a_node_that_is_cut_off_from_the_database(nodes, databases, quiet_log, h
         round_ = Round(Role(nodes[0]), [node, nodes[1]])
         round_.run(10)
         assert not round_.wrong
-        assert max(round_.refused) < BOUND + SLACK
+        assert round_.stalest < BOUND + SLACK
 
 
 @pytest.mark.kills
@@ -204,7 +207,7 @@ def test_kill_9_of_the_child_that_listens(watched):
             os.kill(listener, signal.SIGKILL)
             killed = time.monotonic()
             while cache(site)["listener"] == listener or cache(site)["state"] != "live":
-                assert time.monotonic() - killed < 10
+                assert time.monotonic() - killed < 30
                 time.sleep(0.02)
             took.append(time.monotonic() - killed)
             time.sleep(0.3)
@@ -230,7 +233,8 @@ def test_a_stopped_listening_child_is_no_feed(watched):
         right.take()
         committed = time.monotonic()
         statuses = []
-        while time.monotonic() - stopped < 2.5:
+        while time.monotonic() - stopped < 2.5 or statuses[-1:] != [401]:
+            assert time.monotonic() - stopped < 20, "nobody answers"
             asker = Asker(site, right.token["token"], "/user/")
             try:
                 asked, status = asker.ask(timeout=0.3)
@@ -240,7 +244,6 @@ def test_a_stopped_listening_child_is_no_feed(watched):
                 asker.close()
             statuses.append(status)
             assert status == 401 or asked - committed < BOUND + SLACK
-        assert statuses and statuses[-1] == 401
     finally:
         os.kill(listener, signal.SIGCONT)
     until_live(site)
@@ -282,4 +285,4 @@ def test_graceful_restarts_keep_a_feed(watched):
         until_live(site)
         round_.run(3)
     assert not round_.wrong
-    assert max(round_.refused) < BOUND + SLACK
+    assert round_.stalest < BOUND + SLACK
