@@ -14,7 +14,7 @@ pytestmark = pytest.mark.long(40)
 PLACES = ("memberships", "invites", "activity", "audits", "evidence", "subscriptions", "checkout_sessions")
 
 
-def until(condition, seconds=30):
+def until(condition, seconds=60):
     """Waits for what a background job does."""
     end = time.monotonic() + seconds
     while not condition():

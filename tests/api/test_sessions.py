@@ -265,7 +265,7 @@ class Redis:
     def start(self):
         self.process = subprocess.Popen(["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
                                         executable=program("redis-server", "redis-check-rdb"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        until = time.monotonic() + 10
+        until = time.monotonic() + 30
         while not port_is_open(self.port):
             assert time.monotonic() < until and self.process.poll() is None
             time.sleep(0.05)
@@ -323,7 +323,7 @@ def test_without_the_cache_each_node_counts_on(nodes, redis):
     started = time.monotonic()
     seen = [attempt(site.base, person.email, "wrong password 1") for n in range(12)]
     assert seen == [401] * 10 + [429] * 2
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60, "each attempt waits for a cache that is away"
     assert attempt(second.base, person.email, PASSWORD) == 200
     assert "SAAS1008" in site.httpd.error_log.read_text()
     redis.start()

@@ -93,14 +93,14 @@ def cache(site):
         connection.close()
 
 
-def until_live(site, seconds=10):
+def until_live(site, seconds=30):
     end = time.monotonic() + seconds
     while cache(site)["state"] != "live":
         assert time.monotonic() < end, f"the cache is not in use again: {cache(site)}"
         time.sleep(0.02)
 
 
-def answered_from(site, asker, seconds=10):
+def answered_from(site, asker, seconds=30):
     """Where the answer to one request comes from: "hits" or "misses". A feed that is late for a moment, as on a busy
     machine, has the cache bypassed; that is waited for."""
     end = time.monotonic() + seconds
@@ -116,7 +116,7 @@ def answered_from(site, asker, seconds=10):
         assert time.monotonic() < end, f"the cache is always bypassed: {after}"
 
 
-def in_use(site, asker, seconds=10):
+def in_use(site, asker, seconds=30):
     """Whether answers come from the cache, once one has been given a few times."""
     end = time.monotonic() + seconds
     for _ in range(4):

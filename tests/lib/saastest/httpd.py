@@ -144,7 +144,7 @@ class Httpd:
                 command_as(None, [self.binary, "-f", path, "-DFOREGROUND"], not self.detached),
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=clean_environment(), cwd="/",
                 start_new_session=True)
-        until = time.monotonic() + 30
+        until = time.monotonic() + 90
         while wait and not ((self.root / "httpd.pid").exists() and port_is_open(self.port)):
             if self.process.poll() is not None or time.monotonic() > until:
                 self.stop()
@@ -176,7 +176,7 @@ class Httpd:
                     pass  # it has ended by itself
         return killed
 
-    def wait_children(self, count=1, seconds=15):
+    def wait_children(self, count=1, seconds=60):
         until = time.monotonic() + seconds
         while len(self.children()) < count:
             assert time.monotonic() < until, "httpd has no children: " + self.said()
@@ -187,7 +187,7 @@ class Httpd:
         """Ask for a graceful restart and wait until the next generation says it is up."""
         log = LogWatch(self.error_log)
         self.process.send_signal(signal.SIGUSR1)
-        until = time.monotonic() + 30
+        until = time.monotonic() + 90
         while "resuming normal operations" not in log.text():
             if not self.alive() or time.monotonic() > until:
                 raise RuntimeError("no graceful restart: " + self.said())
