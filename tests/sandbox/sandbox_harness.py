@@ -60,7 +60,7 @@ class Sandbox:
     def stop(self):
         """SIGTERM; what it wrote to stderr."""
         self.process.send_signal(signal.SIGTERM)
-        _, said = self.process.communicate(timeout=10)
+        _, said = self.process.communicate(timeout=60)
         assert self.process.returncode == 0
         return said.decode()
 
