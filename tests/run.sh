@@ -48,13 +48,18 @@ pytest() {
     "$python" -m pytest -p no:cacheprovider -q -rs "$@"
 }
 
+# Of four workers two wait at any time, for a server, a clock or a database that is away.
+several() {
+    pytest -n 4 --dist loadgroup "$@"
+}
+
 part unit build/unit/run-unit
 part guards pytest tests/guards
 part sandbox pytest tests/sandbox
 part plugin pytest tests/plugins
-part api pytest -n 2 --dist loadfile tests/api
-part ctl pytest -n 2 --dist loadfile tests/ctl
-part faults pytest -n 2 --dist loadfile tests/faults
+part api several tests/api
+part ctl several tests/ctl
+part faults several tests/faults
 
 [ "$skipped" = 0 ] || grep -h '^SKIPPED' "$out"/*.log
 [ -z "$broken" ] || echo "broken:$broken"

@@ -9,6 +9,7 @@ import pytest
 from saastest import Api, Person
 from saastest.client import PASSWORD
 
+pytestmark = pytest.mark.long(30)
 UUID7 = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
 TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$")
 REQUIRED = ["This field is required."]

@@ -207,7 +207,7 @@ def test_viewers_do_not_cancel(site, person):
 
 
 def test_the_list_filters_and_orders(site):
-    person = site.register()
+    person = site.newcomer()
     keys = [seed.audit(site.database, person.org["id"], status=s) for s in ("completed", "failed", "completed", "canceled")]
     listed = [a["id"] for a in person.ok("GET", "audits/")["results"]]
     assert sorted(listed) == sorted(keys)

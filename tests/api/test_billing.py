@@ -67,7 +67,7 @@ def test_eight_clicks_at_once_make_one_customer(site, person, since):
 
 
 def test_paying_makes_it_active_and_a_second_checkout_is_409(site):
-    person = site.register()
+    person = site.newcomer()
     org = site.pay(person)
     assert org["has_active_subscription"] is True and org["subscription_started_at"] is not None
     assert org["stripe_status"] == "active"
@@ -156,7 +156,7 @@ def test_garbage_from_stripe_is_not_a_500(site, person, since):
 
 @pytest.mark.expects("SAAS")
 def test_a_customer_stripe_no_longer_has_is_made_anew(site, since):
-    person = site.register()
+    person = site.newcomer()
     session = checkout(person).json()
     customer = person.ok("GET", f"organizations/{person.org['id']}/")["stripe_customer_id"]
     auth = {"Authorization": f"Bearer {site.secret_key}"}
@@ -172,7 +172,7 @@ def test_a_customer_stripe_no_longer_has_is_made_anew(site, since):
 
 
 def test_an_ended_subscription_can_be_bought_again(site):
-    person = site.register()
+    person = site.newcomer()
     org = site.pay(person)
     site.sandbox.control("POST", f"subscriptions/{org['stripe_subscription_id']}/transition", {"status": "canceled"})
     from test_webhooks import until

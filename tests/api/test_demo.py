@@ -16,6 +16,9 @@ import requests
 from saastest import BUILD, ROOT, Places
 from saastest.places import AS_ROOT, account, free_port, give, port_is_open
 
+pytestmark = pytest.mark.long(30)
+SHARES_NOTHING = True
+
 
 class Checkout:
     """A copy of what the demo needs, and the demo's script in it, run by `user`."""

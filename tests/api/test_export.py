@@ -51,7 +51,7 @@ def test_the_free_tier_is_refused_with_the_seed_text(site, alice):
 
 
 def test_paying_unlocks_it_at_once(site):
-    person = site.register()
+    person = site.newcomer()
     key = seed.audit(site.database, person.org["id"], AWKWARD)
     assert export(person, key).status_code == 403
     site.pay(person)

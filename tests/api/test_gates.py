@@ -176,7 +176,7 @@ def test_named_users(site):
     from saastest import Person
     named = Person(site.base, email="Named@Example.Test")
     assert named.get("/named/").status_code == 200
-    assert site.register().get("/named/").status_code == 403
+    assert site.newcomer().get("/named/").status_code == 403
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND", "BREW"])
@@ -250,7 +250,7 @@ def test_a_body_goes_through_the_gate_whole(payer):
 
 
 def test_paying_and_ending_act_on_the_next_request(site):
-    person = site.register()
+    person = site.newcomer()
     headers = {"X-Organization-ID": person.org["id"]}
     site.httpd.page("premium/index.html", "<p>this is premium</p>")
     assert person.get("/premium/", headers=headers).status_code == 403

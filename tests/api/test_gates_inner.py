@@ -235,7 +235,7 @@ class Access:
         return [line.split()[:5] for line in self.log.read_text().splitlines() if line.endswith(" " + self.path)]
 
     def next(self):
-        end = time.monotonic() + 5
+        end = time.monotonic() + 30
         while len(self.lines()) <= self.known:
             assert time.monotonic() < end, f"{self.path} is not in the log"
             time.sleep(0.02)

@@ -134,7 +134,7 @@ def test_a_token_goes_before_the_certificate(site, bob, certificate):
 
 
 def test_a_name_is_mapped(site):
-    named = site.register(email="device-7@example.test")
+    named = site.newcomer(email="device-7@example.test")
     assert ask(site, "/by-name/", site.authority.issue("device", "device-7", "DNS:x.example.test"))[0] == 200
     assert ask(site, "/by-name/", site.authority.issue("device8", "device-8", "DNS:x.example.test"))[0] == 401
     assert named.email == "device-7@example.test"

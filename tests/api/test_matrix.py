@@ -59,7 +59,7 @@ def expected(route, caller, which):
 @pytest.fixture(scope="module")
 def world(site):
     """An organization on the free tier with a caller of each kind, and a foreign one."""
-    admin, outsider, foreign = site.register(), site.register(), site.register()
+    admin, outsider, foreign = site.newcomer(), site.newcomer(), site.newcomer()
     callers = {"nobody": site.nobody(), "outsider": outsider, "viewer": admin.as_token(role="VIEWER"), "member": admin.as_token(role="MEMBER"),
                "admin": admin.as_token(role="ADMIN")}
     elsewhere = admin.ok("POST", "organizations/", {"name": "Elsewhere"})
@@ -114,7 +114,7 @@ def test_every_route_refuses_in_order(site, world, routes, caller, which):
             path = path.replace("{" + name + "}", value)
         api, method = callers[caller], method_of(route)
         if method == "POST" and path.startswith("auth/logout"):
-            api = api if caller == "nobody" else Api(site.base, token=api.token) if api.token else site.register()
+            api = api if caller == "nobody" else Api(site.base, token=api.token) if api.token else site.newcomer()
         if (method, route["path"]) == ("DELETE", "/organizations/{org}/") and expected(route, caller, which) == OK:
             # This one ends what the others need.
             api, path = admin, f"organizations/{admin.ok('POST', 'organizations/', {'name': 'To be deleted'})['id']}/"

@@ -8,6 +8,7 @@ import pytest
 from saastest import Api, seed
 from test_tenancy import MISSING
 
+pytestmark = pytest.mark.long(20)
 LAST = {"detail": "An organization must have an ADMIN: make somebody else one first.", "code": "last_admin"}
 
 

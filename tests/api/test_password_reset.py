@@ -1,7 +1,6 @@
 """A forgotten password: the same answer for everybody, one mail, a link that works once."""
 
 import re
-import statistics
 import threading
 import time
 
@@ -41,7 +40,7 @@ def link(message):
 def token_of(site, smtp, person, nth=1):
     assert ask(site, person.email).status_code == 202
     resets = lambda: [m for m in smtp.to(person.email) if m.parsed["Subject"] == "Set a new password"]
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while len(resets()) < nth:
         assert time.monotonic() < until, "no mail"
         time.sleep(0.05)
@@ -91,15 +90,16 @@ def test_everybody_gets_the_same_answer(site, smtp, person):
 
 
 def test_the_answer_takes_the_same_time(site, smtp):
-    people = [site.newcomer() for _ in range(12)]
-    known, unknown = [], []
-    for n, person in enumerate(people):
-        for email, times in ((person.email, known), (f"ghost{n}@example.test", unknown)):
+    """The quickest of each: what else the machine does only adds to a time."""
+    quickest = {"known": float("inf"), "unknown": float("inf")}
+    for n in range(60):
+        for kind, email in (("known", site.newcomer().email), ("unknown", f"ghost{n}@example.test")):
             started = time.monotonic()
             assert ask(site, email).status_code == 202
-            times.append(time.monotonic() - started)
-    noise = max(0.004, statistics.pstdev(known), statistics.pstdev(unknown))
-    assert abs(statistics.median(known) - statistics.median(unknown)) < noise, (known, unknown)
+            quickest[kind] = min(quickest[kind], time.monotonic() - started)
+        if n >= 11 and abs(quickest["known"] - quickest["unknown"]) < 0.002:
+            break
+    assert abs(quickest["known"] - quickest["unknown"]) < 0.004, quickest
 
 
 @pytest.mark.parametrize("email", ["", "plain", None, 7, [], "a@b@c.test", "a\r\nBcc: x@example.test@example.test", "x" * 300 + "@example.test"])
@@ -122,7 +122,7 @@ def test_tokens_are_hashed_at_rest_and_not_logged(site, smtp):
     token = token_of(site, smtp, person)
     rows = str(site.database.execute("SELECT * FROM password_resets WHERE user_id = ?", person.user["id"]))
     assert token not in rows and re.search(r"[0-9a-f]{64}", rows)
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while seed.jobs(site.database, "mail") or seed.jobs(site.database, "password-reset"):
         assert time.monotonic() < until
         time.sleep(0.05)
@@ -191,7 +191,7 @@ def test_a_used_link_takes_the_others_along(site, smtp):
 
 
 def test_a_changed_password_or_address_voids_links(site, smtp):
-    person = site.register()
+    person = site.newcomer()
     token = token_of(site, smtp, person)
     assert person.post("auth/password/", {"old": person.password, "new": NEW}).status_code == 204
     assert confirm(site, token, "yet another password 3").json() == GONE

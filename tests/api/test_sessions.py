@@ -2,18 +2,21 @@
 
 import base64
 import hashlib
+import itertools
+import os
 import re
-import statistics
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
-from saastest import Api, Httpd, Site, seed
+from saastest import Api, Httpd, seed
 from saastest.client import PASSWORD
-from saastest.places import Places, free_port, port_is_open, program
+from saastest.places import free_port, port_is_open, program
 
+pytestmark = pytest.mark.long(60)
 SITE_CONF = "SaasHashConcurrency 2\n"
 TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$")
 MISSING = "01900000-0000-7000-8000-000000000000"
@@ -29,7 +32,7 @@ def login(site, email, password, agent=None, address=None):
 # -------------------------------------------------------------------- sessions --
 
 def test_sessions_are_listed_with_the_current_one(site):
-    person = site.register()
+    person = site.newcomer()
     other, reply = login(site, person.email, person.password, "Firefox on a train")
     assert reply.status_code == 200
     body = person.ok("GET", "auth/sessions/")
@@ -45,7 +48,7 @@ def test_sessions_are_listed_with_the_current_one(site):
 
 
 def test_a_session_is_revoked_at_once(site):
-    person = site.register()
+    person = site.newcomer()
     other = login(site, person.email, person.password)[0]
     key = next(s["id"] for s in person.ok("GET", "auth/sessions/")["results"] if not s["current"])
     reply = person.delete(f"auth/sessions/{key}/")
@@ -89,7 +92,7 @@ def test_expired_ones_are_gone(site):
 
 
 def test_pages(site):
-    person = site.register()
+    person = site.newcomer()
     for _ in range(4):
         assert login(site, person.email, person.password)[1].status_code == 200
     first = person.ok("GET", "auth/sessions/?page_size=2")
@@ -100,7 +103,7 @@ def test_pages(site):
 
 
 def test_a_token_of_an_organization_knows_no_sessions(site):
-    person = site.register()
+    person = site.newcomer()
     bound, free = person.as_token(), person.as_token(organization=None)
     key = person.ok("GET", "auth/sessions/")["results"][0]["id"]
     assert bound.ok("GET", "auth/sessions/")["count"] == 0
@@ -120,7 +123,7 @@ def test_a_revocation_from_elsewhere_is_refused(site):
 
 
 def test_a_changed_password_ends_the_others_only(site):
-    person = site.register()
+    person = site.newcomer()
     other = login(site, person.email, person.password)[0]
     assert person.post("auth/password/", {"old": person.password, "new": "another good password 2"}).status_code == 204
     assert other.get("auth/me/").status_code == 401 and person.get("auth/me/").status_code == 200
@@ -182,7 +185,17 @@ def test_forms_that_are_not_known_let_nobody_in(site, stored):
 
 # ------------------------------------------------------------------------ timing --
 
+def worked(site):
+    """Seconds of processor time that the server's children have had so far."""
+    total = 0
+    for pid in site.httpd.children():
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rsplit(")", 1)[1].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / os.sysconf("SC_CLK_TCK")
+
+
 def test_unknown_wrong_locked_and_disabled_take_the_same_time(site):
+    """Of the processor's: what else the machine does is not in it."""
     wrong, locked, disabled, none, old = (site.newcomer() for _ in range(5))
     site.database.execute("UPDATE users SET is_active = " + ("0" if site.database.kind == "sqlite" else "FALSE") + " WHERE id = ?", locked.user["id"])
     seed.change_counts()
@@ -190,17 +203,19 @@ def test_unknown_wrong_locked_and_disabled_take_the_same_time(site):
     seed.password(site.database, none.user["id"], None)
     seed.password(site.database, old.user["id"], FORMS["htpasswd's MD5"](PASSWORD))
     kinds = {"unknown": "ghost@example.test", "wrong": wrong.email, "locked": locked.email, "disabled": disabled.email, "none": none.email, "old": old.email}
-    times = {kind: [] for kind in kinds}
-    for _ in range(7):
+    # Of each the least; nobody is throttled before the eleventh.
+    least = {kind: float("inf") for kind in kinds}
+    for turn in range(9):
         for kind, email in kinds.items():
-            started = time.monotonic()
+            before = worked(site)
             assert login(site, email, "not the password 1")[1].status_code == 401
-            times[kind].append(time.monotonic() - started)
-    medians = {kind: statistics.median(t) for kind, t in times.items()}
-    noise = max(statistics.pstdev(t) for t in times.values())
-    spread = max(medians.values()) - min(medians.values())
-    assert min(medians.values()) > 0.02, f"no hash was computed: {medians}"
-    assert spread < max(0.25 * min(medians.values()), 1.5 * noise), medians
+            least[kind] = min(least[kind], worked(site) - before)
+        all_of_them = sorted(least.values())
+        spread = all_of_them[-1] - all_of_them[0]
+        if turn >= 2 and spread < 0.1 * all_of_them[0]:
+            break
+    assert all_of_them[0] > 0.02, f"no hash was computed: {least}"
+    assert spread < 0.25 * all_of_them[0], least
 
 
 # ------------------------------------------------------------------ concurrency --
@@ -209,7 +224,7 @@ def test_unknown_wrong_locked_and_disabled_take_the_same_time(site):
 @pytest.mark.expects("SAAS1005")
 def test_many_log_ins_at_once_are_served_in_turn_and_in_bounds(site):
     """Two at a time in each child: all are served or told to come back, and memory stays that of a few hashes."""
-    person = site.register()
+    person = site.newcomer()
     answers, lock = [], threading.Lock()
     before, peak, done = site.httpd.resident(), [0], threading.Event()
 
@@ -250,7 +265,7 @@ class Redis:
     def start(self):
         self.process = subprocess.Popen(["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
                                         executable=program("redis-server", "redis-check-rdb"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        until = time.monotonic() + 10
+        until = time.monotonic() + 30
         while not port_is_open(self.port):
             assert time.monotonic() < until and self.process.poll() is None
             time.sleep(0.05)
@@ -285,6 +300,10 @@ def attempt(base, email, password, address=None):
     return Api(base, address=address).post("auth/login/", {"email": email, "password": password}).status_code
 
 
+def ask_reset(base, email):
+    return Api(base).post("auth/password/reset/", {"email": email}).status_code
+
+
 def test_attempts_on_one_node_count_on_the_other(nodes):
     site, second = nodes
     person = site.newcomer()
@@ -304,19 +323,23 @@ def test_without_the_cache_each_node_counts_on(nodes, redis):
     started = time.monotonic()
     seen = [attempt(site.base, person.email, "wrong password 1") for n in range(12)]
     assert seen == [401] * 10 + [429] * 2
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60, "each attempt waits for a cache that is away"
     assert attempt(second.base, person.email, PASSWORD) == 200
     assert "SAAS1008" in site.httpd.error_log.read_text()
     redis.start()
-    # Back by itself.
-    time.sleep(6)
-    late = site.newcomer()
+    # Back by itself. Who asks for a new password is counted as well, and no password is hashed for it.
     deadline = time.monotonic() + 60
-    while True:
-        for n in range(10):
-            attempt(site.base, late.email, "wrong password 1")
-        if attempt(second.base, late.email, PASSWORD) == 429:
+    for n in itertools.count():
+        late = f"late{n}@example.test"
+        assert [ask_reset(site.base, late) for _ in range(5)] == [202] * 5
+        if ask_reset(second.base, late) == 429:
             break
         assert time.monotonic() < deadline, "the nodes did not find together again"
+        time.sleep(0.5)
+    # Each child finds it by itself.
+    while True:
         late = site.newcomer()
-        time.sleep(2)
+        assert [attempt(site.base, late.email, "wrong password 1") for n in range(10)] == [401] * 10
+        if attempt(second.base, late.email, PASSWORD) == 429:
+            break
+        assert time.monotonic() < deadline + 60, "some children did not find together again"

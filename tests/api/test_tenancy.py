@@ -92,7 +92,7 @@ def test_strange_ids_are_404(alice, key):
 
 def test_a_viewer_elsewhere_keeps_the_roles_apart(site, alice, bob):
     """ADMIN at home, VIEWER there: the role is the object's organization's."""
-    person = site.register()
+    person = site.newcomer()
     seed.member(site.database, bob.org["id"], person.user["id"], "VIEWER")
     there = seed.audit(site.database, bob.org["id"])
     assert person.get(f"audits/{there}/").status_code == 200

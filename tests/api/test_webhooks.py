@@ -13,7 +13,7 @@ from saastest import seed, stripe
 SITE_STRIPE = False   # no key: the event itself decides (the offline rule), and nothing is fetched
 
 
-def until(done, seconds=10):
+def until(done, seconds=60):
     end = time.monotonic() + seconds
     while not done():
         assert time.monotonic() < end, "it never happened"
@@ -65,12 +65,12 @@ def test_an_unknown_status_changes_nothing(site, person, story):
 
 
 def test_a_scheduled_cancel_keeps_access_until_the_end(site, person, story):
-    end = int(time.time()) + 3
+    end = int(time.time()) + 5
     give(site, story.updated("active"))
     give(site, story.updated("active", at=9, cancel_at_period_end=True, cancel_at=end, period_end=end))
     org = person.ok("GET", f"organizations/{person.org['id']}/")
     assert org["has_active_subscription"] is True and org["subscription_ends_at"] is not None
-    time.sleep(3.5)
+    time.sleep(max(0.0, end + 0.5 - time.time()))
     assert person.ok("GET", f"organizations/{person.org['id']}/")["has_active_subscription"] is False
     assert person.get("billing/subscription/").status_code == 200
 
@@ -114,7 +114,7 @@ def histories(story):
 @pytest.mark.parametrize("generation", ["acacia", "basil"])
 @pytest.mark.parametrize("which", ["paid", "ended", "tie"])
 def test_every_order_ends_the_same(site, which, generation):
-    person = site.register()
+    person = site.newcomer()
     orgs = 24
     for order in range(orgs):
         org = person.ok("POST", "organizations/", {"name": f"Order {which} {order}"})

@@ -16,7 +16,7 @@ TICK = 0.1
 
 
 class Reader:
-    """One client; body() has what it got when it is done."""
+    """One client; keeps the digest of its body, not the body."""
 
     def __init__(self, port, request):
         self.port, self.request = port, request
@@ -25,9 +25,10 @@ class Reader:
         self.open()
 
     def open(self):
-        self.data = bytearray()
-        self.admitted = False
-        self.done = None
+        self.head, self.rest = bytearray(), bytearray()
+        self.digest = hashlib.sha256()
+        self.admitted = self.whole = False
+        self.became = None
         self.socket = socket.socket()
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         self.socket.settimeout(30)
@@ -41,68 +42,89 @@ class Reader:
         except BlockingIOError:
             return
         except OSError as failure:
-            got, self.done = b"", type(failure).__name__
-        self.data += got
-        status = bytes(self.data[9:12])
-        if status == b"200":
-            self.admitted = True
+            got, self.became = b"", type(failure).__name__
         if not got:
-            self.close(status)
+            self.close()
+        elif self.admitted:
+            self.take(got)
+        else:
+            self.head += got
+            end = self.head.find(b"\r\n\r\n")
+            if end >= 0 and self.head.startswith(b"HTTP/1.1 200"):
+                self.admitted = True
+                self.take(self.head[end + 4:])
 
-    def close(self, status):
+    def take(self, got):
+        """Chunks as far as they are there."""
+        self.rest += got
+        at = 0
+        while (end := self.rest.find(b"\r\n", at)) >= 0:
+            length = int(self.rest[at:end], 16)
+            if len(self.rest) < end + 4 + length:
+                break
+            self.digest.update(self.rest[end + 2:end + 2 + length])
+            at = end + 4 + length
+            if self.whole:
+                self.became = "more after the end"
+            self.whole = self.whole or length == 0
+        del self.rest[:at]
+
+    def close(self):
         self.socket.close()
-        if status == b"503" and b"etry-After:" in self.data:
+        if self.head.startswith(b"HTTP/1.1 503") and b"etry-After:" in self.head:
             self.refused += 1
             self.again_at = time.monotonic() + 1
+        elif not self.admitted:
+            self.became = self.became or "no 200"
         else:
-            self.done = self.done or "ended"
+            self.became = self.became or ("whole" if self.whole and not self.rest else "cut off")
 
-    def body(self):
-        """(what became of it, the body without its frames)"""
-        data = bytes(self.data)
-        if not data.startswith(b"HTTP/1.1 200"):
-            return "no 200", b""
-        at, parts = data.index(b"\r\n\r\n") + 4, []
-        while True:
-            end = data.find(b"\r\n", at)
-            if end < 0:
-                return "cut off", b"".join(parts)
-            length = int(data[at:end], 16)
-            if length == 0:
-                return ("whole" if data[end:] == b"\r\n\r\n" else "more after the end"), b"".join(parts)
-            parts.append(data[end + 2:end + 2 + length])
-            at = end + 4 + length
+
+def read_slowly(readers, rate):
+    """One tick of everybody who is neither done nor to come again later."""
+    now = time.monotonic()
+    for reader in readers:
+        if reader.again_at and now >= reader.again_at:
+            reader.again_at = 0.0
+            reader.open()
+        elif not reader.became and not reader.again_at:
+            reader.read(int(rate * TICK) if reader.admitted else 1024)
+    time.sleep(max(0.0, now + TICK - time.monotonic()))
+
+
+def read_fast(readers, end):
+    """All that there is to come, as fast as it comes."""
+    waiting = selectors.DefaultSelector()
+    for reader in readers:
+        if not reader.became and not reader.again_at:
+            reader.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+            waiting.register(reader.socket, selectors.EVENT_READ, reader)
+    while waiting.get_map() and time.monotonic() < end:
+        for key, _ in waiting.select(1):
+            key.data.read(1 << 18)
+            if key.data.became:
+                waiting.unregister(key.fileobj)
 
 
 def main():
     port, path, cookie, count, rate = int(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5])
     request = (f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nCookie: saas_session={cookie}\r\n\r\n").encode()
     readers = []
-    told = fast = False
+    told = False
     stdin = selectors.DefaultSelector()
     stdin.register(sys.stdin, selectors.EVENT_READ)
     end = time.monotonic() + 240
-    while time.monotonic() < end and not (fast and all(r.done for r in readers)):
-        now = time.monotonic()
+    while time.monotonic() < end and not (told and stdin.select(0)):
         # A few new ones in each tick: a crowd that comes within seconds, not at one instant.
         for _ in range(min(10, count - len(readers))):
             readers.append(Reader(port, request))
-        for reader in readers:
-            if reader.again_at and now >= reader.again_at:
-                reader.again_at = 0.0
-                reader.open()
-            elif not reader.done and not reader.again_at:
-                reader.read(1 << 20 if fast else (int(rate * TICK) if reader.admitted else 1024))
+        read_slowly(readers, rate)
         if not told and len(readers) == count and all(r.admitted for r in readers):
             print("all", sum(r.refused for r in readers), flush=True)
             told = True
-        if told and not fast and stdin.select(0):
-            fast = True
-        if not fast:
-            time.sleep(max(0.0, now + TICK - time.monotonic()))
+    read_fast(readers, time.monotonic() + 240)
     for reader in readers:
-        became, body = reader.body()
-        print(became, hashlib.sha256(body).hexdigest(), flush=True)
+        print(reader.became or "cut off", reader.digest.hexdigest(), flush=True)
 
 
 if __name__ == "__main__":

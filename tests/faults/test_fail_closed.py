@@ -8,7 +8,6 @@ import base64
 import hashlib
 import os
 import shutil
-import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,8 +17,9 @@ from saastest import Api, EchoServer, Httpd, Places, Site, seed
 from saastest.site import MOUNTS
 
 BACKEND = EchoServer()
-# No grant may be staler than this once the database is out of reach (the bound of a change feed, and some).
-STALE = 2.5
+# No grant may be staler than this once the database is out of reach: SaasFeedTimeout's default, a second, and some.
+STALE = 1.1
+SHARES_NOTHING = True
 
 # Every gated area by its path; {docs} and the like are filled in by Site.
 AREAS = {
@@ -72,7 +72,7 @@ class Comer:
     """Somebody with all that may open an area at once: a token, a name and password, a certificate's address."""
 
     def __init__(self, site, org, email):
-        self.user = site.register(email=email)
+        self.user = site.newcomer(email=email)
         if org is None:
             org = self.user.org["id"]
             site.database.execute("UPDATE organizations SET slug = ?, subscription_status = ? WHERE id = ?", "the-org", "active", org)
@@ -127,7 +127,7 @@ class House:
         self.site.start()
         self.warm = Comer(self.site, None, "warm@example.test")
         self.cold = Comer(self.site, self.warm.org, "cold@example.test")
-        assert set(self.warm.look().values()) == {200}, self.warm.look()
+        self.well(people=(self.warm,))
         return self
 
     def __exit__(self, *exc):
@@ -148,12 +148,14 @@ class House:
         assert nobody.get("/index.html").status_code == 200
         assert "exit signal" not in self.site.httpd.error_log.read_text()
 
-    def well(self, seconds=30):
+    def well(self, seconds=90, people=None):
+        """Everything opens, sooner or later: waits for the database are short here, and the machine may be busy."""
         end = time.monotonic() + seconds
-        for comer in (self.cold, self.warm):
-            while set((seen := comer.look()).values()) != {200}:
-                assert time.monotonic() < end, seen
-                time.sleep(0.3)
+        for comer in people or (self.cold, self.warm):
+            closed = PATHS
+            while closed := [path for path, status in comer.look(closed).items() if status != 200]:
+                assert time.monotonic() < end, f"closed to {comer.email}: {closed}"
+                time.sleep(0.1)
 
 
 @pytest.fixture
@@ -306,9 +308,8 @@ def test_an_exhausted_pool(databases, db_kind):
             writes = [pool.submit(house.warm.user.post, "organizations/", {"name": f"Waiting {n}"}) for n in range(2)]
             time.sleep(0.5)
             try:
-                began = time.monotonic()
                 seen = house.cold.look()
-                assert time.monotonic() - began < 4, "the pool may be free again by now"
+                assert not any(write.done() for write in writes), "the pool may be free again by now"
                 assert set(seen.values()) == {503}, seen
             finally:
                 cursor.execute("ROLLBACK")
@@ -325,6 +326,7 @@ def prefixes():
     return ["\n".join(lines[:n]) for n in range(len(lines) + 1)]
 
 
+@pytest.mark.long(60)
 @pytest.mark.only_db("sqlite")
 def test_a_truncated_configuration(databases, db_kind):
     """A beginning of the configuration either is refused, or keeps closed what it still names."""
@@ -382,12 +384,12 @@ def test_a_configuration_without_the_host_or_its_database(databases):
 def test_children_that_are_killed_open_nothing(house):
     """While children die and come, the stranger and the refused are refused."""
     site = house.site
-    stranger = site.register()
+    stranger = site.newcomer()
     headers = {"Authorization": f"Bearer {stranger.new_token()['token']}", "X-Organization-ID": house.warm.org}
     api = Api(site.base)
     seen = set()
     for _ in range(4):
-        os.kill(site.httpd.wait_children()[0], signal.SIGKILL)
+        site.httpd.kill_children(1)
         for path in ("/member/", "/role/", "/all/", "/not/", "/none/", "/directory/merged/", "/basic/"):
             try:
                 seen.add(api.get(path, headers=headers).status_code)

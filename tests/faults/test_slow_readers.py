@@ -1,5 +1,6 @@
 """Exports to clients slower than the database: they keep no connection, no snapshot and no thread, and get every byte."""
 
+import contextlib
 import hashlib
 import os
 import re
@@ -16,6 +17,7 @@ from saastest import Site, seed
 from saastest.places import AS_ROOT, Places, clean_environment, httpd_user, program
 from test_exports import body_of, open_export, read_all
 
+pytestmark = pytest.mark.long(100)
 ROWS = 32000            # more than 5 MiB
 CLIENTS = 200
 RATE = 10240
@@ -70,10 +72,10 @@ def spools(site):
     """Descriptors of spool files that the children have open; the files have no name any more."""
     found = 0
     for pid in site.httpd.children():
-        try:
-            found += sum(os.readlink(fd).startswith(str(site.spool)) for fd in Path(f"/proc/{pid}/fd").iterdir())
-        except OSError:
-            continue
+        with contextlib.suppress(FileNotFoundError):  # the child has ended
+            for fd in os.listdir(f"/proc/{pid}/fd"):
+                with contextlib.suppress(FileNotFoundError):  # it has been closed
+                    found += os.readlink(f"/proc/{pid}/fd/{fd}").startswith(str(site.spool))
     return found
 
 
@@ -90,7 +92,7 @@ def backends(site):
                                  " AND xact_start < clock_timestamp() - interval '2 seconds'")
 
 
-def wait_until(true, seconds=20):
+def wait_until(true, seconds=60):
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "still not so"
@@ -128,9 +130,10 @@ def test_two_hundred_slow_clients_starve_nobody(site, payer, large, reference):
         others.start()
         said = crowd.stdout.readline().split()
         assert said and said[0] == "all", f"not every client was admitted: {said}"
-        assert spools(site) > CLIENTS / 2, "the clients were not slow"
+        # Each would need some nine minutes for the rest: what they keep, they keep for longer than this.
+        wait_until(lambda: spools(site) == CLIENTS and busy(site) <= 4, 60)
         time.sleep(3)
-        assert busy(site) <= 4, "slow clients keep threads"
+        assert spools(site) == CLIENTS and busy(site) <= 4, "slow clients keep threads"
         others.going = False
         others.join(30)
         crowd.stdin.write("fast\n")
@@ -144,6 +147,7 @@ def test_two_hundred_slow_clients_starve_nobody(site, payer, large, reference):
     assert len(results) == CLIENTS and all(r == whole for r in results), [r for r in results if r != whole][:5]
     assert others.statuses == {200}, others.statuses
     took = sorted(others.took)
+    print(f"others: median {took[len(took) // 2] * 1000:.1f} ms, worst {took[-1] * 1000:.0f} ms of {len(took)}")
     assert len(took) > 40 and took[len(took) // 2] < 0.5 and took[-1] < 5, (took[len(took) // 2], took[-1])
     assert not others.held, others.held[:3]
     wait_until(lambda: spools(site) == 0)
@@ -156,7 +160,7 @@ def test_a_slow_client_holds_neither_connection_nor_thread(site, payer, large, r
     wait_until(lambda: spools(site) == 1 and busy(site) == 1)
     if site.database.kind == "pgsql":
         wait_until(lambda: not site.database.execute(
-            "SELECT 1 FROM pg_stat_activity WHERE usename = 'saas_app' AND state <> 'idle'"), 5)
+            "SELECT 1 FROM pg_stat_activity WHERE usename = 'saas_app' AND state <> 'idle'"), 30)
     assert body_of(first + read_all(s)) == reference
     s.close()
     wait_until(lambda: spools(site) == 0)
@@ -185,10 +189,10 @@ def test_a_client_that_goes_away_ends_the_spooling(site, payer):
     s.recv(1000)
     wait_until(lambda: spools(site) == 1)
     s.close()
-    wait_until(lambda: spools(site) == 0, 2)
+    wait_until(lambda: spools(site) == 0, 30)
     if site.database.kind == "pgsql":
         wait_until(lambda: not site.database.execute(
-            "SELECT 1 FROM pg_stat_activity WHERE usename = 'saas_app' AND state <> 'idle'"), 2)
+            "SELECT 1 FROM pg_stat_activity WHERE usename = 'saas_app' AND state <> 'idle'"), 30)
 
 
 def test_a_slow_stream_of_http2_gets_every_row(site, payer, large, reference):
@@ -249,7 +253,9 @@ def test_a_folder_that_cannot_be_written_breaks_the_transfer(site, payer, large,
     configured(f'SaasSpoolDir "{closed}"')
     assert broken_transfer(site, payer, large)
     assert "SAAS1404" in quiet_log[0].text()
-    assert payer.get(f"audits/{large}/export/csv/").status_code == 200, "a fast client needs no file"
+    small = seed.audit(site.database, payer.org["id"], [("host", "check", "FAIL", "low", "x" * 200)] * 1000)
+    reply = payer.get(f"audits/{small}/export/csv/")
+    assert reply.status_code == 200 and reply.content.count(b"x" * 200) == 1000, "what fits into memory needs no file"
 
 
 @pytest.mark.parametrize("line", ["SaasExportBuffer 1k", "SaasExportBuffer 2048M", "SaasExportBuffer much", "SaasExportBuffer 1MB",

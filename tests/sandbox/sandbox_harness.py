@@ -48,7 +48,7 @@ class Sandbox:
              "--port-file", str(port_file), "--secret-key", KEY, "--webhook-secret", SECRET,
              "--price", PRICE, "--retry", "0.1,0.1,0.1", "--webhook-timeout", "2", *options],
             stderr=subprocess.PIPE)
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while not port_file.exists():
             if self.process.poll() is not None or time.monotonic() > end:
                 raise RuntimeError("the sandbox did not start: %s" % self.process.stderr.read())
@@ -60,7 +60,7 @@ class Sandbox:
     def stop(self):
         """SIGTERM; what it wrote to stderr."""
         self.process.send_signal(signal.SIGTERM)
-        _, said = self.process.communicate(timeout=10)
+        _, said = self.process.communicate(timeout=60)
         assert self.process.returncode == 0
         return said.decode()
 

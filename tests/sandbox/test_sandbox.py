@@ -130,7 +130,7 @@ def test_deleted_customer(sandbox, receiver):
         refusal = sandbox.call("POST", "/v1/" + path, params)
         assert (refusal.status, refusal.error["code"], refusal.error["param"]) == \
             (400, "resource_missing", "customer")
-    end = time.monotonic() + 5
+    end = time.monotonic() + 30
     while len(receiver.types) < 2 and time.monotonic() < end:
         time.sleep(0.02)
     assert receiver.types == ["customer.subscription.deleted", "customer.deleted"]
@@ -159,12 +159,12 @@ def test_idempotency(sandbox):
 
 
 def test_idempotency_while_running(sandbox):
-    sandbox.fault(match={"method": "POST", "path": "/v1/customers"}, do="delay", seconds=0.6)
+    sandbox.fault(match={"method": "POST", "path": "/v1/customers"}, do="delay", seconds=2)
     answers = []
     slow = threading.Thread(target=lambda: answers.append(
         sandbox.call("POST", "/v1/customers", [], Idempotency_Key="same")))
     slow.start()
-    end = time.monotonic() + 5
+    end = time.monotonic() + 30
     while not sandbox.control("GET", "faults")["faults"][0]["hits"] and time.monotonic() < end:
         time.sleep(0.01)
     time.sleep(0.1)

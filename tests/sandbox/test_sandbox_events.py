@@ -142,10 +142,10 @@ def test_retries_are_signed_anew(sandbox, receiver):
 
 def test_slow_endpoint_does_not_hold_the_redirect_for_ever(sandbox, receiver):
     sandbox.control("POST", "config", {"redirect_wait": 0.3})
-    receiver.pause = 1
+    receiver.pause = 3
     started = time.monotonic()
     assert press(sandbox, checkout(sandbox), "pay").status == 303
-    assert time.monotonic() - started < 0.9
+    assert time.monotonic() - started < 2.5
 
 
 def test_dead_endpoint(sandbox):

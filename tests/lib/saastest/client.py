@@ -134,7 +134,7 @@ class Person(Api):
         return Api(self.base, token=self.new_token(organization=chosen, role=role)["token"], address=self.address)
 
 
-def wait_audit(api, audit, seconds=60, until=("completed", "failed", "canceled")):
+def wait_audit(api, audit, seconds=120, until=("completed", "failed", "canceled")):
     """The audit's body once its status is one of `until`; progress may never shrink on the way."""
     end, last = time.monotonic() + seconds, -1
     while True:

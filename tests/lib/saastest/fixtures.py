@@ -4,6 +4,9 @@ each database, and after every test the error log holds nothing that the test ha
 A module may set SITE_CONF (more configuration), SITE_MPM, SITE_STRIPE = False, SITE_MODULES.
 Markers: expects("SAAS1234", …) announces words of log lines; kills announces that the test kills a child;
 only_db("pgsql") binds a test to one database.
+
+For runs with several workers (-n 2 --dist loadgroup): a worker takes all tests of a module on one database at once, or
+one test if the module says SHARES_NOTHING = True; the marker long(seconds), for a test or a module, starts it early.
 """
 
 import itertools
@@ -40,6 +43,7 @@ def pytest_configure(config):
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     config.addinivalue_line("markers", "expects(*words): log lines at warn or above with one of these words are expected")
     config.addinivalue_line("markers", "kills: the test kills a child of httpd")
+    config.addinivalue_line("markers", "long(seconds): about how long it takes, if that is long")
     config.addinivalue_line("markers", "only_db(kind): the test is about one database")
 
 
@@ -51,6 +55,33 @@ def pytest_generate_tests(metafunc):
         if only:
             kinds = [k for k in kinds if k in only.args]
         metafunc.parametrize("db_kind", kinds, indirect=True, scope="module")
+
+
+def shares_nothing(item):
+    return getattr(item.module, "SHARES_NOTHING", False)
+
+
+def unit(item):
+    """What one worker runs as a whole."""
+    if shares_nothing(item):
+        return item.nodeid
+    kind = item.callspec.params.get("db_kind", "") if hasattr(item, "callspec") else ""
+    return f"{item.path.parent.name}/{item.path.stem}:{kind}"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """The longest first, so that no worker is left alone with one at the end."""
+    if not hasattr(config, "workerinput"):
+        return
+    seconds = {}
+    for item in items:
+        mark = item.get_closest_marker("long")
+        seconds[unit(item)] = max(seconds.get(unit(item), 0), mark.args[0] if mark else 0)
+    items.sort(key=lambda item: -seconds[unit(item)])
+    for item in items:
+        if not shares_nothing(item) and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(unit(item)))
 
 
 @pytest.fixture(scope="module")
@@ -133,18 +164,18 @@ def person(site):
 @pytest.fixture(scope="module")
 def alice(site):
     """ADMIN of an organization on the free tier; shared by the tests of a module that only read her."""
-    return site.register(organization="Alice & Co")
+    return site.newcomer("Alice & Co")
 
 
 @pytest.fixture(scope="module")
 def bob(site):
     """ADMIN of another organization."""
-    return site.register(organization="Bob Ltd")
+    return site.newcomer("Bob Ltd")
 
 
 @pytest.fixture(scope="module")
 def payer(site):
     """ADMIN of an organization that has paid."""
-    somebody = site.register(organization="Premium Inc")
+    somebody = site.newcomer("Premium Inc")
     site.pay(somebody)
     return somebody

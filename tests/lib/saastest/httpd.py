@@ -2,6 +2,7 @@
 children can read them, any MPM. Starts, stops and signals it; reads its error log.
 """
 
+import functools
 import os
 import re
 import shutil
@@ -31,8 +32,14 @@ MPM = {
 }
 
 
+@functools.lru_cache(maxsize=None)
 def apxs(what):
     return subprocess.check_output([program("apxs", "apxs2"), "-q", what], text=True).strip()
+
+
+@functools.lru_cache(maxsize=None)
+def built_in_modules(binary):
+    return subprocess.check_output([binary, "-l"], text=True)
 
 
 class LogWatch:
@@ -86,7 +93,7 @@ class Httpd:
         (self.docs / "index.html").write_text("<!doctype html><title>up</title>up\n")
 
     def module_lines(self):
-        built_in = subprocess.check_output([self.binary, "-l"], text=True)
+        built_in = built_in_modules(self.binary)
         folder = apxs("LIBEXECDIR")
         lines = []
         for name in (f"mpm_{self.mpm}", *MODULES, *self.modules):
@@ -137,7 +144,7 @@ class Httpd:
                 command_as(None, [self.binary, "-f", path, "-DFOREGROUND"], not self.detached),
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=clean_environment(), cwd="/",
                 start_new_session=True)
-        until = time.monotonic() + 30
+        until = time.monotonic() + 90
         while wait and not ((self.root / "httpd.pid").exists() and port_is_open(self.port)):
             if self.process.poll() is not None or time.monotonic() > until:
                 self.stop()
@@ -154,10 +161,22 @@ class Httpd:
 
     def children(self):
         """Process ids of the children that serve requests."""
-        out = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.process.pid)], capture_output=True, text=True).stdout
-        return [int(p) for p in out.split()]
+        out = subprocess.run(["ps", "-o", "pid=,stat=", "--ppid", str(self.process.pid)], capture_output=True, text=True).stdout
+        return [int(pid) for pid, state in map(str.split, out.splitlines()) if not state.startswith("Z")]
 
-    def wait_children(self, count=1, seconds=15):
+    def kill_children(self, most=None):
+        """Kills as many of the children as there are, or so many of them, and at least one; their process ids."""
+        killed = []
+        while not killed:
+            for pid in self.wait_children()[:most]:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                    killed.append(pid)
+                except ProcessLookupError:
+                    pass  # it has ended by itself
+        return killed
+
+    def wait_children(self, count=1, seconds=60):
         until = time.monotonic() + seconds
         while len(self.children()) < count:
             assert time.monotonic() < until, "httpd has no children: " + self.said()
@@ -168,7 +187,7 @@ class Httpd:
         """Ask for a graceful restart and wait until the next generation says it is up."""
         log = LogWatch(self.error_log)
         self.process.send_signal(signal.SIGUSR1)
-        until = time.monotonic() + 30
+        until = time.monotonic() + 90
         while "resuming normal operations" not in log.text():
             if not self.alive() or time.monotonic() > until:
                 raise RuntimeError("no graceful restart: " + self.said())

@@ -5,6 +5,7 @@ its owner may enter. Never writes into the checkout outside build/.
 
 import os
 import pwd
+import random
 import shutil
 import socket
 import subprocess
@@ -80,18 +81,34 @@ def clean_environment(**more):
     return keep
 
 
-_handed_out = set()
+_claims = []
+
+
+def ephemeral():
+    """The first port that the kernel gives to clients on its own."""
+    try:
+        return int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
+    except (OSError, ValueError):
+        return 32768
 
 
 def free_port():
-    """A TCP port of 127.0.0.1 that nobody uses now and that this process has not handed out before."""
-    for _ in range(200):
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
-        if port not in _handed_out:
-            _handed_out.add(port)
-            return port
+    """A TCP port of 127.0.0.1 that nobody uses now, and that stays ours until this process ends: below those of
+    clients, whose connections would take it before its server listens, and claimed by a name that the kernel keeps
+    unique among all test processes of the machine, and drops with its holder.
+    """
+    for _ in range(1000):
+        port = random.SystemRandom().randrange(max(1024, ephemeral() - 16384), max(2048, ephemeral()))
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0saas-test-port-{port}")
+            with socket.socket() as s:
+                s.bind(("127.0.0.1", port))
+        except OSError:
+            claim.close()
+            continue
+        _claims.append(claim)
+        return port
     raise RuntimeError("no free port")
 
 

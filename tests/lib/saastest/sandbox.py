@@ -27,7 +27,7 @@ class Sandbox:
                                   "--secret-key", secret_key, "--price", price, *more], not detached),
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=clean_environment(), cwd="/",
                 start_new_session=True)
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while not (port_file.exists() and port_file.read_text().strip().isdigit()):
             if self.process.poll() is not None or time.monotonic() > until:
                 self.close()

@@ -20,14 +20,14 @@ def now():
     return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def person(database, like, email, name, organization):
-    """A user with the password of the user `like`, an organization of their own and a session, without the
-    price of hashing a password; (user's id, organization's id, its slug, session cookie)."""
+def person(database, hashed, email, name, organization):
+    """A user with a password that is hashed already, an organization of their own and a session; (user's id,
+    organization's id, its slug, session cookie)."""
     user, org, cookie = uuid7(), uuid7(), secrets.token_urlsafe(32)
     slug = "org-" + secrets.token_hex(8)
     later = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=7)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     database.execute("INSERT INTO users (id, email, email_key, name, password_hash, created_at, updated_at)"
-                     " SELECT ?, ?, ?, ?, password_hash, created_at, updated_at FROM users WHERE id = ?", user, email, email.lower(), name, like)
+                     " VALUES (?, ?, ?, ?, ?, ?, ?)", user, email, email.lower(), name, hashed, now(), now())
     database.execute("INSERT INTO organizations (id, name, slug, created_at, updated_at) VALUES (?, ?, ?, ?, ?)", org, organization, slug, now(), now())
     member(database, org, user, "ADMIN")
     database.execute("INSERT INTO sessions (id, user_id, hash, created_at, expires_at) VALUES (?, ?, ?, ?, ?)",

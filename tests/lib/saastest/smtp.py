@@ -93,7 +93,7 @@ class SmtpServer:
         with self.lock:
             return [m for m in self.messages if address in m.recipients]
 
-    def wait(self, address, count=1, seconds=20):
+    def wait(self, address, count=1, seconds=60):
         """The messages to an address, once there are so many of them."""
         until = time.monotonic() + seconds
         while len(self.to(address)) < count:
