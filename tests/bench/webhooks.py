@@ -7,9 +7,10 @@ import subprocess
 import time
 from pathlib import Path
 
+import wrk
 from measure import alternate, compare
 from saastest import Site, stripe
-from saastest.places import clean_environment, program
+from saastest.places import clean_environment
 from saastest.postgres import bindir
 from saastest.site import WEBHOOK, Pgsql
 
@@ -51,7 +52,7 @@ def fill(database):
 
 
 class Events:
-    """An endless supply of signed requests, written to one file a thread; an organization's events are all in one."""
+    """An endless supply of signed requests; an organization's are all sent by the same thread of wrk, in their order."""
 
     def __init__(self, site, folder):
         self.secret, self.folder, self.made = site.webhook_secret, folder, 0
@@ -75,16 +76,9 @@ class Events:
 
     def write(self, count):
         """Files for wrk: their common prefix."""
-        now = int(time.time())
-        prefix = self.folder / "events"
-        files = [open(f"{prefix}.{n}", "wb") for n in range(THREADS)]
-        for n in range(self.made, self.made + count):
-            data = self.one(n, now)
-            files[n % THREADS].write(b"%d\n%s" % (len(data), data))
+        now, first = int(time.time()), self.made
         self.made += count
-        for file in files:
-            file.close()
-        return prefix
+        return wrk.write(self.folder, (self.one(n, now) for n in range(first, self.made)), THREADS)
 
 
 class Webhooks:
@@ -110,15 +104,10 @@ class Webhooks:
         """Events a second; all of them must have been taken and applied, each once."""
         self.tidy(self.database)
         prefix = self.events.write(int(self.rate * self.seconds * 1.6) + 1000)
-        out = subprocess.run([program("wrk"), f"-t{THREADS}", f"-c{CONNECTIONS}", f"-d{self.seconds}s", "-s",
-                              str(PEERS / "requests.lua"), self.site.base + WEBHOOK, "--", str(prefix)],
-                             capture_output=True, text=True, check=True).stdout
-        if "Non-2xx" in out or "Socket errors" in out:
-            raise RuntimeError(f"wrk on the webhook:\n{out}\n{self.site.httpd.said()}")
-        answered = int(re.search(r"(\d+) requests in", out).group(1))
-        self.applied(answered)
-        self.rate = float(re.search(r"Requests/sec:\s+([\d.]+)", out).group(1))
-        return self.rate
+        load = wrk.run(self.site.base + WEBHOOK, prefix, self.seconds, CONNECTIONS, THREADS, again=False)
+        self.applied(load.requests)
+        self.rate = load.rate
+        return load.rate
 
     def applied(self, answered):
         """What the database says of them: wrk ends with up to a request a connection unanswered."""
