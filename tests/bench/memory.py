@@ -53,7 +53,7 @@ class Server:
         others = [wrk.get(port, path, token) for path in (
             "/api/v1/audits/", f"/api/v1/audits/{audit}/", f"/api/v1/audits/{audit}/evidence/",
             f"/api/v1/audits/{audit}/export/csv/", "/api/v1/organizations/", "/api/v1/nothing/")]
-        others += [wrk.get(port, "/gated/page.html"), wrk.get(port, "/gated/page.html", "f" * 43), wrk.get(port, "/index.html")]
+        others += [wrk.get(port, "/gated/page.html"), wrk.get(port, "/gated/page.html", "saas_" + "f" * 43), wrk.get(port, "/index.html")]
         mixed = []
         for other in others:
             # Both of wrk's threads get each kind.
