@@ -10,8 +10,8 @@ from saastest import Site, seed
 
 MIB = 1 << 20
 THREADS = 2
-# Two children, for ever: one that another took over from would be measured as new.
-WORKERS = "StartServers 2\nServerLimit 2\nThreadsPerChild 24\nMaxRequestWorkers 48\nMinSpareThreads 1\nMaxSpareThreads 48"
+# Two children, always, for ever: one that another took over from would be measured as new.
+WORKERS = "StartServers 2\nServerLimit 2\nThreadsPerChild 24\nMaxRequestWorkers 48\nMinSpareThreads 48\nMaxSpareThreads 72"
 CONF = """
 MaxKeepAliveRequests 0
 MaxConnectionsPerChild 0
