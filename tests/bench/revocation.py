@@ -117,11 +117,15 @@ def wait(askers, condition, what):
         time.sleep(0.0005)
 
 
+def more_answers(askers, what):
+    marks = {asker: asker.answers for asker in askers}
+    wait(askers, lambda asker: asker.answers >= marks[asker] + 3, what)
+
+
 def granted(askers, what):
     """Until every node has granted, and has had the time to do so out of its cache."""
     wait(askers, lambda asker: asker.changes and asker.changes[-1][0] == 200, what)
-    marks = {asker: asker.answers for asker in askers}
-    wait(askers, lambda asker: asker.answers >= marks[asker] + 3, what)
+    more_answers(askers, what)
 
 
 def once(cursor, right, arguments, askers):
@@ -131,7 +135,7 @@ def once(cursor, right, arguments, askers):
     cursor.execute(right.takes, arguments)
     committed = time.monotonic()
     wait(askers, lambda asker: asker.changes[-1][0] != 200, f"{right.what} taken away")
-    time.sleep(0.005)
+    more_answers(askers, f"{right.what} taken away")
     late = []
     for asker in askers:
         changes = asker.changes[marks[asker]:]
