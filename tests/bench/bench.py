@@ -33,7 +33,7 @@ def measure_all(args, databases):
 
 
 # Each is measure(database, args, say) of a module of its name, on these databases.
-PARTS = {"webhooks": ("pgsql",), "revocation": ("pgsql",), "audit": ("pgsql",), "memory": ("pgsql",), "growth": ("pgsql",)}
+PARTS = {"webhooks": ("pgsql",), "revocation": ("pgsql",), "audit": ("pgsql",), "memory": ("pgsql",), "growth": ("pgsql", "sqlite")}
 
 
 def measure_parts(args, databases):
