@@ -62,10 +62,10 @@ class Server:
         self.refusals = 3 / (OTHERS * len(others))
 
     def load(self, count, connections):
-        """At least so many requests."""
+        """At least so many requests; a new set of connections, and with it another share of the children, in each run."""
         done = 0
         while done < count:
-            load = wrk.run(self.site.base, self.prefix, 2 if count < 100_000 else 10, connections, THREADS, refusals=True)
+            load = wrk.run(self.site.base, self.prefix, 1 if count <= 100_000 else 10, connections, THREADS, refusals=True)
             if load.refused > load.requests * self.refusals * 1.1 + 2 * connections:
                 raise RuntimeError(f"{load.refused} of {load.requests} requests were refused\n{self.site.httpd.said()}")
             done += load.requests
@@ -92,7 +92,7 @@ class Server:
 
 def measure(database, args, say):
     count = 60_000 if args.quick else 1_000_000
-    warm = 20_000 if args.quick else 100_000
+    warm = 30_000 if args.quick else 100_000
     say(f"memory: {count:,} requests after {warm:,}, two graceful restarts")
     server = Server(database)
     try:
