@@ -3,6 +3,7 @@ leaves results.json and results.svg in build/bench. Asserts nothing: a machine t
 """
 
 import argparse
+import importlib
 import signal
 import sys
 from pathlib import Path
@@ -28,13 +29,26 @@ def measure_all(args, databases):
     for kind in args.db:
         if not args.only or args.only == "gates":
             yield from gated.measure(databases(kind, "gates"), args.rounds, args.seconds, say)
+    yield from measure_parts(args, databases)
+
+
+# Each is measure(database, args, say) of a module of its name, on these databases.
+PARTS = {"webhooks": ("pgsql",), "revocation": ("pgsql",), "audit": ("pgsql",), "memory": ("pgsql",), "growth": ("pgsql", "sqlite")}
+
+
+def measure_parts(args, databases):
+    for name, kinds in PARTS.items():
+        if args.only in (None, name):
+            for kind in kinds:
+                if kind in args.db:
+                    yield from importlib.import_module(name).measure(databases(kind, name), args, say)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="200,000 rows, three rounds, two minutes at most")
     parser.add_argument("--db", action="append", choices=("pgsql", "sqlite"), help="only this database")
-    parser.add_argument("--only", choices=("export", "gates"))
+    parser.add_argument("--only", choices=("export", "gates", *PARTS))
     parser.add_argument("--rows", type=int, help="rows of the export")
     parser.add_argument("--rounds", type=int)
     args = parser.parse_args()
