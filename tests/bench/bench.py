@@ -1,20 +1,52 @@
-"""make bench: the export and the gates on both databases against their peers, in alternation. Prints a table and
-leaves results.json and results.svg in build/bench. Asserts nothing: a machine that is busy misses targets.
+"""make bench: mod_saas against its peers, in alternation. Prints a table and leaves results.json and results.svg in
+build/bench. Asserts nothing: a machine that is busy misses targets.
 """
 
 import argparse
+import dataclasses
+import importlib
 import signal
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 sys.dont_write_bytecode = True
 
-import exports  # noqa: E402
-import gated  # noqa: E402
 import report  # noqa: E402
+from peers import install  # noqa: E402
 from saastest import BUILD, Places, Postgres  # noqa: E402
 from saastest.site import Pgsql, Sqlite  # noqa: E402
+
+BOTH, PGSQL, SQLITE = ("pgsql", "sqlite"), ("pgsql",), ("sqlite",)
+
+# The quick form begins no part that may not end within two minutes.
+QUICK_SECONDS = 115
+
+
+@dataclasses.dataclass
+class Part:
+    """Rows of the table that --only chooses by name. what: "module" or "module.function", of a generator
+    (database, args, say) that yields Results; called once for each of the databases, with a fresh one. Of args it may
+    read quick, rounds, seconds (of one load) and rows (of an export). quick: seconds that the quick form takes for
+    one database, 0 where it leaves the part out."""
+
+    name: str
+    what: str
+    databases: tuple
+    quick: float
+
+    def measure(self, database, args, say):
+        module, _, function = self.what.partition(".")
+        return getattr(importlib.import_module(module), function or "measure")(database, args, say)
+
+
+PARTS = (
+    Part("export", "exports", BOTH, 8),
+    Part("gates", "gated", BOTH, 25),
+    Part("ungated", "gated.measure_ungated", SQLITE, 15),
+    Part("twin", "twin", PGSQL, 30),
+)
 
 
 def say(text):
@@ -22,28 +54,32 @@ def say(text):
 
 
 def measure_all(args, databases):
-    for kind in args.db:
-        if not args.only or args.only == "export":
-            yield from exports.measure(databases(kind, "export"), args.rows, args.rounds, say)
-    for kind in args.db:
-        if not args.only or args.only == "gates":
-            yield from gated.measure(databases(kind, "gates"), args.rounds, args.seconds, say)
+    began = time.monotonic()
+    for part in PARTS:
+        if args.only and part.name not in args.only:
+            continue
+        for kind in part.databases:
+            if kind not in args.db:
+                continue
+            if args.quick and not (part.quick and time.monotonic() - began + part.quick < QUICK_SECONDS):
+                say(f"{part.name}, {kind}: left out of the quick form")
+                continue
+            yield from part.measure(databases(kind, part.name), args, say)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="200,000 rows, three rounds, two minutes at most")
-    parser.add_argument("--db", action="append", choices=("pgsql", "sqlite"), help="only this database")
-    parser.add_argument("--only", choices=("export", "gates"))
-    parser.add_argument("--rows", type=int, help="rows of the export")
+    parser.add_argument("--quick", action="store_true", help="fewer rows and rounds, two minutes at most")
+    parser.add_argument("--db", action="append", choices=BOTH, help="only this database")
+    parser.add_argument("--only", action="append", choices=[part.name for part in PARTS], help="only this part; may be given twice")
+    parser.add_argument("--rows", type=int, help="rows of an export")
     parser.add_argument("--rounds", type=int)
     args = parser.parse_args()
-    args.db = args.db or ["pgsql", "sqlite"]
-    args.rows = args.rows or (200_000 if args.quick else 1_000_000)
+    args.db = args.db or list(BOTH)
+    args.rows = args.rows or (100_000 if args.quick else 1_000_000)
     args.rounds = args.rounds or (3 if args.quick else 5)
     args.seconds = 1 if args.quick else 3
-    if args.only != "export":
-        gated.find_wrk()
+    install.install()
     # An end by signal still stops the servers and removes their files.
     signal.signal(signal.SIGTERM, lambda *unused: sys.exit(143))
 
@@ -59,6 +95,7 @@ def main():
     try:
         for result in measure_all(args, databases):
             results.append(result)
+            say(f"  {result.name}: {result.said()}")
     finally:
         for cluster in clusters:
             cluster.close()

@@ -123,8 +123,8 @@ class Exporter:
         self.site.close()
 
 
-def measure(database, rows, rounds, say):
-    kind = database.kind
+def measure(database, args, say):
+    kind, rows, rounds = database.kind, args.rows, args.rounds
     label = f"export, {rows:,} rows, {'PostgreSQL' if kind == 'pgsql' else 'SQLite'}"
     say(f"{label}: loading")
     exporter = Exporter(database, rows)
