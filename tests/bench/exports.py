@@ -28,6 +28,24 @@ PEERS = {"pgsql": "psql \\copy", "sqlite": "sqlite3 -csv"}
 TARGETS = {"pgsql": 0.95, "sqlite": 0.9}
 
 
+def records(argv):
+    """(bytes, records, digest) of a command's CSV, however it quotes; the header is not in the digest."""
+    size, digest, count = [0], hashlib.sha256(), 0
+
+    def lines(stream):
+        for line in stream:
+            size[0] += len(line)
+            yield line.decode()
+
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, env=clean_environment(), bufsize=MIB) as process:
+        for count, record in enumerate(csv.reader(lines(process.stdout)), 1):
+            if count > 1 or record[0] != "Resource ID":
+                digest.update("\0".join(record).encode() + b"\n")
+    if process.returncode:
+        raise RuntimeError(f"{argv[0]} ended with {process.returncode}")
+    return size[0], count, digest.hexdigest()
+
+
 class Exporter:
     """An installation on one database with one paying organization and its audits."""
 
@@ -94,27 +112,10 @@ class Exporter:
             self.ours()
         return (watch.most - before) / MIB
 
-    def records(self, argv):
-        """(bytes, records, digest) of a command's CSV, however it quotes."""
-        size, digest, count = [0], hashlib.sha256(), 0
-
-        def lines(stream):
-            for line in stream:
-                size[0] += len(line)
-                yield line.decode()
-
-        with subprocess.Popen(argv, stdout=subprocess.PIPE, env=clean_environment(), bufsize=MIB) as process:
-            for count, record in enumerate(csv.reader(lines(process.stdout)), 1):
-                if count > 1 or record[0] != "Resource ID":
-                    digest.update("\0".join(record).encode() + b"\n")
-        if process.returncode:
-            raise RuntimeError(f"{argv[0]} ended with {process.returncode}")
-        return size[0], count, digest.hexdigest()
-
     def size(self):
         """Bytes of the export; both sides must give the same records, ours with a header before them."""
-        size, count, digest = self.records(self.curl(self.url(self.audit)))
-        _, peers, same = self.records(self.peer_command())
+        size, count, digest = records(self.curl(self.url(self.audit)))
+        _, peers, same = records(self.peer_command())
         if (count - 1, digest) != (peers, same):
             raise RuntimeError(f"{PEERS[self.database.kind]} gave {peers} records, the export {count - 1}, or others")
         return size
