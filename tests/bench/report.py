@@ -43,7 +43,7 @@ def _distance(result, value):
 
 
 def _verdict(result):
-    figure = f"{_number(result.value)} {result.unit}" if result.ratio is None else f"{_number(result.ratio)}"
+    figure = f"{_number(result.value)} {result.unit}" if result.ratio is None else f"{_number(result.ratio)} ×"
     if result.target is None:
         return figure
     return f"{figure}, target {'≤' if result.at_most else '≥'} {result.target:g}"
