@@ -47,10 +47,10 @@ class Result:
         return f"{'<=' if self.at_most else '>='} {self.target:g}" + (f" {self.unit}" if self.ratio is None else "")
 
 
-def rotate(rounds, **contenders):
-    """One warm-up of each, then all of them in turn, every other round backwards, so that none is always the one
-    that comes after another; {name: its figures}."""
-    for contender in contenders.values():
+def rotate(rounds, cold=True, **contenders):
+    """One warm-up of each where they are cold, then all of them in turn, every other round backwards, so that none is
+    always the one that comes after another; {name: its figures}."""
+    for contender in contenders.values() if cold else ():
         contender()
     series = {name: [] for name in contenders}
     for number in range(rounds):
