@@ -99,6 +99,8 @@ def main():
 
     try:
         for result in measure_all(args, databases):
+            if result.name in [one.name for one in results]:
+                raise RuntimeError(f"two rows are named {result.name}")
             results.append(result)
             say(f"  {result.name}: {result.said()}")
     finally:

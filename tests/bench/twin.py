@@ -130,9 +130,9 @@ def measure(database, args, say):
             return rates(loads["ours"]), rates(loads["peer"])
 
         say(f"against {DJANGO}: the same answers; {rounds} rounds")
-        yield compare("gated GET, warm cache", DJANGO, *against("/gated/page.html", args.seconds), "req/s", 15)
-        yield compare("GET audits/, 50 rows", DJANGO, *against("/api/v1/audits/", args.seconds), "req/s", 15)
-        yield compare("GET evidence/, 50 rows", DJANGO, *against(both.evidence(), args.seconds), "req/s", None)
+        yield compare("gated GET, warm cache, to Django", DJANGO, *against("/gated/page.html", args.seconds), "req/s", 15)
+        yield compare("GET audits/, 50 rows, to Django", DJANGO, *against("/api/v1/audits/", args.seconds), "req/s", 15)
+        yield compare("GET evidence/, 50 rows, to Django", DJANGO, *against(both.evidence(), args.seconds), "req/s", None)
 
         last = args.rows // 50
         say(f"evidence page {last:,}: walking there")
@@ -143,7 +143,7 @@ def measure(database, args, say):
 
         say(f"CSV export against {DJANGO}: {rounds} rounds")
         times = rotate(2 if args.quick else rounds, cold=False, ours=both.exporter("ours"), peer=both.exporter("twin"))
-        yield compare(f"export, {args.rows:,} rows, PostgreSQL", DJANGO, times["ours"], times["peer"], "MiB/s", 15,
+        yield compare(f"export, {args.rows:,} rows, to Django", DJANGO, times["ours"], times["peer"], "MiB/s", 15,
                       both.size / MIB)
         problems = both.site.httpd.watch()
         problems.offset = 0
