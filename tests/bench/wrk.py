@@ -20,7 +20,7 @@ class Load:
 def load(url, seconds, authorization=None, connections=16):
     """Asks for the URL all the time; every answer must be a success."""
     headers = ["-H", f"Authorization: {authorization}"] if authorization else []
-    out = subprocess.run([program("wrk"), "-t2", f"-c{connections}", f"-d{seconds}s", "--latency", *headers, url],
+    out = subprocess.run([program("wrk"), "-t2", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout", "30s", *headers, url],
                          capture_output=True, text=True, check=True).stdout
     rate = re.search(r"Requests/sec:\s+([\d.]+)", out)
     p99 = re.search(r"99%\s+([\d.]+)(us|ms|s|m)\b", out)
