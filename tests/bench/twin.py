@@ -123,26 +123,27 @@ class Both:
 def measure(database, args, say):
     say(f"against {DJANGO}: loading {args.rows:,} rows, comparing the answers")
     both = Both(database, args.rows)
-    rounds = min(args.rounds, 3)
+    rounds = 2 if args.quick else min(args.rounds, 3)
     try:
         def against(path, seconds):
-            loads = rotate(rounds, ours=both.asks("ours", path, seconds), peer=both.asks("twin", path, seconds))
+            loads = rotate(rounds, cold=not args.quick, ours=both.asks("ours", path, seconds), peer=both.asks("twin", path, seconds))
             return rates(loads["ours"]), rates(loads["peer"])
 
         say(f"against {DJANGO}: the same answers; {rounds} rounds")
         yield compare("gated GET, warm cache, to Django", DJANGO, *against("/gated/page.html", args.seconds), "req/s", 15)
         yield compare("GET audits/, 50 rows, to Django", DJANGO, *against("/api/v1/audits/", args.seconds), "req/s", 15)
-        yield compare("GET evidence/, 50 rows, to Django", DJANGO, *against(both.evidence(), args.seconds), "req/s", None)
+        if not args.quick:
+            yield compare("GET evidence/, 50 rows, to Django", DJANGO, *against(both.evidence(), args.seconds), "req/s", None)
 
         last = args.rows // 50
         say(f"evidence page {last:,}: walking there")
-        loads = rotate(args.rounds, ours=both.asks("ours", both.evidence(last), args.seconds),
+        loads = rotate(args.rounds, cold=not args.quick, ours=both.asks("ours", both.evidence(last), args.seconds),
                        peer=both.asks("ours", both.evidence(), args.seconds))
         yield compare(f"GET evidence/, page {last:,}: time", "page 1", *([1000 / rate for rate in rates(loads[name])]
                       for name in ("ours", "peer")), "ms", 1.2, at_most=True)
 
         say(f"CSV export against {DJANGO}: {rounds} rounds")
-        times = rotate(2 if args.quick else rounds, cold=False, ours=both.exporter("ours"), peer=both.exporter("twin"))
+        times = rotate(rounds, cold=False, ours=both.exporter("ours"), peer=both.exporter("twin"))
         yield compare(f"export, {args.rows:,} rows, to Django", DJANGO, times["ours"], times["peer"], "MiB/s", 15,
                       both.size / MIB)
         problems = both.site.httpd.watch()
