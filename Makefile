@@ -44,7 +44,7 @@ help:
 	@echo 'make demo       build, start httpd on PORT=8080 (DB=sqlite or DB=pgsql), seed, print what to do next'
 	@echo 'make stop       end the demo'
 	@echo 'make test       everything; parts: test-unit test-sandbox test-api test-ctl test-faults test-plugin test-guards (K=name selects)'
-	@echo 'make bench      measure against the peers; make bench-quick a short form'
+	@echo 'make bench      install the peers, measure against them; make bench-quick in under two minutes'
 	@echo 'make install    into DESTDIR, where this httpd keeps its modules; edits no httpd.conf'
 
 # ------------------------------------------------------------------- core --
@@ -187,7 +187,9 @@ test-plugin: all
 test-guards: all
 	$(PYTEST) tests/guards
 
-bench bench-quick: all
+bench bench-quick:
+	@sh tools/deps.sh
+	@$(MAKE) -s --no-print-directory all
 	@$(PYTHON) tests/bench/bench.py $(if $(filter bench-quick,$@),--quick)
 
 format:

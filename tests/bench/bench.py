@@ -1,63 +1,115 @@
-"""make bench: the export and the gates on both databases against their peers, in alternation. Prints a table and
-leaves results.json and results.svg in build/bench. Asserts nothing: a machine that is busy misses targets.
+"""make bench: mod_saas against its peers, in alternation. Prints a table and leaves results.json and results.svg in
+build/bench. Asserts nothing: a machine that is busy misses targets.
 """
 
 import argparse
+import dataclasses
 import importlib
 import signal
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 sys.dont_write_bytecode = True
 
-import exports  # noqa: E402
-import gated  # noqa: E402
 import report  # noqa: E402
+from peers import install  # noqa: E402
 from saastest import BUILD, Places, Postgres  # noqa: E402
 from saastest.site import Pgsql, Sqlite  # noqa: E402
+
+BOTH, PGSQL, SQLITE = ("pgsql", "sqlite"), ("pgsql",), ("sqlite",)
+
+# The quick form begins no part that would not end by then, and ends one that was slower than thought.
+QUICK_SECONDS = 100
+
+
+@dataclasses.dataclass
+class Part:
+    """Rows of the table that --only chooses by name. what: "module" or "module.function", of a generator
+    (database, args, say) that yields Results; called once for each of the databases, with a fresh one. Of args it may
+    read quick, rounds, seconds (of one load) and rows (of an export). quick: seconds that the quick form takes for
+    one database, 0 where it leaves the part out."""
+
+    name: str
+    what: str
+    databases: tuple
+    quick: float
+
+    def measure(self, database, args, say):
+        module, _, function = self.what.partition(".")
+        return getattr(importlib.import_module(module), function or "measure")(database, args, say)
+
+
+PARTS = (
+    Part("export", "exports", BOTH, 8),
+    Part("gates", "gated", BOTH, 18),
+    Part("ungated", "gated.measure_ungated", SQLITE, 18),
+    Part("twin", "twin", PGSQL, 28),
+    Part("webhooks", "webhooks", PGSQL, 12),
+    Part("revocation", "revocation", PGSQL, 10),
+    Part("audit", "audit", PGSQL, 15),
+    Part("memory", "memory", PGSQL, 10),
+    Part("growth", "growth", BOTH, 0),
+)
 
 
 def say(text):
     print(text, flush=True)
 
 
+def busy(seconds=1.0):
+    """The part of the processors' time that others take, nothing of ours running; None where it cannot be told."""
+    def times():
+        with open("/proc/stat", encoding="ascii") as stat:
+            figures = [int(word) for word in stat.readline().split()[1:9]]
+        return sum(figures), figures[3] + figures[4]
+    try:
+        all_before, idle_before = times()
+        time.sleep(seconds)
+        all_after, idle_after = times()
+    except OSError:
+        return None
+    return 1 - (idle_after - idle_before) / max(all_after - all_before, 1)
+
+
 def measure_all(args, databases):
-    for kind in args.db:
-        if not args.only or args.only == "export":
-            yield from exports.measure(databases(kind, "export"), args.rows, args.rounds, say)
-    for kind in args.db:
-        if not args.only or args.only == "gates":
-            yield from gated.measure(databases(kind, "gates"), args.rounds, args.seconds, say)
-    yield from measure_parts(args, databases)
-
-
-# Each is measure(database, args, say) of a module of its name, on these databases.
-PARTS = {"webhooks": ("pgsql",), "revocation": ("pgsql",), "audit": ("pgsql",), "memory": ("pgsql",), "growth": ("pgsql", "sqlite")}
-
-
-def measure_parts(args, databases):
-    for name, kinds in PARTS.items():
-        if args.only in (None, name):
-            for kind in kinds:
-                if kind in args.db:
-                    yield from importlib.import_module(name).measure(databases(kind, name), args, say)
+    began = time.monotonic()
+    for part in PARTS:
+        if args.only and part.name not in args.only:
+            continue
+        for kind in part.databases:
+            if kind not in args.db:
+                continue
+            if args.quick and not (part.quick and time.monotonic() - began + part.quick < QUICK_SECONDS):
+                say(f"{part.name}, {kind}: left out of the quick form")
+                continue
+            rows = part.measure(databases(kind, part.name), args, say)
+            for result in rows:
+                yield result
+                if args.quick and time.monotonic() - began > QUICK_SECONDS:
+                    say(f"{part.name}, {kind}: cut short, two minutes are over")
+                    rows.close()
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="200,000 rows, three rounds, two minutes at most")
-    parser.add_argument("--db", action="append", choices=("pgsql", "sqlite"), help="only this database")
-    parser.add_argument("--only", choices=("export", "gates", *PARTS))
-    parser.add_argument("--rows", type=int, help="rows of the export")
+    parser.add_argument("--quick", action="store_true", help="fewer rows and rounds, two minutes at most")
+    parser.add_argument("--db", action="append", choices=BOTH, help="only this database")
+    parser.add_argument("--only", action="append", choices=[part.name for part in PARTS], help="only this part; may be given twice")
+    parser.add_argument("--rows", type=int, help="rows of an export")
     parser.add_argument("--rounds", type=int)
     args = parser.parse_args()
-    args.db = args.db or ["pgsql", "sqlite"]
-    args.rows = args.rows or (200_000 if args.quick else 1_000_000)
+    args.db = args.db or list(BOTH)
+    args.rows = args.rows or (100_000 if args.quick else 1_000_000)
     args.rounds = args.rounds or (3 if args.quick else 5)
     args.seconds = 1 if args.quick else 3
-    if args.only != "export":
-        gated.find_wrk()
+    install.install()
+    others = busy()
+    warning = ""
+    if others is not None and others > 0.1:
+        warning = f"Others took {others:.0%} of the processors when this began: the figures are distorted, the ratios too."
+        say(warning)
     # An end by signal still stops the servers and removes their files.
     signal.signal(signal.SIGTERM, lambda *unused: sys.exit(143))
 
@@ -72,7 +124,10 @@ def main():
 
     try:
         for result in measure_all(args, databases):
+            if result.name in [one.name for one in results]:
+                raise RuntimeError(f"two rows are named {result.name}")
             results.append(result)
+            say(f"  {result.name}: {result.said()}")
     finally:
         for cluster in clusters:
             cluster.close()
@@ -82,7 +137,7 @@ def main():
             out.mkdir(parents=True, exist_ok=True)
             (out / "results.json").write_text(report.as_json(results))
             (out / "results.svg").write_text(report.svg(results))
-            say("\n" + report.table(results) + f"\n\n{out}/results.json, results.svg")
+            say("\n" + report.table(results) + f"\n\n{out}/results.json, results.svg" + f"\n{warning}" * bool(warning))
 
 
 if __name__ == "__main__":

@@ -31,6 +31,25 @@ def as_exported(record):
     return ["'" + cell if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell for cell in record]
 
 
+def records(argv, tidy=lambda record: record):
+    """(bytes, records, digest) of a command's CSV, however it quotes, each record passed through tidy(); the header is
+    not in the digest."""
+    size, digest, count = [0], hashlib.sha256(), 0
+
+    def lines(stream):
+        for line in stream:
+            size[0] += len(line)
+            yield line.decode()
+
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, env=clean_environment(), bufsize=MIB) as process:
+        for count, record in enumerate(csv.reader(lines(process.stdout)), 1):
+            if count > 1 or record[0] != "Resource ID":
+                digest.update("\0".join(tidy(record)).encode() + b"\n")
+    if process.returncode:
+        raise RuntimeError(f"{argv[0]} ended with {process.returncode}")
+    return size[0], count, digest.hexdigest()
+
+
 class Exporter:
     """An installation on one database with one paying organization and its audits."""
 
@@ -97,27 +116,10 @@ class Exporter:
             self.ours()
         return (watch.most - before) / MIB
 
-    def records(self, argv, tidy=lambda record: record):
-        """(bytes, records, digest) of a command's CSV, however it quotes, each record passed through tidy()."""
-        size, digest, count = [0], hashlib.sha256(), 0
-
-        def lines(stream):
-            for line in stream:
-                size[0] += len(line)
-                yield line.decode()
-
-        with subprocess.Popen(argv, stdout=subprocess.PIPE, env=clean_environment(), bufsize=MIB) as process:
-            for count, record in enumerate(csv.reader(lines(process.stdout)), 1):
-                if count > 1 or record[0] != "Resource ID":
-                    digest.update("\0".join(tidy(record)).encode() + b"\n")
-        if process.returncode:
-            raise RuntimeError(f"{argv[0]} ended with {process.returncode}")
-        return size[0], count, digest.hexdigest()
-
     def size(self):
         """Bytes of the export; both sides must give the same records, ours with a header before them."""
-        size, count, digest = self.records(self.curl(self.url(self.audit)))
-        _, peers, same = self.records(self.peer_command(), as_exported)
+        size, count, digest = records(self.curl(self.url(self.audit)))
+        _, peers, same = records(self.peer_command(), as_exported)
         if (count - 1, digest) != (peers, same):
             raise RuntimeError(f"{PEERS[self.database.kind]} gave {peers} records, the export {count - 1}, or others")
         return size
@@ -126,8 +128,8 @@ class Exporter:
         self.site.close()
 
 
-def measure(database, rows, rounds, say):
-    kind = database.kind
+def measure(database, args, say):
+    kind, rows, rounds = database.kind, args.rows, args.rounds
     label = f"export, {rows:,} rows, {'PostgreSQL' if kind == 'pgsql' else 'SQLite'}"
     say(f"{label}: loading")
     exporter = Exporter(database, rows)

@@ -7,7 +7,7 @@ import random
 import statistics
 import subprocess
 
-import wrk
+import prepared
 from exports import Exporter
 from measure import Result, alternate
 from saastest import Site, seed
@@ -104,17 +104,17 @@ class Installation:
 
     def requests(self, name, path):
         port = self.site.httpd.port
-        return wrk.write(self.site.places.folder(name), (wrk.get(port, path, token(n)) for n in self.order), 1)
+        return prepared.write(self.site.places.folder(name), (prepared.get(port, path, token(n)) for n in self.order), 1)
 
     def warm(self):
         """Every organization has asked once at least."""
         asked = 0
         while asked < 1.2 * LARGE:
-            asked += wrk.run(self.site.base, self.prefix["gate"], 2, 8, 1).requests
+            asked += prepared.run(self.site.base, self.prefix["gate"], 2, 8, 1).requests
 
     def latency(self, name, seconds):
         """Median, milliseconds."""
-        return wrk.run(self.site.base, self.prefix[name], seconds, CONNECTIONS, 1).median
+        return prepared.run(self.site.base, self.prefix[name], seconds, CONNECTIONS, 1).median
 
     def first_byte(self):
         """Median over exports of as many organizations' audits, on one connection, milliseconds."""

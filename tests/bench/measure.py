@@ -11,7 +11,8 @@ import time
 
 @dataclasses.dataclass
 class Result:
-    """One row of the table. ratio, or ours where there is no peer, is held against target."""
+    """One row of the table. ratio, or ours where there is no peer, is held against target. low, high: the least and
+    the greatest ratio of a round."""
 
     name: str
     ours: float
@@ -22,6 +23,8 @@ class Result:
     at_most: bool = False       # the target is an upper bound
     spread: str = ""
     peer_name: str = ""
+    low: float = None
+    high: float = None
 
     @property
     def value(self):
@@ -33,30 +36,44 @@ class Result:
             return None
         return self.value <= self.target if self.at_most else self.value >= self.target
 
+    def said(self):
+        """The figure that is judged, and against what."""
+        what = f"{self.value:.3g} {self.unit}" if self.ratio is None else f"{self.ratio:.3g} x {self.peer_name}"
+        return what if self.target is None else f"{what}, target {self.goal()}, {'met' if self.met else 'NOT met'}"
+
     def goal(self):
         if self.target is None:
             return ""
         return f"{'<=' if self.at_most else '>='} {self.target:g}" + (f" {self.unit}" if self.ratio is None else "")
 
 
+def rotate(rounds, cold=True, **contenders):
+    """One warm-up of each where they are cold, then all of them in turn, every other round backwards, so that none is
+    always the one that comes after another; {name: its figures}."""
+    for contender in contenders.values() if cold else ():
+        contender()
+    series = {name: [] for name in contenders}
+    for number in range(rounds):
+        for name in list(contenders)[::-1 if number % 2 else 1]:
+            series[name].append(contenders[name]())
+    return series
+
+
 def alternate(ours, peer, rounds):
-    """One warm-up of each, then ours, peer, ours, peer, …; the figures of both."""
-    ours(), peer()
-    a, b = [], []
-    for _ in range(rounds):
-        a.append(ours())
-        b.append(peer())
-    return a, b
+    """Two in turn; the figures of both."""
+    series = rotate(rounds, ours=ours, peer=peer)
+    return series["ours"], series["peer"]
 
 
-def compare(name, peer_name, ours, peer, unit, target, amount=None):
+def compare(name, peer_name, ours, peer, unit, target, amount=None, at_most=False):
     """A Result from two series. amount: the series are seconds in which that amount was done; without it they are
-    rates already. The ratio is the median over the rounds, so that load which comes and goes weighs on both sides."""
-    rates = [[amount / x for x in series] if amount else series for series in (ours, peer)]
-    a, b = (statistics.median(series) for series in rates)
-    spread = " / ".join(f"{min(series):.4g}-{max(series):.4g}" for series in rates)
-    ratio = statistics.median(x / y for x, y in zip(*rates))
-    return Result(name, a, unit, target, b, ratio, spread=spread, peer_name=peer_name)
+    what is compared already. The ratio is the median over the rounds, so that load which comes and goes weighs on
+    both sides."""
+    figures = [[amount / x for x in series] if amount else series for series in (ours, peer)]
+    a, b = (statistics.median(series) for series in figures)
+    spread = " / ".join(f"{min(series):.4g}-{max(series):.4g}" for series in figures)
+    ratios = [x / y for x, y in zip(*figures)]
+    return Result(name, a, unit, target, b, statistics.median(ratios), at_most, spread, peer_name, min(ratios), max(ratios))
 
 
 def seconds_of(argv, into_pipe=False, **more):

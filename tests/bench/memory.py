@@ -4,7 +4,7 @@ kind, and two graceful restarts. Children are measured after a warm-up and at th
 
 import time
 
-import wrk
+import prepared
 from measure import Result, resident
 from saastest import Site, seed
 
@@ -49,23 +49,23 @@ class Server:
         audit = seed.large_audit(database, org, 20)
         seed.change_counts()
         port = self.site.httpd.port
-        gated = wrk.get(port, "/gated/page.html", token)
-        others = [wrk.get(port, path, token) for path in (
+        gated = prepared.get(port, "/gated/page.html", token)
+        others = [prepared.get(port, path, token) for path in (
             "/api/v1/audits/", f"/api/v1/audits/{audit}/", f"/api/v1/audits/{audit}/evidence/",
             f"/api/v1/audits/{audit}/export/csv/", "/api/v1/organizations/", "/api/v1/nothing/")]
-        others += [wrk.get(port, "/gated/page.html"), wrk.get(port, "/gated/page.html", "saas_" + "f" * 43), wrk.get(port, "/index.html")]
+        others += [prepared.get(port, "/gated/page.html"), prepared.get(port, "/gated/page.html", "saas_" + "f" * 43), prepared.get(port, "/index.html")]
         mixed = []
         for other in others:
             # Both of wrk's threads get each kind.
             mixed += [gated] * (OTHERS - 1) * THREADS + [other] * THREADS
-        self.prefix = wrk.write(self.site.places.folder("requests"), mixed, THREADS)
+        self.prefix = prepared.write(self.site.places.folder("requests"), mixed, THREADS)
         self.refusals = 3 / (OTHERS * len(others))
 
     def load(self, count, connections):
         """At least so many requests; a new set of connections, and with it another share of the children, in each run."""
         done = 0
         while done < count:
-            load = wrk.run(self.site.base, self.prefix, 1 if count <= 100_000 else 10, connections, THREADS, refusals=True)
+            load = prepared.run(self.site.base, self.prefix, 1 if count <= 100_000 else 10, connections, THREADS, refusals=True)
             if load.refused > load.requests * self.refusals * 1.1 + 2 * connections:
                 raise RuntimeError(f"{load.refused} of {load.requests} requests were refused\n{self.site.httpd.said()}")
             done += load.requests

@@ -1,8 +1,10 @@
 """Results as a table for people, as JSON for programs, as a plot."""
 
-import dataclasses
 import json
+import math
 from xml.sax.saxutils import escape
+
+GOOD, BAD, PLAIN, GREY = "#2f7d4f", "#b3372f", "#7a8794", "#5c6670"
 
 
 def _number(value):
@@ -10,10 +12,11 @@ def _number(value):
 
 
 def table(results):
-    rows = [("what", "ours", "peer", "", "ratio", "target", "met", "spread (ours / peer)")]
+    rows = [("what", "ours", "peer", "", "ratio", "target", "met", "of a round", "spread (ours / peer)")]
     for r in results:
         rows.append((r.name, f"{_number(r.ours)} {r.unit}", _number(r.peer), r.peer_name,
-                     "" if r.ratio is None else f"{r.ratio:.3f}", r.goal(), {True: "yes", False: "NO", None: ""}[r.met], r.spread))
+                     "" if r.ratio is None else f"{r.ratio:.3f}", r.goal(), {True: "yes", False: "NO", None: ""}[r.met],
+                     "" if r.low is None else f"{r.low:.3g}-{r.high:.3g}", r.spread))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
     return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
@@ -21,30 +24,94 @@ def table(results):
 
 def as_json(results):
     return json.dumps([{"name": r.name, "ours": r.ours, "peer": r.peer, "ratio": r.ratio, "target": r.target, "met": r.met,
-                        "unit": r.unit, "peer_name": r.peer_name or None, "spread": r.spread or None}
+                        "unit": r.unit, "at_most": r.at_most, "peer_name": r.peer_name or None, "spread": r.spread or None}
                        for r in results], indent=2) + "\n"
 
 
+# -------------------------------------------------------------------- plot --
+
+WIDTH, MIDDLE, HALF, STEP = 1180, 610, 190, 42
+FARTHEST = 3        # powers of two from the line to the edge, at most
+
+
+def _distance(result, value):
+    """Powers of two by which a value is better than the target; where there is none, than the peer, or 0."""
+    goal = result.target if result.target is not None else 1.0 if result.ratio is not None else value
+    if value <= 0 or goal <= 0:
+        return math.inf if result.at_most and value <= 0 else 0.0
+    return math.log2(goal / value) if result.at_most else math.log2(value / goal)
+
+
+def _verdict(result):
+    figure = f"{_number(result.value)} {result.unit}" if result.ratio is None else f"{_number(result.ratio)} ×"
+    if result.target is None:
+        return figure
+    return f"{figure}, target {'≤' if result.at_most else '≥'} {result.target:g}"
+
+
+class _Panel:
+    """Rows around one vertical line; from `top` down."""
+
+    def __init__(self, title, line, results, top, reach):
+        self.title, self.line, self.results, self.top, self.reach = title, line, results, top, reach
+        self.first = top + 64
+        self.bottom = self.first + STEP * len(results)
+
+    def x(self, distance):
+        return MIDDLE + HALF * max(-1.0, min(1.0, distance / self.reach))
+
+    def parts(self):
+        yield f'<text x="24" y="{self.top + 18}" font-size="15" font-weight="bold">{escape(self.title)}</text>'
+        for power in range(-self.reach, self.reach + 1):
+            x, factor = self.x(power), f"{2 ** power} ×" if power >= 0 else f"1/{2 ** -power}"
+            yield (f'<line x1="{x}" y1="{self.first - 10}" x2="{x}" y2="{self.bottom}" stroke="{"#111" if power == 0 else "#dde2e6"}"'
+                   f' stroke-width="{1.5 if power == 0 else 1}"/>')
+            yield (f'<text x="{x}" y="{self.first - 18}" text-anchor="middle" font-size="12" fill="{GREY}">'
+                   f'{self.line if power == 0 else factor}</text>')
+        yield (f'<text x="{MIDDLE - HALF}" y="{self.first - 36}" font-size="12" fill="{GREY}">◀ worse</text>'
+               f'<text x="{MIDDLE + HALF}" y="{self.first - 36}" font-size="12" fill="{GREY}" text-anchor="end">better ▶</text>')
+        for number, result in enumerate(self.results):
+            yield from self.row(result, self.first + STEP * number)
+
+    def row(self, result, y):
+        color = {True: GOOD, False: BAD, None: PLAIN}[result.met]
+        distance = _distance(result, result.value)
+        start, end = sorted((self.x(0), self.x(distance)))
+        peer = f"against {result.peer_name}" if result.peer_name else "absolute"
+        yield f'<text x="24" y="{y + 17}" font-size="13.5">{escape(result.name)}</text>'
+        yield f'<text x="24" y="{y + 31}" font-size="11" fill="{GREY}">{escape(peer)}</text>'
+        yield (f'<rect x="{start:.1f}" y="{y + 8}" width="{max(end - start, 3):.1f}" height="18" fill="{color}"'
+               f'><title>{escape(f"{_number(result.ours)} {result.unit}")}</title></rect>')
+        if abs(distance) > self.reach:
+            tip, back = (MIDDLE + HALF, -9) if distance > 0 else (MIDDLE - HALF, 9)
+            yield f'<path d="M{tip - back * 0.2} {y + 4} l{-back} 13 l{back} 13 z" fill="{color}"/>'
+        if result.low is not None:
+            low, high = sorted(self.x(_distance(result, value)) for value in (result.low, result.high))
+            yield (f'<path d="M{low:.1f} {y + 17} H{high:.1f} M{low:.1f} {y + 12} v10 M{high:.1f} {y + 12} v10" stroke="#111"'
+                   ' stroke-width="1.2" fill="none"/>')
+        if result.peer is not None:
+            yield (f'<text x="{MIDDLE + HALF + 28}" y="{y + 31}" font-size="11" fill="{GREY}">'
+                   f'ours {_number(result.ours)}, peer {_number(result.peer)} {escape(result.unit)}</text>')
+        yield (f'<text x="{MIDDLE + HALF + 28}" y="{y + 17}" font-size="13.5" fill="{color if result.met is not None else "#333"}">'
+               f'{ {True: "✓ ", False: "✗ ", None: ""}[result.met] }{escape(_verdict(result))}</text>')
+
+
 def svg(results):
-    """One bar a row: how much of its target each reached, the target being the line (upper bounds turned round, so that
-    right of the line is always good). Rows without a target show their ratio."""
-    left, width, step, top = 360, 420, 34, 56
-    height = top + step * len(results) + 24
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + width + 190}" height="{height}" font-family="sans-serif"'
-             ' font-size="13">', '<rect width="100%" height="100%" fill="#fff"/>',
-             '<text x="16" y="24" font-size="16" font-weight="bold">mod_saas, measured against its targets</text>',
-             f'<text x="{left + width / 2}" y="44" text-anchor="middle" fill="#555">target</text>']
-    for i, r in enumerate(results):
-        y = top + i * step
-        reached = r.value
-        if r.target is not None:
-            reached = r.target / max(r.value, 1e-9) if r.at_most else r.value / r.target
-        length = max(2.0, min(reached, 2.0) * width / 2)
-        color = {True: "#2f7d4f", False: "#b3372f", None: "#7a8794"}[r.met]
-        said = f"{_number(r.value)}" + (f" {r.unit}" if r.ratio is None else f" of {r.peer_name}")
-        parts += [f'<text x="{left - 10}" y="{y + 16}" text-anchor="end">{escape(r.name)}</text>',
-                  f'<rect x="{left}" y="{y + 2}" width="{length:.1f}" height="20" fill="{color}"/>',
-                  f'<text x="{left + max(length, width / 2) + 8:.1f}" y="{y + 16}" fill="#333">{escape(said)}</text>']
-    x = left + width / 2
-    parts += [f'<line x1="{x}" y1="{top - 6}" x2="{x}" y2="{height - 16}" stroke="#111" stroke-dasharray="4 3"/>', "</svg>"]
-    return "\n".join(parts) + "\n"
+    """One bar a row, from the line of its target to what was reached, on a logarithmic scale; right of the line is
+    always the good side. Below, what has no target, as its ratio to the peer. The thin mark spans the ratios of the
+    single rounds."""
+    judged = [r for r in results if r.target is not None]
+    others = [r for r in results if r.target is None and r.ratio is not None]
+    far = [abs(_distance(r, r.value)) for r in judged + others]
+    reach = max(1, math.ceil(min(FARTHEST, max(far, default=1))))
+    panels, top = [], 48
+    for title, line, chosen in (("Against targets", "target", judged), ("Without a target: against the peer", "peer", others)):
+        if chosen:
+            panels.append(_Panel(title, line, chosen, top, reach))
+            top = panels[-1].bottom + 24
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{top}" viewBox="0 0 {WIDTH} {top}"'
+             ' font-family="DejaVu Sans, Verdana, sans-serif" fill="#111">', '<rect width="100%" height="100%" fill="#fff"/>',
+             '<text x="24" y="30" font-size="18" font-weight="bold">mod_saas, measured in alternation with its peers</text>']
+    for panel in panels:
+        parts += panel.parts()
+    return "\n".join([*parts, "</svg>"]) + "\n"

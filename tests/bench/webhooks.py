@@ -7,7 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
-import wrk
+import prepared
 from measure import alternate, compare
 from saastest import Site, stripe
 from saastest.places import clean_environment
@@ -78,7 +78,7 @@ class Events:
         """Files for wrk: their common prefix."""
         now, first = int(time.time()), self.made
         self.made += count
-        return wrk.write(self.folder, (self.one(n, now) for n in range(first, self.made)), THREADS)
+        return prepared.write(self.folder, (self.one(n, now) for n in range(first, self.made)), THREADS)
 
 
 class Webhooks:
@@ -104,7 +104,7 @@ class Webhooks:
         """Events a second; all of them must have been taken and applied, each once."""
         self.tidy(self.database)
         prefix = self.events.write(int(self.rate * self.seconds * 1.6) + 1000)
-        load = wrk.run(self.site.base + WEBHOOK, prefix, self.seconds, CONNECTIONS, THREADS, again=False)
+        load = prepared.run(self.site.base + WEBHOOK, prefix, self.seconds, CONNECTIONS, THREADS, again=False)
         self.applied(load.requests)
         self.rate = load.rate
         return load.rate

@@ -109,6 +109,25 @@ def large_audit(database, org_id, count):
     return key
 
 
+def audits(database, org_id, count):
+    """So many completed audits of three targets each, without their evidence."""
+    targets = json.dumps([f"https://{host}.example.test/" for host in ("www", "shop", "api")])
+    counts = json.dumps({"status": {"PASS": 72, "FAIL": 27, "MANUAL": 18, "ERROR": 3},
+                         "severity": {"critical": 12, "high": 30, "medium": 39, "low": 27, "informational": 12}})
+    connection = database.connect()
+    try:
+        mark = "?" if database.kind == "sqlite" else "%s"
+        cursor = connection.cursor()
+        for number in range(count):
+            cursor.execute(
+                "INSERT INTO audits (org_id, id, name, engine, targets, status, progress_done, progress_total, evidence_count,"
+                f" counts, score, created_at, started_at, finished_at) VALUES ({mark}, {mark}, {mark}, 'web', {mark},"
+                f" 'completed', 3, 3, 120, {mark}, 35, {mark}, {mark}, {mark})",
+                (org_id, uuid7(), f"Weekly audit {number}", targets, counts, now(), now(), now()))
+    finally:
+        connection.close()
+
+
 def newer_schema(database):
     """As a later release would leave this database."""
     database.execute("INSERT INTO schema_migrations (version, name, checksum, applied_at) VALUES (9999, '9999_later', 'x', ?)", now())
