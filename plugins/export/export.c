@@ -194,7 +194,7 @@ static int stream_records(export_t *export, saas_db_t *db, saas_statement_t *st,
         }
         rv = begin(export);
     }
-    else if (rv != APR_SUCCESS && !export->rq->r->connection->aborted) {
+    else if (rv != APR_SUCCESS && !has_gone(export, rv)) {
         SAAS_RLOG(export->rq->r, APLOG_ERR, 0, "SAAS2301",
                   "export of audit %s failed midway: the transfer was broken off; an earlier line says why",
                   saas_request_parameter(export->rq, "audit"));
