@@ -217,12 +217,12 @@ def test_its_gate_works_in_httpd_conf(site, vowels, consonants):
         assert (reply.text == "behind the gate") == (status == 200)
 
 
-def test_its_counter_is_in_the_metrics(site, vowels, consonants):
+def test_its_counter_is_in_the_metrics(site, consonants):
     family = families(site)["saas_hello_greetings"]
     assert family.type == "counter" and family.documentation == "Members greeted, by whether their organization has others."
     assert [sample.labels for sample in family.samples] == [{"company": "alone"}, {"company": "among-others"}]
     crowd = site.register(organization="Crowd")
-    seed.member(site.database, crowd.org["id"], vowels.user["id"], "VIEWER")
+    seed.member(site.database, crowd.org["id"], site.register().user["id"], "VIEWER")
     alone = site.register(organization="Alone")
     with moved(site) as change:
         for _ in range(3):
@@ -238,6 +238,21 @@ def test_its_gate_in_httpd_conf_is_counted(site, vowels):
     with moved(site) as change:
         assert vowels.get("/vowel/").status_code == 200
     assert change.of("requests") == {'gate="has-vowel",verdict="granted"': 1}
+
+
+def test_a_strange_name_of_a_gate_is_escaped(places, installed, databases):
+    scratch = Places()
+    so = build(places, "hello-strange", installed.include, edit=lambda source: source.replace(
+        '.name = "has-vowel"', '.name = "a<b>\\"\\\\c"').replace('SAAS_GATES(saas_is_member, "saas-has-vowel")', "SAAS_GATES(saas_is_member)"))
+    status = '<Location "/server-status">\nSetHandler server-status\nRequire all granted\n</Location>\n'
+    made = Site(databases.fresh("sqlite", scratch), conf=load(so) + status, places=scratch, with_stripe=False)
+    try:
+        gates = {sample.labels["gate"] for sample in families(made.start())["saas_requests"].samples}
+        assert gates == {"user", "member", "role", "subscription", 'a<b>"\\c'}
+        text = made.nobody().get("/server-status").text
+        assert "saas-a&lt;b&gt;" in text and "saas-a<b>" not in text
+    finally:
+        made.close()
 
 
 def test_a_value_that_is_not_declared_counts_nothing(places, installed, databases):
