@@ -112,6 +112,7 @@ def test_a_scrape_is_open_metrics(site):
 
 
 def test_every_metric_is_in_the_manual_and_no_other(site):
+    wait_for(site, "saas_feed_live", 1)
     manual = (ROOT / "docs" / "monitoring.md").read_text()
     rows = set(re.findall(r"^\| `(saas_[a-z_]+)", manual, re.M))
     told = {name + ("_total" if family.type == "counter" else "") for name, family in families(site).items()}
