@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from saastest import ROOT, Api, seed
+from saastest import ROOT, Api, Places, Site, seed
 from saastest.metrics import families, moved, scrape, wait_for
 from saastest.places import give
 
@@ -269,6 +269,67 @@ def test_what_a_constraint_refuses_is_an_error_of_its_class(site, person):
         reply = person.patch(f"organizations/{person.org['id']}/", {"slug": taken.org["slug"]})
         assert reply.status_code == 400, reply.text
     assert change.of("database_errors") == {'class="unique"': 1}
+
+
+@pytest.mark.expects("SAAS1105", "SAAS1401", "SAAS1106")
+def test_what_the_database_refuses_is_an_error_of_no_class(site, callers):
+    audit = seed.audit(site.database, callers["payer"].org["id"], [("r", "c", "FAIL", "low", "")])
+    path = f"audits/{audit}/evidence/"
+    assert callers["payer"].get(path).status_code == 200
+    site.database.execute("ALTER TABLE evidence RENAME TO evidence_away")
+    try:
+        with moved(site) as change:
+            assert callers["payer"].get(path).status_code == 500
+    finally:
+        site.database.execute("ALTER TABLE evidence_away RENAME TO evidence")
+    assert callers["payer"].get(path).status_code == 200
+    assert change.of("database_errors") == {'class="other"': 1}
+
+
+def ask_as_a_stranger(site):
+    """The status of a request that needs the database, whatever is cached."""
+    return Api(site.base, token="saas_" + uuid.uuid4().hex + uuid.uuid4().hex[:11]).get("auth/me/").status_code
+
+
+@pytest.mark.only_db("pgsql")
+def test_a_pool_that_is_all_in_use(databases, db_kind):
+    """One connection, and a statement on it that waits for a lock: seen from server-status, which needs none."""
+    places = Places()
+    conf = ("DBDMax 1\nDBDKeep 1\nDBDMin 1\nSaasDBWait 400ms\nSaasDBTimeout 20s\nSaasJobThreads 0\n<Location \"/server-status\">\n"
+            "SetHandler server-status\nRequire all granted\n</Location>")
+    single = Site(databases.fresh("pgsql", places), conf=conf, places=places, with_stripe=False, workers=(
+        "StartServers 1\nServerLimit 1\nThreadsPerChild 8\nMaxRequestWorkers 8\nMinSpareThreads 1\nMaxSpareThreads 8"))
+    lock = None
+    try:
+        person = single.start().register()
+        assert person.get("audits/").status_code == 200
+        lock = single.database.connect()
+        cursor = lock.cursor()
+        cursor.execute("BEGIN")
+        cursor.execute("LOCK TABLE audits")
+
+        def told(name):
+            return int(re.search(rf"^{name}: (\d+)$", single.nobody().get("/server-status?auto").text, re.M).group(1))
+
+        with moved(single) as change, ThreadPoolExecutor(4) as pool:
+            blocked = pool.submit(person.get, "audits/")
+            end = time.monotonic() + 10
+            while told("SaasConnections") != 1:
+                assert time.monotonic() < end
+                time.sleep(0.02)
+            others = [pool.submit(ask_as_a_stranger, single) for _ in range(3)]
+            while told("SaasConnectionsAwaited") == 0:
+                assert time.monotonic() < end, "nobody waits"
+            assert [other.result() for other in others] == [503] * 3
+            assert told("SaasConnectionsAwaited") == 0 and told("SaasConnections") == 1 == told("SaasConnectionsMax")
+            cursor.execute("ROLLBACK")
+            assert blocked.result().status_code == 200
+        assert change.of("database_wait_timeouts") == {"": 3} and change.of("database_errors") == {'class="unavailable"': 3}
+        assert "SaasDatabase: up\n" in single.nobody().get("/server-status?auto").text, "a pool in use is no dead database"
+    finally:
+        if lock:
+            lock.close()
+        single.close()
 
 
 @pytest.mark.only_db("pgsql")

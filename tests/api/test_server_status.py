@@ -140,7 +140,7 @@ def test_a_dead_database_does_not_hold_it_up(site, how):
         for query in ("", "?auto"):
             began = time.monotonic()
             text = site.nobody().get("/server-status" + query).text
-            assert time.monotonic() - began < 0.5, "server-status has waited"
+            assert time.monotonic() - began < 1.5, "server-status has waited"
         assert "SaasUndecided: 2\n" in text or int(lines(site)["SaasUndecided"]) >= 2
         if how == "stop":
             assert lines(site)["SaasDatabase"] == "down"
