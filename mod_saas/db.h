@@ -6,8 +6,6 @@
  *
  * Notes for authors of statements:
  * - Booleans are bound as "1" and "0", which both databases take; in texts TRUE and FALSE work on both.
- * - saas_csv_guard(text) makes a cell of a streamed SELECT safe for spreadsheets and an empty one NULL, so that
- *   COPY writes nothing instead of "".  On SQLite the row writer does both, and the function returns its argument.
  * - A streamed SELECT must be in the order of an index: sorting is switched off, so that the first row comes at
  *   once.  Its parameters are text: write $2::uuid, $3::timestamptz.
  * - On PostgreSQL the session role of a pooled connection is saas_system.  Other modules that share the pool of

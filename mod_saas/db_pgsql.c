@@ -232,6 +232,16 @@ apr_status_t saas_pgsql_wait(pgsql_t *c, int for_result)
     }
 }
 
+static void take_types(pgsql_t *c, const PGresult *res)
+{
+    int i;
+    c->columns = PQnfields(res);
+    c->types = apr_palloc(c->scratch, sizeof(Oid) * (apr_size_t)(c->columns + 1));
+    for (i = 0; i < c->columns; i++) {
+        c->types[i] = PQftype(res, i);
+    }
+}
+
 /* Takes in one result; the failures that follow the first are its consequences. */
 static void settle(pgsql_t *c, const pgsql_command_t *command, const PGresult *res, apr_status_t *first)
 {
@@ -252,6 +262,9 @@ static void settle(pgsql_t *c, const pgsql_command_t *command, const PGresult *r
         }
         if (command->rows) {
             *command->rows = copy_rows(c->scratch, res);
+        }
+        if (command->kind == PGSQL_DESCRIBE) {
+            take_types(c, res);
         }
         break;
     case PGRES_PIPELINE_ABORTED:
@@ -342,6 +355,20 @@ apr_status_t saas_pgsql_send(pgsql_t *c, pgsql_kind_e kind, const char *name, co
         return saas_pgsql_lost(c, name, PQerrorMessage(c->conn));
     }
     note(c, kind, -1, name, NULL);
+    return APR_SUCCESS;
+}
+
+apr_status_t saas_pgsql_describe(pgsql_t *c, const char *name, const char *sql)
+{
+    apr_status_t rv = make_room(c, 2);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (!PQsendPrepare(c->conn, "", sql, 0, NULL) || !PQsendDescribePrepared(c->conn, "")) {
+        return saas_pgsql_lost(c, name, PQerrorMessage(c->conn));
+    }
+    note(c, PGSQL_CONTROL, -1, name, NULL);
+    note(c, PGSQL_DESCRIBE, -1, name, NULL);
     return APR_SUCCESS;
 }
 

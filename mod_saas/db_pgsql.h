@@ -19,6 +19,7 @@ typedef enum {
     PGSQL_COMMIT,
     PGSQL_PREPARE,
     PGSQL_EXECUTE,
+    PGSQL_DESCRIBE, /* of the unnamed statement: the types of its columns go to c->types */
     PGSQL_SETUP,    /* its failure goes to why, not to the log */
     PGSQL_SCHEMA    /* fails when the schema is not ours */
 } pgsql_kind_e;
@@ -50,6 +51,8 @@ typedef struct pgsql_t {
     int transaction;
     int reading;               /* it is a read-only one */
     apr_status_t failed;       /* of the transaction: what every call returns until it is rolled back */
+    Oid *types;                /* of the columns that were described last, in scratch */
+    int columns;
     int tenant;                /* scope that the transaction is in */
     char organization[64];
 } pgsql_t;
@@ -57,6 +60,8 @@ typedef struct pgsql_t {
 /** Sends a command of our own; values may be NULL. */
 apr_status_t saas_pgsql_send(pgsql_t *c, pgsql_kind_e kind, const char *name, const char *sql, int nvalues,
                              const char *const *values);
+/** Asks for the types of a SELECT's columns, which finish() then leaves in c->types; runs nothing. */
+apr_status_t saas_pgsql_describe(pgsql_t *c, const char *name, const char *sql);
 /** Waits for all that was sent; the first failure is returned. */
 apr_status_t saas_pgsql_finish(pgsql_t *c);
 /** Waits until a result (or, for a stream, bytes) can be read.  APR_TIMEUP: not within the deadline. */

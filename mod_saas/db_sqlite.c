@@ -129,13 +129,6 @@ static void sql_now_plus(sqlite3_context *context, int argc, sqlite3_value **arg
     result_time(context, (c->now ? c->now : apr_time_now()) + (apr_time_t)(seconds * APR_USEC_PER_SEC));
 }
 
-/* The formula guard is the row writer's work here. */
-static void sql_csv_guard(sqlite3_context *context, int argc, sqlite3_value **argv)
-{
-    (void)argc;
-    sqlite3_result_value(context, argv[0]);
-}
-
 /* ---------------------------------------------------------- statements -- */
 
 static int over_deadline(void *baton)
@@ -462,9 +455,7 @@ static apr_status_t attach(saas_connection_t **base, apr_pool_t *p, void *native
     c->pool = p;
     c->prepared = apr_pcalloc(p, sizeof(*c->prepared) * ((apr_size_t)options->statements + 1));
     if (sqlite3_create_function(c->db, "now", 0, flags, c, sql_now, NULL, NULL) != SQLITE_OK
-        || sqlite3_create_function(c->db, "saas_now_plus", 1, flags, c, sql_now_plus, NULL, NULL) != SQLITE_OK
-        || sqlite3_create_function(c->db, "saas_csv_guard", 1, flags | SQLITE_DETERMINISTIC, c, sql_csv_guard, NULL, NULL)
-               != SQLITE_OK) {
+        || sqlite3_create_function(c->db, "saas_now_plus", 1, flags, c, sql_now_plus, NULL, NULL) != SQLITE_OK) {
         return SAAS_EUNAVAILABLE;
     }
     sqlite3_extended_result_codes(c->db, 1);

@@ -633,7 +633,8 @@ static inline apr_status_t saas_query(saas_request_t *rq, saas_statement_t *st, 
 /** Streams the rows of a SAAS_TENANT SELECT as RFC 4180 records (CRLF), one
  *  sink call per record, from one snapshot and in constant memory: COPY on
  *  PostgreSQL, one stepped statement on SQLite.  Cells go through the formula
- *  guard.  On PostgreSQL the arguments travel as settings, where an empty
+ *  guard.  Columns are text, integers, uuid or timestamptz; cast others to
+ *  text.  On PostgreSQL the arguments travel as settings, where an empty
  *  string is NULL.  A sink that fails ends the statement at once; its status
  *  is returned. */
 static inline apr_status_t saas_db_stream(saas_db_t *db, saas_statement_t *st, const char *const *args, int nargs,

@@ -18,15 +18,9 @@ SAAS_PLUGIN_DEFINE;
 #define HEADER "Resource ID,Check Name,Status,Severity,Timestamp,Comment\r\n"
 #define BOM "\xEF\xBB\xBF"
 
-/* status and severity are words of the schema and need no guard; COPY would write "" for an empty comment. */
-#define COLUMNS_PGSQL \
-    "SELECT saas_csv_guard(resource_id), saas_csv_guard(check_name), status, severity," \
-    " to_char(observed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), nullif(saas_csv_guard(comment), '')" \
-    " FROM evidence" \
-    " WHERE org_id = $1 AND audit_id = $2::uuid"
-#define COLUMNS_SQLITE \
+#define COLUMNS \
     "SELECT resource_id, check_name, status, severity, observed_at, comment FROM evidence" \
-    " WHERE org_id = $1 AND audit_id = $2"
+    " WHERE org_id = $1 AND audit_id = $2::uuid"
 
 enum { AUDIT, EXPORT_ALL, EXPORT_FILTERED };
 
@@ -35,14 +29,13 @@ static saas_statement_t statements[] = {
         .sql = "SELECT status FROM audits WHERE org_id = $1 AND id = $2" },
     /* Without filters a text of its own: a filter that is not set would still be evaluated for every row. */
     [EXPORT_ALL] = { .name = "export_all", .scope = SAAS_TENANT,
-        .sql = COLUMNS_PGSQL " ORDER BY number",
-        .sqlite = COLUMNS_SQLITE " ORDER BY number" },
+        .sql = COLUMNS " ORDER BY number" },
     [EXPORT_FILTERED] = { .name = "export_filtered", .scope = SAAS_TENANT,
-        .sql = COLUMNS_PGSQL " AND ($3::text IS NULL OR status = $3) AND ($4::text IS NULL OR severity = $4)"
+        .sql = COLUMNS " AND ($3::text IS NULL OR status = $3) AND ($4::text IS NULL OR severity = $4)"
                " AND ($5::text IS NULL OR check_name = $5)"
                " AND ($6::text IS NULL OR resource_id ILIKE $6 OR check_name ILIKE $6 OR comment ILIKE $6)"
                " ORDER BY number",
-        .sqlite = COLUMNS_SQLITE " AND ($3 IS NULL OR status = $3) AND ($4 IS NULL OR severity = $4)"
+        .sqlite = COLUMNS " AND ($3 IS NULL OR status = $3) AND ($4 IS NULL OR severity = $4)"
                " AND ($5 IS NULL OR check_name = $5)"
                " AND ($6 IS NULL OR resource_id LIKE $6 ESCAPE '\\' OR check_name LIKE $6 ESCAPE '\\'"
                " OR comment LIKE $6 ESCAPE '\\') ORDER BY number" },

@@ -37,13 +37,6 @@ CREATE FUNCTION saas_now_plus(seconds double precision) RETURNS timestamptz
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$ SELECT now() + seconds * interval '1 second' $$;
 
--- A cell of an exported file: what a spreadsheet would take for a formula
--- (= + - @ TAB CR, after OWASP's "CSV Injection") gets an apostrophe in front;
--- an empty one is NULL, for which COPY writes nothing instead of "".
-CREATE FUNCTION saas_csv_guard(cell text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    AS $$ SELECT CASE WHEN ascii(cell) = ANY ('{61,43,45,64,9,13}') THEN '''' || cell ELSE nullif(cell, '') END $$;
-
 -- Makes a table a tenant table: its rows are visible to saas_app only for the
 -- organization that is set, to saas_system always, to nobody else, its owner
 -- included.

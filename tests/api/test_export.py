@@ -178,3 +178,13 @@ def test_eight_exports_at_once_are_all_whole(site, payer):
     with ThreadPoolExecutor(8) as pool:
         bodies = list(pool.map(lambda _: requests.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=120).content, range(8)))
     assert len(set(bodies)) == 1 and bodies[0].count(b"\r\n") == 20001
+
+
+@pytest.mark.only_db("pgsql")
+@pytest.mark.expects("SAAS1105", "SAAS2301")
+def test_a_row_that_cannot_be_written_breaks_the_transfer(site, payer):
+    """Only PostgreSQL knows such a time: a short file must not look complete."""
+    key = seed.large_audit(site.database, payer.org["id"], 5000)
+    site.database.execute("UPDATE evidence SET observed_at = 'infinity' WHERE audit_id = ? AND number = 4000", key)
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        export(payer, key)

@@ -121,7 +121,6 @@ def plans(migrated, statements):
         connection = migrated.connect()
         for name, arguments, result in (("now", 0, "2026-01-01T00:00:00.000000Z"), ("saas_now_plus", 1, "2026-01-01T00:00:00.000000Z")):
             connection.create_function(name, arguments, lambda *unused, result=result: result)
-        connection.create_function("saas_csv_guard", 1, lambda text: text, deterministic=True)
     try:
         for s in statements:
             key = f"{s['owner']}/{s['name']}"

@@ -1,0 +1,38 @@
+#ifndef SAAS_CORE_PGCOPY_H
+#define SAAS_CORE_PGCOPY_H
+
+/*
+ * Rows of PostgreSQL's COPY … (FORMAT binary) as CSV records. The backend's own CSV costs it a scan of every byte
+ * and a formatted time per row; binary rows leave it as they are stored, and the work is done on the client's
+ * processor instead. The format is that of PostgreSQL's documentation, "COPY", "Binary Format".
+ */
+
+#include <apr_errno.h>
+#include <stddef.h>
+
+typedef enum {
+    SAAS_PGCOPY_TEXT,     /**< text, varchar, char, name, json: as they are */
+    SAAS_PGCOPY_INTEGER,  /**< smallint, integer, bigint */
+    SAAS_PGCOPY_TIME,     /**< timestamptz: as saas_time_iso prints it */
+    SAAS_PGCOPY_UUID
+} saas_pgcopy_type_e;
+
+/** How a column of the type with this OID (of pg_type) is read; APR_ENOTIMPL: cast it to text in the statement. */
+apr_status_t saas_pgcopy_type(unsigned oid, saas_pgcopy_type_e *type);
+
+/** Room that saas_pgcopy_record may need for a message of so many bytes. */
+#define SAAS_PGCOPY_ROOM(len) (3 * (size_t)(len) + 2)
+
+/** Length of the header in front of the first row; 0: there is none, or none that this knows (rows with OIDs). */
+size_t saas_pgcopy_header(const char *data, size_t len);
+
+/**
+ * Writes the row of one message as one record, cells as saas_csv_put writes them, NULL as an empty one, CR LF
+ * behind them. dst must have SAAS_PGCOPY_ROOM(len) bytes and not overlap data.
+ * @return APR_EOF for the trailer; APR_EINVAL for what is no row of these columns, and for a time outside the
+ * years 1 to 9999; *written is then undefined.
+ */
+apr_status_t saas_pgcopy_record(char *dst, size_t *written, const char *data, size_t len,
+                                const saas_pgcopy_type_e *types, int columns);
+
+#endif
