@@ -45,17 +45,19 @@ static const char *const job_outcomes[] = { "done", "again", "dead", "released",
 static const saas_family_t host_families[SAAS_COUNT_HOST] = {
     [SAAS_COUNT_REQUESTS] = { .name = "requests", .label = { "gate", "verdict" },
         .values = { NULL, verdicts }, .n = { 0, SAAS_SAID_COUNT },
-        .help = "Requests that a gate was asked about, in a route or a Require line, once a request and gate (a subrequest or"
-                " internal redirect that is decided anew is one more); overruled: it refused, and the section let the"
-                " request in. Requests that no gate stood before are not counted." },
-    [SAAS_COUNT_DB_WAITS] = { .name = "database_wait_seconds", .histogram = 1, .values = { bounds }, .n = { COUNT(bounds), 1 },
+        .help = "Requests that a gate was asked about, in a route or a Require line, once a request and gate (a"
+                " subrequest or internal redirect that is decided anew is one more); overruled: it refused, and the"
+                " section let the request in. Requests that no gate stood before are not counted." },
+    [SAAS_COUNT_DB_WAITS] = { .name = "database_wait_seconds", .histogram = 1,
+        .values = { bounds }, .n = { COUNT(bounds), 1 },
         .help = "How long was waited for a connection that was then had, with the time of making a new one." },
     [SAAS_COUNT_DB_TIMEOUTS] = { .name = "database_wait_timeouts",
         .help = "Waits for a connection that ended without one, all being in use (503)." },
-    [SAAS_COUNT_DB_ERRORS] = { .name = "database_errors", .label = { "class" }, .values = { db_errors }, .n = { COUNT(db_errors) },
+    [SAAS_COUNT_DB_ERRORS] = { .name = "database_errors", .label = { "class" },
+        .values = { db_errors }, .n = { COUNT(db_errors) },
         .help = "Transactions and single statements that failed, and connections that could not be had: by a unique"
-                " constraint (mostly an ordinary refusal), by a conflict with another transaction (tried again), for want of"
-                " an answer, or otherwise." },
+                " constraint (mostly an ordinary refusal), by a conflict with another transaction (tried again), for"
+                " want of an answer, or otherwise." },
     [SAAS_COUNT_DB_OPENED] = { .name = "database_connections_opened",
         .help = "Connections of the pool that were made, anew after a loss too." },
     [SAAS_COUNT_HASHES] = { .name = "password_hashes", .label = { "outcome" }, .values = { hash_outcomes },
@@ -63,12 +65,14 @@ static const saas_family_t host_families[SAAS_COUNT_HOST] = {
         .help = "Passwords hashed or verified; refused: for want of room (503)." },
     [SAAS_COUNT_JOBS] = { .name = "job_runs", .label = { "kind", "outcome" }, .values = { NULL, job_outcomes },
         .n = { 0, COUNT(job_outcomes) },
-        .help = "Attempts at background work that this node has ended: done, failed and to be tried again, dead (given up),"
-                " released to another attempt, canceled, or lost (the end could not be written)." },
+        .help = "Attempts at background work that this node has ended: done, failed and to be tried again, dead (given"
+                " up), released to another attempt, canceled, or lost (the end could not be written)." },
 };
 
 /* First words of the names above, and of what metrics.c tells besides: not for plugins. */
-static const char *const reserved[] = { "cache", "database", "feed", "job", "jobs", "password", "requests", "streams", "throttled" };
+static const char *const reserved[] = {
+    "cache", "database", "feed", "job", "jobs", "password", "requests", "streams", "throttled"
+};
 
 /* Shared. */
 typedef struct child_t {
@@ -277,19 +281,21 @@ int saas_counters_job_kind(const char *kind)
 
 static void add(const saas_family_t *family, int first, int second, apr_uint64_t amount)
 {
-    if (tally && first >= 0 && first < family->n[0] && second >= 0 && second < family->n[1]) {
+    if (first >= 0 && first < family->n[0] && second >= 0 && second < family->n[1]) {
         saas_tally_add(tally, family->cell + (unsigned)(first * family->n[1] + second), amount);
     }
 }
 
 void saas_counters_add(saas_count_e family, int first, int second, apr_uint64_t amount)
 {
-    add(saas_counters_family(family), first, second, amount);
+    if (tally) {
+        add(saas_counters_family(family), first, second, amount);
+    }
 }
 
 void saas_counters_count(const saas_counter_t *counter, int value, apr_uint64_t amount)
 {
-    if (counter->number >= 0 && counter->number < families->nelts) {
+    if (tally && counter->number >= 0 && counter->number < families->nelts) {
         const saas_family_t *family = &APR_ARRAY_IDX(families, counter->number, saas_family_t);
         if (family->of == counter) {
             add(family, value, 0, amount);
@@ -299,13 +305,17 @@ void saas_counters_count(const saas_counter_t *counter, int value, apr_uint64_t 
 
 void saas_counters_observe(saas_count_e number, apr_interval_time_t duration)
 {
-    const saas_family_t *family = saas_counters_family(number);
+    const saas_family_t *family;
     int i = 0;
+    if (!tally) {
+        return;
+    }
+    family = saas_counters_family(number);
     while (duration > durations[i]) {
         i++;
     }
     add(family, i, 0, 1);
-    if (tally && duration > 0) {
+    if (duration > 0) {
         saas_tally_add(tally, family->cell + (unsigned)family->n[0], (apr_uint64_t)duration);
     }
 }
@@ -478,8 +488,8 @@ int saas_counters_post_config(apr_pool_t *pconf, server_rec *s)
                                         + saas_roster_size(), NULL, process);
     if (rv != APR_SUCCESS) {
         kept->shm = NULL;
-        SAAS_LOG(s, APLOG_CRIT, rv, "SAAS1009", "no shared memory for the counters of /metrics: free some (anonymous, below "
-                 "1 MiB) and start again");
+        SAAS_LOG(s, APLOG_CRIT, rv, "SAAS1009",
+                 "no shared memory for the counters of /metrics: free some (anonymous, below 1 MiB) and start again");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     kept->layout = apr_pstrdup(process, layout);

@@ -221,7 +221,8 @@ static apr_status_t take_slot(apr_time_t until)
     while (borrowed >= capacity && rv == APR_SUCCESS) {
         apr_interval_time_t left = until - apr_time_now();
         if (!waits) {
-            saas_counters_now_add(SAAS_NOW_WAITING, waits = 1);
+            waits = 1;
+            saas_counters_now_add(SAAS_NOW_WAITING, 1);
         }
         rv = left > 0 ? apr_thread_cond_timedwait(returned, count_lock, left) : APR_TIMEUP;
     }

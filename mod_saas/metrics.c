@@ -18,7 +18,8 @@
 #define CONTENT_TYPE "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 saas_statement_t saas_metrics_statements[] = {
-    { .name = "metrics_jobs", .scope = SAAS_SYSTEM,
+    { .name = "metrics_jobs",
+      .scope = SAAS_SYSTEM,
       .sql = "SELECT kind, state, count(*) FROM jobs GROUP BY kind, state ORDER BY kind, state" },
     { 0 }
 };
@@ -144,7 +145,8 @@ static void print_families(request_rec *r)
             print_family(r, family);
         }
     }
-    print_head(r, "throttled", "counter", "Attempts (log-ins, registrations, invites) held back for coming too often, by what "
+    print_head(r, "throttled", "counter",
+               "Attempts (log-ins, registrations, invites) held back for coming too often, by what "
                "was counted.");
     saas_counters_throttled_each(print_throttled, r);
 }
@@ -175,7 +177,8 @@ static void print_feed(request_rec *r)
     print_gauge(r, "feed_live", "Whether the change feed lives: while it does not, the cache is bypassed.",
                 !strcmp(state, "live"));
     if (age >= 0) {
-        print_head(r, "feed_heartbeat_age_seconds", "gauge", "Time since the change feed has last proved that it lives.");
+        print_head(r, "feed_heartbeat_age_seconds", "gauge",
+                   "Time since the change feed has last proved that it lives.");
         ap_rprintf(r, "saas_feed_heartbeat_age_seconds %" APR_INT64_T_FMT ".%03d\n", age / 1000, (int)(age % 1000));
     }
 }

@@ -16,7 +16,7 @@
 
 /* A line of the section. */
 typedef struct line_t {
-    const char *name;   /* with ?auto */
+    const char *name; /* with ?auto */
     const char *title;
     const char *value;
 } line_t;
@@ -120,9 +120,10 @@ static void print_lines(request_rec *r, const apr_array_header_t *lines, int fla
     }
     for (i = 0; i < lines->nelts; i++) {
         const line_t *line = &APR_ARRAY_IDX(lines, i, line_t);
-        ap_rprintf(r, flags & AP_STATUS_SHORT     ? "%s: %s\n"
-                      : flags & AP_STATUS_NOTABLE ? "<dt>%s: %s</dt>\n"
-                                                  : "<tr><td>%s</td><td><b>%s</b></td></tr>\n",
+        ap_rprintf(r,
+                   flags & AP_STATUS_SHORT     ? "%s: %s\n"
+                   : flags & AP_STATUS_NOTABLE ? "<dt>%s: %s</dt>\n"
+                                               : "<tr><td>%s</td><td><b>%s</b></td></tr>\n",
                    flags & AP_STATUS_SHORT ? line->name : line->title, line->value);
     }
     if (!(flags & (AP_STATUS_SHORT | AP_STATUS_NOTABLE))) {

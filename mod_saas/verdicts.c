@@ -22,7 +22,8 @@ saas_said_e saas_verdicts_said(saas_verdict_e verdict, const saas_context_t *ctx
         [SAAS_WRONG_ROLE] = SAAS_SAID_PERMISSION_DENIED,
         [SAAS_NO_SUBSCRIPTION] = SAAS_SAID_SUBSCRIPTION_REQUIRED,
     };
-    return verdict == SAAS_NO_USER && ctx && ctx->authentication_failed ? SAAS_SAID_AUTHENTICATION_FAILED : said[verdict];
+    return verdict == SAAS_NO_USER && ctx && ctx->authentication_failed ? SAAS_SAID_AUTHENTICATION_FAILED
+                                                                        : said[verdict];
 }
 
 static void count(int gate, saas_said_e said)

@@ -28,7 +28,8 @@ void saas_verdicts_drop(request_rec *r);
 void saas_verdicts_log(request_rec *r);
 
 /** Counts the gates of a route, each with its verdict. */
-void saas_verdicts_route(const saas_mounted_route_t *mounted, const saas_context_t *ctx, const saas_verdict_e *verdicts);
+void saas_verdicts_route(const saas_mounted_route_t *mounted, const saas_context_t *ctx,
+                         const saas_verdict_e *verdicts);
 /** The same where the request was refused before they were asked. */
 void saas_verdicts_route_refused(const saas_mounted_route_t *mounted, saas_said_e said);
 

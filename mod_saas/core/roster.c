@@ -62,7 +62,8 @@ static const place_t *ready(const saas_roster_t *roster, int i)
     return atomic_load_explicit(&roster->at[i].state, memory_order_acquire) == READY ? &roster->at[i] : NULL;
 }
 
-void saas_roster_each(const saas_roster_t *roster, void (*each)(void *baton, const char *name, uint64_t count), void *baton)
+void saas_roster_each(const saas_roster_t *roster, void (*each)(void *baton, const char *name, uint64_t count),
+                      void *baton)
 {
     uint64_t other = atomic_load_explicit(&roster->other, memory_order_relaxed);
     int i, k;

@@ -26,6 +26,7 @@ saas_roster_t *saas_roster_init(void *memory);
 void saas_roster_add(saas_roster_t *roster, const char *name);
 
 /** Calls each() once for every name that has been counted, in no special order. */
-void saas_roster_each(const saas_roster_t *roster, void (*each)(void *baton, const char *name, uint64_t count), void *baton);
+void saas_roster_each(const saas_roster_t *roster, void (*each)(void *baton, const char *name, uint64_t count),
+                      void *baton);
 
 #endif

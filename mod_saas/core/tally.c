@@ -10,7 +10,7 @@ typedef _Atomic uint64_t cell_t;
 struct saas_tally_t {
     _Atomic unsigned threads; /* that have counted: the last one's number */
     unsigned cells;
-    unsigned stride;          /* cells from one stripe to the next: whole cache lines */
+    unsigned stride; /* cells from one stripe to the next: whole cache lines */
     char rest[LINE - 3 * sizeof(unsigned)];
     cell_t at[];
 };
