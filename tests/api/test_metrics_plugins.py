@@ -189,6 +189,19 @@ def test_an_audit_that_fails_and_one_that_is_canceled(site, person):
     assert change.of("audits") == {'event="started"': 1, 'event="canceled"': 1, 'event="failed"': 1}
 
 
+def test_a_restart_releases_what_runs(site, person):
+    """The child that ends counts it, into memory that the next one reads."""
+    released = 'saas_job_runs_total{kind="audit",outcome="released"}'
+    before = scrape(site)[released]
+    with TargetServer(seconds=20) as slow:
+        audit = person.ok("POST", "audits/start/", {"targets": [slow.url]})["id"]
+        wait_audit(person, audit, until=("running",))
+        site.httpd.graceful()
+        wait_for(site, released, before + 1, 30)
+        assert person.post(f"audits/{audit}/cancel/", {}).status_code == 200
+        wait_for(site, 'saas_jobs{kind="audit",state="running"}', 0)
+
+
 # --------------------------------------------------------------------------- mail --
 
 def wait_mail(site, outcome, n):
