@@ -16,6 +16,7 @@
  * 4. refuse.c makes the answer.
  */
 #include "refuse.h"
+#include "verdicts.h"
 
 #include <apr_strings.h>
 
@@ -60,9 +61,14 @@ static int authenticate(request_rec *r)
     find_selector(r, &selector);
     ctx = saas_context_load(r, &credential, &selector);
     if (ctx->loaded != SAAS_GRANTED) {
+        saas_verdicts_refused(r, saas_verdicts_said(ctx->loaded, ctx));
         return saas_refuse(r, ctx->loaded, ctx);
     }
-    return ctx->cross_site ? saas_refuse_with(r, &saas_refusal_csrf, NULL, NULL) : OK;
+    if (ctx->cross_site) {
+        saas_verdicts_refused(r, SAAS_SAID_CSRF_FAILED);
+        return saas_refuse_with(r, &saas_refusal_csrf, NULL, NULL);
+    }
+    return OK;
 }
 
 static int check_user_id(request_rec *r)
@@ -103,6 +109,7 @@ static authz_status check_authorization(request_rec *r, const char *line, const 
     int certain;
     (void)line;
     if (!r->user) {
+        saas_verdicts_asked(r, use);
         if (use->negated) {
             /* "not" makes this neutral, and what stands beside it may grant: nobody is let in before the gate
              * has seen who it is. */
@@ -119,6 +126,7 @@ static authz_status check_authorization(request_rec *r, const char *line, const 
         ctx = saas_context_load(r, &credential, &selector);
     }
     verdict = saas_gate_decide(r, ctx, use, &certain);
+    saas_verdicts_noted(r, use, verdict);
     if (verdict == SAAS_GRANTED) {
         return AUTHZ_GRANTED;
     }
@@ -195,6 +203,7 @@ static int check_access(request_rec *r)
         apr_table_unset(r->notes, guard);
         ctx = saas_context_own(r);
     }
+    saas_verdicts_settle(r, ctx, status == OK);
     if (!ctx || status == OK || status == DECLINED) {
         return status;
     }
@@ -256,6 +265,7 @@ static int fixups(request_rec *r)
 {
     const saas_dir_config_t *conf = ap_get_module_config(r->per_dir_config, &saas_module);
     saas_context_t *ctx = r->user ? saas_context_get(r) : NULL;
+    saas_verdicts_drop(r);
     if (!ap_is_initial_req(r)) {
         /* Headers are shared with the request it came from, whose section may have set some. */
         saas_identity_scrub(r);

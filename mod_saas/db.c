@@ -10,6 +10,7 @@
  * thread may be in there at a time while the others wait here, with a deadline.
  */
 #include "changes.h"
+#include "counters.h"
 #include "db.h"
 #include "db_driver.h"
 #include "schema.h"
@@ -39,6 +40,7 @@ struct saas_db_t {
     saas_connection_t *c;
     const char *organization;
     int transaction;
+    int failed;               /* the transaction has, and was counted */
     saas_pending_t changes;   /* that the other requests of this node are to be told of */
 };
 
@@ -180,21 +182,60 @@ void saas_db_child_init(apr_pool_t *pchild, server_rec *s)
     }
 }
 
+/* ------------------------------------------------------------ counting -- */
+
+static void count_failure(apr_status_t rv)
+{
+    saas_db_error_e class = rv == SAAS_EUNIQUE            ? SAAS_DB_UNIQUE
+                            : rv == SAAS_ESERIALIZATION ? SAAS_DB_SERIALIZATION
+                            : rv == SAAS_EUNAVAILABLE   ? SAAS_DB_UNAVAILABLE
+                                                        : SAAS_DB_OTHER;
+    saas_counters_add(SAAS_COUNT_DB_ERRORS, class, 0, 1);
+}
+
+/* Counts a failure of the database's, of a transaction once: it goes on failing until it is rolled back.  What a sink
+ * says of its client is none. */
+static apr_status_t judged(saas_db_t *db, apr_status_t rv)
+{
+    if (rv >= SAAS_EUNIQUE && rv <= SAAS_EDATABASE && !db->failed) {
+        db->failed = db->transaction;
+        count_failure(rv);
+    }
+    return rv;
+}
+
+static void count_connections(saas_connection_t *c)
+{
+    if (c->made != c->counted) {
+        saas_counters_add(SAAS_COUNT_DB_OPENED, 0, 0, c->made - c->counted);
+        c->counted = c->made;
+    }
+}
+
 /* ----------------------------------------------------------- borrowing -- */
 
 static apr_status_t take_slot(apr_time_t until)
 {
     apr_status_t rv = APR_SUCCESS;
+    int waits = 0;
     apr_thread_mutex_lock(count_lock);
     while (borrowed >= capacity && rv == APR_SUCCESS) {
         apr_interval_time_t left = until - apr_time_now();
+        if (!waits) {
+            waits = 1;
+            saas_counters_now_add(SAAS_NOW_WAITING, 1);
+        }
         rv = left > 0 ? apr_thread_cond_timedwait(returned, count_lock, left) : APR_TIMEUP;
     }
     if (borrowed < capacity) {
         borrowed++;
         rv = APR_SUCCESS;
+        saas_counters_now_add(SAAS_NOW_BORROWED, 1);
     }
     apr_thread_mutex_unlock(count_lock);
+    if (waits) {
+        saas_counters_now_add(SAAS_NOW_WAITING, -1);
+    }
     return rv;
 }
 
@@ -202,6 +243,7 @@ static void give_slot(void)
 {
     apr_thread_mutex_lock(count_lock);
     borrowed--;
+    saas_counters_now_add(SAAS_NOW_BORROWED, -1);
     apr_thread_cond_signal(returned);
     apr_thread_mutex_unlock(count_lock);
 }
@@ -241,6 +283,7 @@ static apr_status_t connection_state(saas_connection_t **c, ap_dbd_t *rec, serve
             if (rv != APR_SUCCESS) {
                 return rv;
             }
+            (*c)->made++;
             state = *c;
             apr_pool_userdata_setn(state, STATE_KEY, NULL, rec->pool);
         }
@@ -265,6 +308,7 @@ int saas_db_has_arrays(const saas_db_t *db)
 static void give_back(saas_db_t *db)
 {
     db->c->driver->release(db->c);
+    count_connections(db->c);
     dbd_close(db->s, db->rec);
     db->rec = NULL;
     db->transaction = 0;
@@ -285,7 +329,7 @@ static apr_status_t on_pool_end(void *baton)
 static apr_status_t open_db(saas_db_t **out, apr_pool_t *p, server_rec *s, const char *org_id, const char **tag,
                             const char **why)
 {
-    apr_time_t until = apr_time_now() + saas_config_db_wait(s);
+    apr_time_t began = apr_time_now(), until = began + saas_config_db_wait(s);
     saas_db_t *db;
     apr_status_t rv;
 
@@ -296,6 +340,8 @@ static apr_status_t open_db(saas_db_t **out, apr_pool_t *p, server_rec *s, const
         return SAAS_EUNAVAILABLE;
     }
     if (take_slot(until) != APR_SUCCESS) {
+        saas_counters_add(SAAS_COUNT_DB_TIMEOUTS, 0, 0, 1);
+        count_failure(SAAS_EUNAVAILABLE);
         *tag = "SAAS1102";
         *why = apr_psprintf(p, "all %d connections are in use (DBDMax); raise DBDMax, or find what keeps them", capacity);
         return SAAS_EUNAVAILABLE;
@@ -321,13 +367,18 @@ static apr_status_t open_db(saas_db_t **out, apr_pool_t *p, server_rec *s, const
         if (db->rec) {
             if (db->c) {
                 db->c->driver->release(db->c);
+                count_connections(db->c);
             }
             dbd_close(s, db->rec);
         }
         apr_pool_destroy(db->scratch);
         give_slot();
+        saas_counters_database(SAAS_DB_DOWN);
+        count_failure(SAAS_EUNAVAILABLE);
         return SAAS_EUNAVAILABLE;
     }
+    saas_counters_database(SAAS_DB_UP);
+    saas_counters_observe(SAAS_COUNT_DB_WAITS, apr_time_now() - began);
     apr_pool_pre_cleanup_register(db->scratch, db, on_pool_end);
     held = *out = db;
     return APR_SUCCESS;
@@ -436,7 +487,7 @@ apr_status_t saas_db_query_impl(saas_db_t *db, saas_statement_t *st, saas_rows_t
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = db->c->driver->query(db->c, db->p, &statement, rows ? &found : NULL, args, nargs);
+    rv = judged(db, db->c->driver->query(db->c, db->p, &statement, rows ? &found : NULL, args, nargs));
     if (!db->transaction) {
         saas_changes_apply(&db->changes);
     }
@@ -462,7 +513,7 @@ apr_status_t saas_db_queue_impl(saas_db_t *db, saas_statement_t *st, const char 
     if (rv == APR_SUCCESS && !db->transaction) {
         return misuse(db, "SAAS1107", st->name, "was queued outside a transaction");
     }
-    return rv == APR_SUCCESS ? db->c->driver->queue(db->c, &statement, args, nargs) : rv;
+    return rv == APR_SUCCESS ? judged(db, db->c->driver->queue(db->c, &statement, args, nargs)) : rv;
 }
 
 apr_status_t saas_db_stream_impl(saas_db_t *db, saas_statement_t *st, const char *const *args, int nargs,
@@ -473,7 +524,9 @@ apr_status_t saas_db_stream_impl(saas_db_t *db, saas_statement_t *st, const char
     if (rv == APR_SUCCESS && !statement.tenant) {
         return misuse(db, "SAAS1107", st->name, "only tenant statements are streamed");
     }
-    return rv == APR_SUCCESS ? db->c->driver->stream(db->c, db->scratch, &statement, args, nargs, sink, baton) : rv;
+    return rv == APR_SUCCESS
+               ? judged(db, db->c->driver->stream(db->c, db->scratch, &statement, args, nargs, sink, baton))
+               : rv;
 }
 
 /* -------------------------------------------------------- transactions -- */
@@ -491,7 +544,8 @@ apr_status_t saas_db_begin_impl(saas_db_t *db, saas_transaction_e mode)
         return misuse(db, "SAAS1107", NULL, db->rec ? "a transaction was begun inside another one"
                                                     : "a transaction was begun on a closed connection");
     }
-    rv = db->c->driver->begin(db->c, mode == SAAS_WRITE);
+    db->failed = 0;
+    rv = judged(db, db->c->driver->begin(db->c, mode == SAAS_WRITE));
     db->transaction = rv == APR_SUCCESS;
     db->changes.n = db->changes.all = 0;
     return rv;
@@ -504,7 +558,8 @@ apr_status_t saas_db_commit_impl(saas_db_t *db)
         return misuse(db, "SAAS1107", NULL, "a commit without a transaction");
     }
     db->transaction = 0;
-    rv = db->c->driver->commit(db->c);
+    rv = judged(db, db->c->driver->commit(db->c));
+    db->failed = 0;
     saas_changes_apply(&db->changes);
     return rv;
 }
@@ -512,7 +567,7 @@ apr_status_t saas_db_commit_impl(saas_db_t *db)
 void saas_db_rollback_impl(saas_db_t *db)
 {
     if (db->rec && db->transaction) {
-        db->transaction = 0;
+        db->transaction = db->failed = 0;
         db->c->driver->rollback(db->c);
     }
 }

@@ -55,6 +55,8 @@ typedef struct saas_connection_t {
     const saas_driver_t *driver;
     const saas_driver_options_t *options;
     void *baton;      /**< for options->log; set by the caller for each unit of work */
+    unsigned made;    /**< how often it was made: the caller counts the first time, the driver each new one */
+    unsigned counted; /**< the caller's: of them told */
     char why[512];    /**< after ready() failed: what is wrong, and the way out */
 } saas_connection_t;
 

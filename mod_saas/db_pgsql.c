@@ -774,6 +774,7 @@ static int on_event(PGEventId id, void *info, void *baton)
     (void)info;
     if (id == PGEVT_CONNRESET) {
         forget_backend(baton);
+        ((pgsql_t *)baton)->base.made++;
     }
     return 1;
 }

@@ -116,6 +116,7 @@ const char *saas_gate_parse(apr_pool_t *p, cmd_parms *cmd, const char *text, saa
     if (!use->gate) {
         return apr_psprintf(p, "there is no gate \"%s\"", name);
     }
+    use->number = saas_gate_number(use->gate);
     while (*rest) {
         const char *word = ap_getword_conf(p, &rest);
         ap_expr_info_t *expression = NULL;

@@ -8,6 +8,7 @@
  */
 #include "host.h"
 #include "config.h"
+#include "counters.h"
 #include "core/password.h"
 
 #include <apr_atomic.h>
@@ -74,6 +75,7 @@ static apr_status_t enter(void)
         room.free--;
     }
     apr_thread_mutex_unlock(room.lock);
+    saas_counters_add(SAAS_COUNT_HASHES, rv != APR_SUCCESS, 0, 1);
     if (say) {
         SAAS_LOG(room.server, APLOG_WARNING, 0, "SAAS1005",
                  "a password could not be hashed for want of room: more log-ins at once than SaasHashConcurrency "

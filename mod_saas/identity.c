@@ -13,6 +13,7 @@
  */
 #include "identity.h"
 #include "config.h"
+#include "verdicts.h"
 #include "core/id.h"
 #include "core/text.h"
 #include "core/timefmt.h"
@@ -195,20 +196,36 @@ void saas_selector_from_text(apr_pool_t *p, const char *text, saas_selector_t *s
 
 /* ----------------------------------------------------------- context -- */
 
+saas_state_t *saas_state_find(request_rec *r)
+{
+    return ap_get_module_config(r->request_config, &saas_module);
+}
+
+saas_state_t *saas_state_get(request_rec *r)
+{
+    saas_state_t *state = saas_state_find(r);
+    if (!state) {
+        state = apr_pcalloc(r->pool, sizeof(*state) + (apr_size_t)saas_gates_count());
+        ap_set_module_config(r->request_config, &saas_module, state);
+    }
+    return state;
+}
+
+saas_context_t *saas_context_own(request_rec *r)
+{
+    const saas_state_t *state = saas_state_find(r);
+    return state ? state->ctx : NULL;
+}
+
 saas_context_t *saas_context_get(request_rec *r)
 {
     for (; r; r = r->prev ? r->prev : r->main) {
-        saas_context_t *ctx = ap_get_module_config(r->request_config, &saas_module);
+        saas_context_t *ctx = saas_context_own(r);
         if (ctx) {
             return ctx;
         }
     }
     return NULL;
-}
-
-saas_context_t *saas_context_own(request_rec *r)
-{
-    return ap_get_module_config(r->request_config, &saas_module);
 }
 
 static int same_credential(const saas_credential_t *a, const saas_credential_t *b)
@@ -233,7 +250,7 @@ saas_context_t *saas_context_load(request_rec *r, const saas_credential_t *crede
     const saas_dir_config_t *conf = ap_get_module_config(r->per_dir_config, &saas_module);
     saas_context_t *ctx = saas_context_get(r);
     if (ctx && ctx->loaded == SAAS_GRANTED && saas_context_same(ctx, credential, selector)) {
-        ap_set_module_config(r->request_config, &saas_module, ctx);
+        saas_state_get(r)->ctx = ctx;
         return ctx;
     }
     ctx = apr_pcalloc(r->pool, sizeof(*ctx));
@@ -257,7 +274,7 @@ saas_context_t *saas_context_load(request_rec *r, const saas_credential_t *crede
             }
         }
     }
-    ap_set_module_config(r->request_config, &saas_module, ctx);
+    saas_state_get(r)->ctx = ctx;
     return ctx;
 }
 
@@ -327,6 +344,7 @@ int saas_identity_log(request_rec *r)
 {
     /* Most of LogFormat looks at the last request of a chain of redirects. */
     for (; r; r = r->next) {
+        saas_verdicts_log(r);
         write_log_notes(r);
     }
     return DECLINED;
@@ -432,7 +450,7 @@ apr_status_t saas_session_start_impl(saas_request_t *rq, saas_db_t *db, const ch
     if (!ctx) {
         ctx = apr_pcalloc(r->pool, sizeof(*ctx));
         ctx->loaded = SAAS_NO_USER;
-        ap_set_module_config(r->request_config, &saas_module, ctx);
+        saas_state_get(r)->ctx = ctx;
     }
     if ((rv = saas_uuid7(id)) != APR_SUCCESS || (rv = saas_token_make(rq->pool, "", &token)) != APR_SUCCESS
         || (rv = saas_token_hash(hash, token)) != APR_SUCCESS) {

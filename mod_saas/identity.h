@@ -39,7 +39,7 @@ typedef struct saas_choice_t {
     const char *id, *slug, *name;
 } saas_choice_t;
 
-/** Kept in the request's config; found through r->prev and r->main too. */
+/** Who calls, kept in the request's state; found through r->prev and r->main too. */
 typedef struct saas_context_t {
     saas_principal_t who;
     saas_verdict_e loaded;          /**< SAAS_GRANTED, SAAS_NO_USER or SAAS_UNAVAILABLE */
@@ -54,6 +54,16 @@ typedef struct saas_context_t {
     int in_authz;                   /**< the wrapped auth_checker is running */
     const char *session_token;      /**< started in this request */
 } saas_context_t;
+
+/** What the module keeps of a request. */
+typedef struct saas_state_t {
+    saas_context_t *ctx;   /**< NULL: none has been loaded for this very request */
+    apr_byte_t gates[];    /**< by number: what its Require line has said (verdicts.c) */
+} saas_state_t;
+
+/** The request's own; find: NULL when there is none yet. */
+saas_state_t *saas_state_find(request_rec *r);
+saas_state_t *saas_state_get(request_rec *r);
 
 /** Reads token, cookie or outer user off a request. */
 void saas_credential_find(request_rec *r, saas_credential_t *credential);

@@ -14,6 +14,7 @@
  * again, so nothing here may: failures are logged and tried again.
  */
 
+#include "counters.h"
 #include "host.h"
 #include "core/id.h"
 
@@ -284,6 +285,11 @@ apr_status_t saas_job_fence_impl(saas_job_t *job, saas_db_t *db)
 
 typedef enum { SETTLE_DONE, SETTLE_RELEASE, SETTLE_AGAIN, SETTLE_DEAD } settle_e;
 
+static const saas_job_outcome_e outcomes[] = {
+    [SETTLE_DONE] = SAAS_JOB_DONE, [SETTLE_RELEASE] = SAAS_JOB_RELEASED, [SETTLE_AGAIN] = SAAS_JOB_AGAIN,
+    [SETTLE_DEAD] = SAAS_JOB_DEAD
+};
+
 /** Seconds until the next attempt: 2^attempt times BACKOFF_FIRST, at most
  *  BACKOFF_MOST, give or take a quarter. */
 static int backoff(int attempt)
@@ -342,6 +348,10 @@ static void settle(saas_job_t *job, settle_e how, int number, const char *error)
         }
         apr_sleep(apr_time_from_msec(SETTLE_RETRY_MS));
     }
+    saas_counters_add(SAAS_COUNT_JOBS, saas_counters_job_kind(job->kind),
+                      rv != APR_SUCCESS                              ? SAAS_JOB_LOST
+                      : how == SETTLE_RELEASE && claim->canceled ? SAAS_JOB_CANCELED
+                                                                     : outcomes[how], 1);
     if (rv != APR_SUCCESS) {
         SAAS_LOG(job->server, APLOG_WARNING, 0, "SAAS1206",
                  "job %s (%s): its end could not be written (%s); it runs again when its lease is over",

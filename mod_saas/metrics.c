@@ -2,20 +2,24 @@
 
 /*
  * metrics below SaasStatus: what a monitoring system reads, in OpenMetrics
- * text.  Background work is counted in the database when it is asked for, so
- * every node answers the same; the cache's counters are this node's.  Label
- * values are job kinds that a plugin has declared, or "other": a stray row
- * cannot make new series.
+ * text (version 1.0.0).  Background work is counted in the database when it is
+ * asked for, so every node answers the same; everything else is this node's,
+ * and told whether the database answers or not.  Label values are what the
+ * host or a plugin has declared, or "other": nothing that comes from outside
+ * can make new series.
  */
-#include "request.h"
 #include "cache.h"
+#include "changes.h"
+#include "counters.h"
+#include "request.h"
 
 #include <apr_strings.h>
 
 #define CONTENT_TYPE "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 saas_statement_t saas_metrics_statements[] = {
-    { .name = "metrics_jobs", .scope = SAAS_SYSTEM,
+    { .name = "metrics_jobs",
+      .scope = SAAS_SYSTEM,
       .sql = "SELECT kind, state, count(*) FROM jobs GROUP BY kind, state ORDER BY kind, state" },
     { 0 }
 };
@@ -36,19 +40,159 @@ static apr_int64_t count_of(const saas_rows_t *rows, const char *kind, const cha
     return sum;
 }
 
+/* A label's value between its quotes; those that are not the host's own are a plugin's names. */
+static const char *quoted(request_rec *r, const char *value)
+{
+    char *copy, *to;
+    if (!strpbrk(value, "\\\"\n")) {
+        return value;
+    }
+    copy = to = apr_palloc(r->pool, 2 * strlen(value) + 1);
+    for (; *value; value++) {
+        if (*value == '\\' || *value == '"' || *value == '\n') {
+            *to++ = '\\';
+        }
+        *to++ = *value == '\n' ? 'n' : *value;
+    }
+    *to = '\0';
+    return copy;
+}
+
 static void print_jobs(request_rec *r, const saas_rows_t *rows, const char *kind)
 {
+    const char *shown = kind ? quoted(r, kind) : "other";
     int i;
     for (i = 0; i < N_STATES; i++) {
-        ap_rprintf(r, "saas_jobs{kind=\"%s\",state=\"%s\"} %" APR_INT64_T_FMT "\n", kind ? kind : "other", states[i],
+        ap_rprintf(r, "saas_jobs{kind=\"%s\",state=\"%s\"} %" APR_INT64_T_FMT "\n", shown, states[i],
                    count_of(rows, kind, states[i]));
     }
 }
 
+static void print_head(request_rec *r, const char *name, const char *type, const char *help)
+{
+    const char *c;
+    ap_rprintf(r, "# TYPE saas_%s %s\n# HELP saas_%s ", name, type, name);
+    for (c = help; *c; c++) {
+        if (*c == '\\' || *c == '"') {
+            ap_rputc('\\', r);
+        }
+        ap_rputc(*c == '\n' ? ' ' : *c, r);
+    }
+    ap_rputc('\n', r);
+}
+
 static void print_counter(request_rec *r, const char *name, const char *help, apr_uint64_t value)
 {
-    ap_rprintf(r, "# TYPE %s counter\n# HELP %s %s\n%s_total %" APR_UINT64_T_FMT "\n", name, name, help, name, value);
+    print_head(r, name, "counter", help);
+    ap_rprintf(r, "saas_%s_total %" APR_UINT64_T_FMT "\n", name, value);
 }
+
+static void print_gauge(request_rec *r, const char *name, const char *help, apr_int64_t value)
+{
+    print_head(r, name, "gauge", help);
+    ap_rprintf(r, "saas_%s %" APR_INT64_T_FMT "\n", name, value);
+}
+
+/* ------------------------------------------------------------- families -- */
+
+static void print_histogram(request_rec *r, const saas_family_t *family)
+{
+    apr_uint64_t below = 0, sum = saas_counters_sum(family);
+    int i;
+    print_head(r, family->name, "histogram", family->help);
+    for (i = 0; i < family->n[0]; i++) {
+        below += saas_counters_get(family, i, 0);
+        ap_rprintf(r, "saas_%s_bucket{le=\"%s\"} %" APR_UINT64_T_FMT "\n", family->name, family->values[0][i], below);
+    }
+    ap_rprintf(r, "saas_%s_count %" APR_UINT64_T_FMT "\nsaas_%s_sum %" APR_UINT64_T_FMT ".%06d\n", family->name, below,
+               family->name, sum / APR_USEC_PER_SEC, (int)(sum % APR_USEC_PER_SEC));
+}
+
+static void print_family(request_rec *r, const saas_family_t *family)
+{
+    int i, k;
+    print_head(r, family->name, "counter", family->help);
+    for (i = 0; i < family->n[0]; i++) {
+        for (k = 0; k < family->n[1]; k++) {
+            ap_rprintf(r, "saas_%s_total", family->name);
+            if (family->label[0]) {
+                ap_rprintf(r, "{%s=\"%s\"", family->label[0], quoted(r, family->values[0][i]));
+                if (family->label[1]) {
+                    ap_rprintf(r, ",%s=\"%s\"", family->label[1], family->values[1][k]);
+                }
+                ap_rputc('}', r);
+            }
+            ap_rprintf(r, " %" APR_UINT64_T_FMT "\n", saas_counters_get(family, i, k));
+        }
+    }
+}
+
+static void print_throttled(void *baton, const char *bucket, uint64_t count)
+{
+    ap_rprintf(baton, "saas_throttled_total{throttle=\"%s\"} %" APR_UINT64_T_FMT "\n", bucket, (apr_uint64_t)count);
+}
+
+static void print_families(request_rec *r)
+{
+    const apr_array_header_t *families = saas_counters_families();
+    int i;
+    for (i = 0; i < families->nelts; i++) {
+        const saas_family_t *family = &APR_ARRAY_IDX(families, i, saas_family_t);
+        if (family->histogram) {
+            print_histogram(r, family);
+        }
+        else {
+            print_family(r, family);
+        }
+    }
+    print_head(r, "throttled", "counter",
+               "Attempts (log-ins, registrations, invites) held back for coming too often, by what "
+               "was counted.");
+    saas_counters_throttled_each(print_throttled, r);
+}
+
+/* ------------------------------------------------------------------ now -- */
+
+static void print_cache(request_rec *r)
+{
+    saas_cache_counters_t n;
+    if (saas_cache_count(&n) != APR_SUCCESS) {
+        return;
+    }
+    print_counter(r, "cache_hits", "Principals found in the cache.", n.hits);
+    print_counter(r, "cache_misses", "Principals looked for and not found.", n.misses);
+    print_counter(r, "cache_bypasses", "Requests that did not ask the cache, the change feed being away.", n.bypasses);
+    print_counter(r, "cache_stores", "Principals put into the cache.", n.stores);
+    print_counter(r, "cache_evictions", "Principals that gave way to others.", n.evictions);
+}
+
+static void print_feed(request_rec *r)
+{
+    apr_int64_t age;
+    int listener;
+    const char *state = saas_changes_state(&age, &listener);
+    if (!strcmp(state, "off")) {
+        return;
+    }
+    print_gauge(r, "feed_live", "Whether the change feed lives: while it does not, the cache is bypassed.",
+                !strcmp(state, "live"));
+    if (age >= 0) {
+        print_head(r, "feed_heartbeat_age_seconds", "gauge",
+                   "Time since the change feed has last proved that it lives.");
+        ap_rprintf(r, "saas_feed_heartbeat_age_seconds %" APR_INT64_T_FMT ".%03d\n", age / 1000, (int)(age % 1000));
+    }
+}
+
+static void print_now(request_rec *r)
+{
+    print_gauge(r, "database_connections", "Connections that are borrowed now.", saas_counters_now(SAAS_NOW_BORROWED));
+    print_gauge(r, "database_connections_max", "Connections that may be borrowed at once: DBDMax for each child.",
+                saas_counters_now(SAAS_NOW_CAPACITY));
+    print_gauge(r, "database_waiting", "Threads that wait for a connection now.", saas_counters_now(SAAS_NOW_WAITING));
+    print_gauge(r, "streams", "Replies that are being streamed now (exports).", saas_counters_now(SAAS_NOW_STREAMS));
+}
+
+/* ----------------------------------------------------------------- jobs -- */
 
 static apr_status_t count_jobs(request_rec *r, saas_rows_t **rows)
 {
@@ -61,35 +205,34 @@ static apr_status_t count_jobs(request_rec *r, saas_rows_t **rows)
     return rv;
 }
 
-int saas_metrics_page(request_rec *r)
+static void print_database(request_rec *r)
 {
     const apr_array_header_t *plugins = saas_plugins();
-    saas_cache_counters_t n;
     saas_rows_t *rows = NULL;
     int i, up = count_jobs(r, &rows) == APR_SUCCESS;
+    print_gauge(r, "database_up", "Whether the database answered this request.", up);
+    if (!up) {
+        return;
+    }
+    print_head(r, "jobs", "gauge", "Background work by kind and state; dead: given up.");
+    for (i = 0; i < plugins->nelts; i++) {
+        const saas_job_kind_t *kind;
+        for (kind = APR_ARRAY_IDX(plugins, i, const saas_plugin_t *)->jobs; kind && kind->kind; kind++) {
+            print_jobs(r, rows, kind->kind);
+        }
+    }
+    print_jobs(r, rows, NULL);
+}
 
+int saas_metrics_page(request_rec *r)
+{
     ap_set_content_type(r, CONTENT_TYPE);
     apr_table_setn(r->headers_out, "Cache-Control", "no-store");
-    ap_rprintf(r, "# TYPE saas_database_up gauge\n# HELP saas_database_up Whether the database answered this request.\n"
-               "saas_database_up %d\n", up);
-    if (up) {
-        ap_rputs("# TYPE saas_jobs gauge\n# HELP saas_jobs Background work by kind and state; dead: given up.\n", r);
-        for (i = 0; i < plugins->nelts; i++) {
-            const saas_job_kind_t *kind;
-            for (kind = APR_ARRAY_IDX(plugins, i, const saas_plugin_t *)->jobs; kind && kind->kind; kind++) {
-                print_jobs(r, rows, kind->kind);
-            }
-        }
-        print_jobs(r, rows, NULL);
-    }
-    if (saas_cache_count(&n) == APR_SUCCESS) {
-        print_counter(r, "saas_cache_hits", "Principals found in the cache.", n.hits);
-        print_counter(r, "saas_cache_misses", "Principals looked for and not found.", n.misses);
-        print_counter(r, "saas_cache_bypasses", "Requests that did not ask the cache, the change feed being away.",
-                      n.bypasses);
-        print_counter(r, "saas_cache_stores", "Principals put into the cache.", n.stores);
-        print_counter(r, "saas_cache_evictions", "Principals that gave way to others.", n.evictions);
-    }
+    print_database(r);
+    print_now(r);
+    print_cache(r);
+    print_feed(r);
+    print_families(r);
     ap_rputs("# EOF\n", r);
     return OK;
 }

@@ -11,12 +11,14 @@
  *  4. check_config     what only the whole configuration shows, and the OpenAPI
  *                      document (openapi.c); the last thing that configtest runs
  *  5. post_config      shared memory, watchdogs; skipped in httpd's first pass
- *  6. child_init       the child's counters of borrowed connections (db.c) and
+ *  6. child_init       the child's place among what is counted (counters.c),
+ *                      its counters of borrowed connections (db.c) and
  *                      of passwords that are being hashed (hashing.c); the
  *                      count of streams (stream.c)
  */
 #include "cache.h"
 #include "changes.h"
+#include "counters.h"
 #include "gather.h"
 #include "request.h"
 #include "db.h"
@@ -39,6 +41,9 @@ static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
     }
     if (!err) {
         err = saas_tenant_prepare(pconf);
+    }
+    if (!err) {
+        err = saas_counters_load(pconf);
     }
     if (err) {
         ap_log_perror(APLOG_MARK, APLOG_CRIT, 0, pconf, "SAAS1001: %s", err);
@@ -79,7 +84,8 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
         return OK;
     }
     saas_sections_check(s);
-    if ((status = saas_db_post_config(pconf, ptemp, s)) != OK
+    if ((status = saas_counters_post_config(pconf, s)) != OK
+        || (status = saas_db_post_config(pconf, ptemp, s)) != OK
         || (status = saas_throttle_post_config(pconf, s)) != OK
         || (status = saas_cache_post_config(pconf, s)) != OK) {
         return status;
@@ -89,6 +95,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
 
 static void child_init(apr_pool_t *pchild, server_rec *s)
 {
+    saas_counters_child_init(pchild, s);
     saas_db_child_init(pchild, s);
     saas_changes_child_init(pchild, s);
     saas_hashing_child_init(pchild, s);
@@ -102,6 +109,7 @@ static void register_hooks(apr_pool_t *p)
     static const char *const before_handlers[] = { "mod_proxy.c", "mod_alias.c", "mod_userdir.c", NULL };
     (void)p;
     saas_services_register();
+    saas_counters_hooks();
     ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(post_config, NULL, before_watchdog, APR_HOOK_MIDDLE);
@@ -115,6 +123,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_fixups(saas_router_fixups, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_handler(saas_router_handler, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_handler(saas_status_handler, NULL, NULL, APR_HOOK_MIDDLE);
+    saas_server_status_hooks();
     ap_hook_log_transaction(saas_identity_log, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_log_transaction(saas_tenant_touch, NULL, NULL, APR_HOOK_MIDDLE);
 }

@@ -42,7 +42,7 @@ extern "C" {
  *  one is refused at configtest and has to be rebuilt. */
 #define SAAS_PLUGIN_ABI "1"
 /** Grows when a member is appended to a table; an older plugin keeps working. */
-#define SAAS_PLUGIN_MINOR 1
+#define SAAS_PLUGIN_MINOR 2
 
 typedef struct saas_request_t saas_request_t;
 typedef struct saas_db_t saas_db_t;
@@ -321,6 +321,22 @@ typedef struct saas_job_kind_t {
     int per_node;          /**< running at once on one node; 0: no cap */
 } saas_job_kind_t;
 
+/* ------------------------------------------------------------ counters -- */
+
+/** Most values of a counter's label. */
+#define SAAS_COUNTER_VALUES_MAX 32
+
+/** Something that a plugin counts: the family saas_<name> of /saas/metrics, one
+ *  counter for each value of its label.  Values are fixed here, so that nothing
+ *  a client sends makes a new series. */
+typedef struct saas_counter_t {
+    const char *name;   /**< [a-z][a-z0-9_]*, without "saas_" and "_total"; begin it with the plugin's */
+    const char *help;   /**< one sentence for an operator: what is counted, and when */
+    const char *label;  /**< NULL: one counter without a label */
+    const char *const *values; /**< of the label, [a-z][a-z0-9_.-]*; ends with NULL */
+    int number;         /**< set by the host */
+} saas_counter_t;
+
 /* -------------------------------------------------------------- plugin -- */
 
 /** What a plugin registers.  Arrays end with an all-zero element; any may be
@@ -343,6 +359,8 @@ typedef struct saas_plugin_t {
      *  describes what is no route of the plugin, refuses the start.  NULL: the
      *  document says of the routes what the route table says. */
     const char *openapi;
+    /** Since minor 2.  What saas_count() counts. */
+    saas_counter_t *counters;
 } saas_plugin_t;
 
 /** What apxs.mk makes of an openapi.json beside the sources: the value for
@@ -475,6 +493,7 @@ typedef struct saas_host_t {
     int (*throttle_peek)(const char *bucket, const char *key, int limit, int window_seconds);
     int (*job_known)(const char *kind);
     void (*job_fail)(saas_job_t *job, int final, const char *why);
+    void (*count)(const saas_counter_t *counter, int value, apr_uint64_t amount);
 } saas_host_t;
 
 APR_DECLARE_OPTIONAL_FN(const saas_host_t *, saas_host_services, (const char *abi, unsigned minor));
@@ -853,6 +872,17 @@ static inline apr_status_t saas_job_fence(saas_job_t *job, saas_db_t *db)
 static inline void saas_jobs_wake(void)
 {
     saas_host()->jobs_wake();
+}
+
+/* Counters ------------------------------------------------------------- */
+
+/** Adds to a counter of the plugin's table, for the label value of that number
+ *  (0 without a label); another number counts nothing.  Costs one atomic
+ *  addition; from any thread, any number of times.  Counters are this node's
+ *  and go on across restarts. */
+static inline void saas_count(const saas_counter_t *counter, int value, apr_uint64_t amount)
+{
+    saas_host()->count(counter, value, amount);
 }
 
 /* Values --------------------------------------------------------------- */

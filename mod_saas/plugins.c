@@ -19,6 +19,7 @@ static apr_array_header_t *plugins;
 static apr_array_header_t *routes;
 static apr_array_header_t *objects;
 static apr_hash_t *gates;
+static apr_array_header_t *gate_list;
 static int statement_count;
 
 const apr_array_header_t *saas_plugins(void)
@@ -44,6 +45,24 @@ int saas_statements_count(void)
 const saas_gate_t *saas_gate_find(const char *name)
 {
     return apr_hash_get(gates, name, APR_HASH_KEY_STRING);
+}
+
+int saas_gates_count(void)
+{
+    return gate_list->nelts;
+}
+
+const saas_gate_t *saas_gate_at(int number)
+{
+    return APR_ARRAY_IDX(gate_list, number, const saas_gate_t *);
+}
+
+int saas_gate_number(const saas_gate_t *gate)
+{
+    int i;
+    for (i = 0; i < gate_list->nelts && saas_gate_at(i) != gate; i++) {
+    }
+    return i;
 }
 
 /* True when text has $1 outside string literals. */
@@ -89,6 +108,7 @@ static const char *add_gates(apr_pool_t *p, const char *owner, const saas_gate_t
             return apr_psprintf(p, "%s: there is a gate \"saas-%s\" already; rename it", owner, gate->name);
         }
         apr_hash_set(gates, gate->name, APR_HASH_KEY_STRING, gate);
+        APR_ARRAY_PUSH(gate_list, const saas_gate_t *) = gate;
     }
     return NULL;
 }
@@ -215,9 +235,16 @@ static const char *find_foreign(apr_pool_t *p, apr_pool_t *ptemp)
 /* What minor 0 had; a member after it is read only of a table that has it. */
 #define TABLE_SHORTEST offsetof(saas_plugin_t, openapi)
 
+#define HAS(plugin, member) ((plugin)->size >= offsetof(saas_plugin_t, member) + sizeof((plugin)->member))
+
 const char *saas_plugin_openapi(const saas_plugin_t *plugin)
 {
-    return plugin->size >= offsetof(saas_plugin_t, openapi) + sizeof(plugin->openapi) ? plugin->openapi : NULL;
+    return HAS(plugin, openapi) ? plugin->openapi : NULL;
+}
+
+saas_counter_t *saas_plugin_counters(const saas_plugin_t *plugin)
+{
+    return HAS(plugin, counters) ? plugin->counters : NULL;
 }
 
 static const char *check_table(apr_pool_t *p, const saas_plugin_t *plugin)
@@ -249,6 +276,7 @@ const char *saas_plugins_load(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *
     routes = apr_array_make(pconf, 64, sizeof(saas_mounted_route_t *));
     objects = apr_array_make(pconf, 8, sizeof(const saas_object_t *));
     gates = apr_hash_make(pconf);
+    gate_list = apr_array_make(pconf, 8, sizeof(const saas_gate_t *));
     statement_count = 0;
 
     if ((err = find_foreign(pconf, ptemp)) || (err = add_gates(pconf, "mod_saas", saas_host_gates))) {

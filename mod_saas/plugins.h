@@ -15,6 +15,7 @@
 /** A gate with its arguments, as a Require line or a route names it. */
 typedef struct saas_gate_use_t {
     const saas_gate_t *gate;
+    int number;                     /**< of the gate */
     const char *text;
     int argc;
     const char *const *argv;        /**< words; NULL where expressions has one */
@@ -39,11 +40,17 @@ struct saas_mounted_route_t {
 const apr_array_header_t *saas_routes(void);
 /** The plugin's part of the OpenAPI document, or NULL. */
 const char *saas_plugin_openapi(const saas_plugin_t *plugin);
+/** Its counters, or NULL. */
+saas_counter_t *saas_plugin_counters(const saas_plugin_t *plugin);
 /** All objects, each a saas_object_t. */
 const apr_array_header_t *saas_objects(void);
 
 /** Finds a gate by its name without "saas-"; NULL if there is none. */
 const saas_gate_t *saas_gate_find(const char *name);
+/** Gates have numbers from 0 on, the host's own first. */
+int saas_gates_count(void);
+const saas_gate_t *saas_gate_at(int number);
+int saas_gate_number(const saas_gate_t *gate);
 
 /** Parses "saas-role ADMIN MEMBER" into a use; NULL or what is wrong.  cmd is
  *  NULL for route tables, where expressions are not allowed. */

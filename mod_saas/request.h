@@ -66,6 +66,9 @@ int saas_status_handler(request_rec *r);
 int saas_metrics_page(request_rec *r);
 extern saas_statement_t saas_metrics_statements[];
 
+/** The section of mod_status, where that module is loaded. */
+void saas_server_status_hooks(void);
+
 /** Warns of saas gates in an implicit RequireAny. */
 void saas_sections_check(server_rec *s);
 

@@ -8,6 +8,7 @@
  * only then is the body read and judged (415, 413, 400).
  */
 #include "request.h"
+#include "verdicts.h"
 #include "core/id.h"
 
 #include <apr_strings.h>
@@ -211,7 +212,7 @@ static int admit(saas_call_t *call)
     request_rec *r = call->pub.r;
     saas_credential_t credential;
     saas_selector_t selector;
-    saas_verdict_e worst = SAAS_GRANTED;
+    saas_verdict_e worst = SAAS_GRANTED, verdicts[SAAS_GATES_MAX];
     int i;
     saas_credential_find(r, &credential);
     select_organization(call, &selector);
@@ -221,6 +222,7 @@ static int admit(saas_call_t *call)
         r->user = apr_pstrdup(r->pool, call->ctx->who.email);
         saas_identity_export(r, &call->ctx->who);
         if (call->ctx->cross_site) {
+            saas_verdicts_route_refused(call->mounted, SAAS_SAID_CSRF_FAILED);
             apr_table_setn(r->notes, SAAS_VERDICT_NOTE, saas_refusal_csrf.code);
             saas_reply_refusal(r, &saas_refusal_csrf);
             return DONE;
@@ -230,11 +232,12 @@ static int admit(saas_call_t *call)
         worst = SAAS_UNAVAILABLE;
     }
     for (i = 0; i < call->mounted->ngates; i++) {
-        saas_verdict_e verdict = saas_gate_decide(r, call->ctx, &call->mounted->gates[i], NULL);
+        saas_verdict_e verdict = verdicts[i] = saas_gate_decide(r, call->ctx, &call->mounted->gates[i], NULL);
         if (verdict != SAAS_GRANTED && (worst == SAAS_GRANTED || verdict < worst)) {
             worst = verdict;
         }
     }
+    saas_verdicts_route(call->mounted, call->ctx, verdicts);
     if (worst != SAAS_GRANTED) {
         saas_reply_verdict_impl(&call->pub, worst);
         return DONE;

@@ -4,6 +4,7 @@
  * The one table through which plugins reach the host.  It has no logic of its
  * own: small adapters give the pure core pool-friendly signatures.
  */
+#include "counters.h"
 #include "request.h"
 #include "core/csv.h"
 #include "core/id.h"
@@ -154,6 +155,7 @@ static const saas_host_t services = {
     .throttle_peek = saas_throttle_peek_impl,
     .job_known = saas_job_known_impl,
     .job_fail = saas_job_fail_impl,
+    .count = saas_counters_count,
 };
 
 static const saas_host_t *saas_host_services(const char *abi, unsigned minor)

@@ -27,6 +27,7 @@
  */
 #include "request.h"
 #include "config.h"
+#include "counters.h"
 #include "spool.h"
 
 #include <ap_mpm.h>
@@ -105,6 +106,7 @@ static apr_status_t leave(void *unused)
     (void)unused;
     apr_thread_mutex_lock(lock);
     running--;
+    saas_counters_now_add(SAAS_NOW_STREAMS, -1);
     apr_thread_cond_signal(place_free);
     apr_thread_mutex_unlock(lock);
     return APR_SUCCESS;
@@ -129,6 +131,7 @@ static apr_status_t enter(request_rec *r)
     }
     entered = running < limit;
     running += entered;
+    saas_counters_now_add(SAAS_NOW_STREAMS, entered);
     apr_thread_mutex_unlock(lock);
     if (entered) {
         apr_pool_cleanup_register(r->pool, &running, leave, apr_pool_cleanup_null);

@@ -11,6 +11,7 @@
  * nodes go uncounted there; the node's own table misses none.  Without the
  * server each node is on its own, as if it had not been configured.
  */
+#include "counters.h"
 #include "request.h"
 #include "core/slots.h"
 #include "core/token.h"
@@ -196,14 +197,21 @@ static unsigned ask_others(const char *bucket, const char *key, unsigned limit, 
     return wait;
 }
 
+static int answer(const char *bucket, unsigned here, unsigned others)
+{
+    if (here || others) {
+        saas_counters_throttled(bucket);
+    }
+    return (int)(here > others ? here : others);
+}
+
 int saas_throttle_impl(const char *bucket, const char *key, int limit, int window_seconds)
 {
     int at = window_of(window_seconds);
     saas_slots_t *slots = windows[at].slots;
     apr_time_t now = apr_time_now();
     unsigned others = ask_others(bucket, key, (unsigned)limit, windows[at].seconds, now, 1);
-    unsigned here = saas_slots_hit(slots, saas_slots_key(slots, bucket, key), (unsigned)limit, now);
-    return (int)(here > others ? here : others);
+    return answer(bucket, saas_slots_hit(slots, saas_slots_key(slots, bucket, key), (unsigned)limit, now), others);
 }
 
 int saas_throttle_peek_impl(const char *bucket, const char *key, int limit, int window_seconds)
@@ -212,6 +220,5 @@ int saas_throttle_peek_impl(const char *bucket, const char *key, int limit, int 
     saas_slots_t *slots = windows[at].slots;
     apr_time_t now = apr_time_now();
     unsigned others = ask_others(bucket, key, (unsigned)limit, windows[at].seconds, now, 0);
-    unsigned here = saas_slots_peek(slots, saas_slots_key(slots, bucket, key), (unsigned)limit, now);
-    return (int)(here > others ? here : others);
+    return answer(bucket, saas_slots_peek(slots, saas_slots_key(slots, bucket, key), (unsigned)limit, now), others);
 }

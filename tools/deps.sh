@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 packages='gcc make pkg-config apache2-bin apache2-dev apache2-utils libaprutil1-dbd-pgsql libaprutil1-dbd-sqlite3
 libapache2-mod-auth-openidc libpq-dev libsqlite3-dev libjansson-dev libcurl4-openssl-dev libssl-dev postgresql postgresql-client sqlite3
 check curl ca-certificates openssl procps util-linux python3 python3-pytest python3-pytest-xdist python3-requests python3-psycopg2 python3-aiosmtpd
-python3-jsonschema redis-tools groff-base iproute2'
+python3-jsonschema python3-prometheus-client redis-tools groff-base iproute2'
 
 if command -v dpkg-query >/dev/null 2>&1 && command -v apt-get >/dev/null 2>&1; then
     missing=
@@ -56,7 +56,7 @@ else
     done
     [ -z "$missing" ] || {
         echo "This is no Debian; install by hand:$missing" >&2
-        echo "and Python's requests, psycopg2, jsonschema, aiosmtpd and pytest-xdist, Redis, apr-util's drivers for PostgreSQL and SQLite." >&2
+        echo "and Python's requests, psycopg2, jsonschema, prometheus_client, aiosmtpd and pytest-xdist, Redis, apr-util's drivers for PostgreSQL and SQLite." >&2
         exit 1
     }
 fi

@@ -230,6 +230,32 @@ int audits_order(const char *const *orders, const char *name)
     return 0;
 }
 
+/* ------------------------------------------------------------- counters -- */
+
+enum { AUDITS, EVIDENCE };
+
+static const char *const events[] = {
+    [AUDITS_STARTED] = "started", [AUDITS_COMPLETED] = "completed", [AUDITS_FAILED] = "failed",
+    [AUDITS_CANCELED] = "canceled", NULL
+};
+
+static saas_counter_t counters[] = {
+    [AUDITS] = { .name = "audits", .label = "event", .values = events,
+        .help = "Audits that were started (accepted, also before they run) and that have ended, on the node where it happened." },
+    [EVIDENCE] = { .name = "audits_evidence_rows", .help = "Rows of evidence that running audits have stored." },
+    { 0 }
+};
+
+void audits_count(audits_event_e event)
+{
+    saas_count(&counters[AUDITS], (int)event, 1);
+}
+
+void audits_count_evidence(apr_size_t rows)
+{
+    saas_count(&counters[EVIDENCE], 0, rows);
+}
+
 /* --------------------------------------------------------------- plugin -- */
 
 static const saas_route_t routes[] = {
@@ -268,6 +294,7 @@ static const saas_plugin_t plugin = {
     .objects = objects,
     .jobs = jobs,
     .check_config = check_config,
+    .counters = counters,
 };
 
 static void register_hooks(apr_pool_t *p)

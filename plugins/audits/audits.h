@@ -70,6 +70,12 @@ json_t *audits_json(apr_pool_t *p, const saas_rows_t *rows, int row);
 apr_status_t audits_activity(saas_db_t *db, saas_request_t *rq, const char *job_id, const char *action, apr_pool_t *p,
                              const saas_rows_t *rows);
 
+/** What happens to audits, for the counter; the words are in audits.c. */
+typedef enum { AUDITS_STARTED, AUDITS_COMPLETED, AUDITS_FAILED, AUDITS_CANCELED } audits_event_e;
+void audits_count(audits_event_e event);
+/** Rows of evidence that have been written for good. */
+void audits_count_evidence(apr_size_t rows);
+
 int audits_start(saas_request_t *rq);
 int audits_list(saas_request_t *rq);
 int audits_view(saas_request_t *rq);

@@ -203,6 +203,7 @@ static apr_status_t transact_patiently(saas_job_t *job, apr_pool_t *p,
 
 static void written(run_t *run)
 {
+    audits_count_evidence(json_array_size(run->rows));
     apr_pool_clear(run->batch);
     json_array_clear(run->rows);
     run->unwritten = 0;
@@ -326,6 +327,10 @@ static apr_status_t end(run_t *run, const char *status, const char *error)
 {
     write_t write = { .run = run, .pool = run->job->pool, .status = status, .error = error };
     apr_status_t rv = transact_patiently(run->job, run->job->pool, write_body, &write);
+    if (rv == APR_SUCCESS) {
+        written(run);
+        audits_count(strcmp(status, "completed") ? AUDITS_FAILED : AUDITS_COMPLETED);
+    }
     return rv == APR_NOTFOUND ? APR_SUCCESS : rv;
 }
 
@@ -424,21 +429,24 @@ apr_status_t audits_job_run(saas_job_t *job)
 typedef struct lost_t {
     saas_job_t *job;
     const char *error;
+    int ended;         /* by us */
 } lost_t;
 
 static apr_status_t lost_body(saas_db_t *db, void *baton)
 {
-    const lost_t *lost = baton;
+    lost_t *lost = baton;
     saas_job_t *job = lost->job;
     saas_rows_t *rows;
     apr_status_t rv;
 
+    lost->ended = 0;
     if ((rv = saas_job_fence(job, db)) != APR_SUCCESS
         || (rv = saas_db_query(db, &audits_statements[AUDIT_END], &rows,
                                SAAS_ARGS(job->object_id, "failed", NULL, lost->error, NULL, NULL))) != APR_SUCCESS
         || rows->count == 0) {
         return rv;
     }
+    lost->ended = 1;
     return audits_activity(db, NULL, job->id, "audit.failed", job->pool, rows);
 }
 
@@ -451,6 +459,9 @@ void audits_job_gave_up(saas_job_t *job, const char *why)
                      ? "The server was interrupted too often while this audit ran."
                      : apr_psprintf(job->pool, "The audit could not be completed: %s.", why);
     rv = transact_patiently(job, job->pool, lost_body, &lost);
+    if (rv == APR_SUCCESS && lost.ended) {
+        audits_count(AUDITS_FAILED);
+    }
     if (rv != APR_SUCCESS && !APR_STATUS_IS_EINTR(rv)) {
         SAAS_LOG(job->server, APLOG_ERR, 0, "SAAS2203", "audit %s could not be marked as failed; cancel it by hand",
                  job->object_id);

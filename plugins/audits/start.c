@@ -213,6 +213,7 @@ int audits_start(saas_request_t *rq)
         return saas_reply_failure(rq, rv);
     }
     if (start.created) {
+        audits_count(AUDITS_STARTED);
         saas_jobs_wake();
     }
     apr_table_setn(rq->r->headers_out, "Location",

@@ -181,6 +181,7 @@ int audits_cancel(saas_request_t *rq)
     if (make_change(&change, "This audit has ended already.", &answer) != APR_SUCCESS) {
         return answer;
     }
+    audits_count(AUDITS_CANCELED);
     return saas_reply_json(rq, HTTP_OK, audits_json(rq->pool, change.rows, 0));
 }
 

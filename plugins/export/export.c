@@ -46,9 +46,27 @@ static const char *const statuses[] = { "PASS", "FAIL", "MANUAL", "ERROR", NULL 
 static const char *const severities[] = { "critical", "high", "medium", "low", "informational", NULL };
 static const char *const switches[] = { "0", "1", NULL };
 
+/* Bytes are counted in portions of this size while an export runs: one addition a record would be felt. */
+#define PORTION 262144
+
+enum { EXPORTS, EXPORT_BYTES };
+enum { STARTED, FINISHED, ABORTED, FAILED, REFUSED };
+
+static const char *const outcomes[] = { "started", "finished", "aborted", "failed", "refused", NULL };
+
+static saas_counter_t counters[] = {
+    [EXPORTS] = { .name = "exports", .label = "outcome", .values = outcomes,
+        .help = "CSV exports: started; then finished (all records made and handed to httpd), aborted (the client went away) or"
+                " failed (the database or the disk); refused before a start, as many running as may (503)." },
+    [EXPORT_BYTES] = { .name = "export_bytes",
+        .help = "Bytes of CSV that exports have made, before any compression; those of a running one a little late." },
+    { 0 }
+};
+
 typedef struct export_t {
     saas_request_t *rq;
     saas_stream_t *stream;
+    apr_size_t made;         /* bytes that have not been counted yet */
     int begun;               /* at the first record, or the end */
     int bom;
 } export_t;
@@ -79,15 +97,30 @@ static void set_disposition(saas_request_t *rq)
                                 t.tm_hour, t.tm_min, t.tm_sec));
 }
 
+static void count_bytes(export_t *export)
+{
+    saas_count(&counters[EXPORT_BYTES], 0, export->made);
+    export->made = 0;
+}
+
+static apr_status_t put(export_t *export, const char *data, apr_size_t len)
+{
+    apr_status_t rv = saas_stream_write(export->stream, data, len);
+    if (rv == APR_SUCCESS && (export->made += len) >= PORTION) {
+        count_bytes(export);
+    }
+    return rv;
+}
+
 static apr_status_t begin(export_t *export)
 {
     apr_status_t rv = APR_SUCCESS;
     export->begun = 1;
     set_disposition(export->rq);
     if (export->bom) {
-        rv = saas_stream_write(export->stream, BOM, sizeof(BOM) - 1);
+        rv = put(export, BOM, sizeof(BOM) - 1);
     }
-    return rv == APR_SUCCESS ? saas_stream_write(export->stream, HEADER, sizeof(HEADER) - 1) : rv;
+    return rv == APR_SUCCESS ? put(export, HEADER, sizeof(HEADER) - 1) : rv;
 }
 
 static apr_status_t take_record(void *baton, const char *data, apr_size_t len)
@@ -95,9 +128,9 @@ static apr_status_t take_record(void *baton, const char *data, apr_size_t len)
     export_t *export = baton;
     apr_status_t rv;
     if (export->begun) {
-        return saas_stream_write(export->stream, data, len);
+        return put(export, data, len);
     }
-    if ((rv = begin(export)) != APR_SUCCESS || (rv = saas_stream_write(export->stream, data, len)) != APR_SUCCESS) {
+    if ((rv = begin(export)) != APR_SUCCESS || (rv = put(export, data, len)) != APR_SUCCESS) {
         return rv;
     }
     return saas_stream_flush(export->stream);
@@ -126,22 +159,40 @@ static int check_audit(saas_request_t *rq, saas_db_t *db, int *status)
     return 1;
 }
 
+static int has_gone(const export_t *export, apr_status_t rv)
+{
+    return export->rq->r->connection->aborted || APR_STATUS_IS_ECONNABORTED(rv) || APR_STATUS_IS_ECONNRESET(rv)
+           || APR_STATUS_IS_EPIPE(rv);
+}
+
+/* The end, of the stream and for the counters. */
+static int end(export_t *export, apr_status_t rv)
+{
+    int status = saas_stream_end(export->stream, rv);
+    count_bytes(export);
+    saas_count(&counters[EXPORTS], has_gone(export, rv) ? ABORTED : rv == APR_SUCCESS ? FINISHED : FAILED, 1);
+    return status;
+}
+
 static int stream_records(export_t *export, saas_db_t *db, saas_statement_t *st, const char *const *args, int nargs)
 {
-    apr_status_t rv = saas_db_stream(db, st, args, nargs, take_record, export);
+    apr_status_t rv;
+    saas_count(&counters[EXPORTS], STARTED, 1);
+    rv = saas_db_stream(db, st, args, nargs, take_record, export);
     saas_db_close(db);
     if (!export->begun) {
         if (rv != APR_SUCCESS) {
+            saas_count(&counters[EXPORTS], FAILED, 1);
             return saas_reply_failure(export->rq, rv);
         }
         rv = begin(export);
     }
-    else if (rv != APR_SUCCESS && !export->rq->r->connection->aborted) {
+    else if (rv != APR_SUCCESS && !has_gone(export, rv)) {
         SAAS_RLOG(export->rq->r, APLOG_ERR, 0, "SAAS2301",
                   "export of audit %s failed midway: the transfer was broken off; an earlier line says why",
                   saas_request_parameter(export->rq, "audit"));
     }
-    return saas_stream_end(export->stream, rv);
+    return end(export, rv);
 }
 
 static int refuse(saas_request_t *rq, apr_status_t rv)
@@ -149,6 +200,7 @@ static int refuse(saas_request_t *rq, apr_status_t rv)
     if (rv != SAAS_EUNAVAILABLE) {
         return saas_reply_failure(rq, rv);
     }
+    saas_count(&counters[EXPORTS], REFUSED, 1);
     SAAS_RLOG(rq->r, APLOG_INFO, 0, "SAAS2302",
               "an export was refused: as many are running in this child as SaasExportsMax and DBDMax let");
     return saas_reply_error(rq, HTTP_SERVICE_UNAVAILABLE, "unavailable",
@@ -207,7 +259,8 @@ static const saas_route_t routes[] = {
 };
 
 static const saas_plugin_t plugin = {
-    SAAS_PLUGIN_INIT("export"), .statements = statements, .routes = routes, .openapi = saas_openapi_text
+    SAAS_PLUGIN_INIT("export"), .statements = statements, .routes = routes, .openapi = saas_openapi_text,
+    .counters = counters
 };
 
 static void register_hooks(apr_pool_t *p)

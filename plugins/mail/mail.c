@@ -286,6 +286,24 @@ static const char *check_config(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec
     return NULL;
 }
 
+/* ------------------------------------------------------------ counters -- */
+
+enum { SENT, FAILED, DEAD, DROPPED };
+
+static const char *const outcomes[] = { "sent", "failed", "dead", "dropped", NULL };
+
+static saas_counter_t counters[] = {
+    { .name = "mail", .label = "outcome", .values = outcomes,
+      .help = "Messages handed to the relay, attempts that failed (tried again, or given up), messages given up (dead), and"
+              " messages dropped, expired or without a relay." },
+    { 0 }
+};
+
+static void count(int outcome)
+{
+    saas_count(&counters[0], outcome, 1);
+}
+
 /* ----------------------------------------------------------------- job -- */
 
 static apr_status_t release_json(void *json)
@@ -385,6 +403,7 @@ static const char *compose(saas_job_t *job, const saas_mail_config_t *conf, cons
 
 static apr_status_t refuse(saas_job_t *job, const char *why)
 {
+    count(FAILED);
     saas_job_fail(job, 1, why);
     return APR_EINVAL;
 }
@@ -409,11 +428,13 @@ static apr_status_t run(saas_job_t *job)
         return APR_EINTR;
     }
     if (!conf->relay) {
+        count(DROPPED);
         SAAS_LOG(job->server, APLOG_INFO, 0, "SAAS2401", "mail %s dropped: there is no SaasMailRelay",
                  label(job, payload));
         return APR_SUCCESS;
     }
     if (has_expired(payload)) {
+        count(DROPPED);
         SAAS_LOG(job->server, APLOG_WARNING, 0, "SAAS2402",
                  "mail %s dropped: what it is about has expired before the relay took it", label(job, payload));
         return APR_SUCCESS;
@@ -426,6 +447,7 @@ static apr_status_t run(saas_job_t *job)
     }
     switch (saas_mail_send(conf, job, to, message, strlen(message), &why)) {
     case SAAS_MAIL_SENT:
+        count(SENT);
         SAAS_LOG(job->server, APLOG_INFO, 0, "SAAS2404", "mail %s handed over", label(job, payload));
         return APR_SUCCESS;
     case SAAS_MAIL_STOPPED:
@@ -435,12 +457,14 @@ static apr_status_t run(saas_job_t *job)
     case SAAS_MAIL_LATER:
         break;
     }
+    count(FAILED);
     saas_job_fail(job, 0, why);
     return APR_EGENERAL;
 }
 
 static void gave_up(saas_job_t *job, const char *why)
 {
+    count(DEAD);
     SAAS_LOG(job->server, APLOG_ERR, 0, "SAAS2403", "mail %s was not sent: %s; it is kept as a dead job",
              label(job, read_payload(job)), why);
 }
@@ -456,6 +480,7 @@ static const saas_plugin_t plugin = {
     SAAS_PLUGIN_INIT("mail"),
     .jobs = jobs,
     .check_config = check_config,
+    .counters = counters,
 };
 
 static apr_status_t release_curl(void *nothing)

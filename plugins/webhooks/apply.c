@@ -429,17 +429,41 @@ static apr_status_t transaction(saas_db_t *db, void *baton)
     return rv;
 }
 
+/* A verdict as it is stored, among those that are counted. */
+static saas_webhook_e counted_as(const char *verdict)
+{
+    static const struct {
+        const char *begins;
+        saas_webhook_e what;
+    } words[] = {
+        { "applied", SAAS_WEBHOOK_APPLIED },
+        { "duplicate", SAAS_WEBHOOK_DUPLICATE },
+        { "refused:", SAAS_WEBHOOK_REFUSED },
+        { "ignored:superseded", SAAS_WEBHOOK_SUPERSEDED },
+        { "ignored:unbound", SAAS_WEBHOOK_UNBOUND },
+        { "ignored:unknown status", SAAS_WEBHOOK_UNKNOWN_STATUS },
+        { OTHER_MODE, SAAS_WEBHOOK_OTHER_MODE },
+    };
+    apr_size_t i;
+    for (i = 0; i < sizeof(words) / sizeof(*words); i++) {
+        if (!strncmp(verdict, words[i].begins, strlen(words[i].begins))) {
+            return words[i].what;
+        }
+    }
+    return SAAS_WEBHOOK_IGNORED;
+}
+
 apr_status_t saas_webhooks_apply(saas_request_t *rq, const saas_event_t *event, const char *payload)
 {
     work_t w = { .rq = rq, .conf = saas_webhooks_config(rq->r->server), .event = event, .payload = payload };
     saas_db_t *db;
     apr_status_t rv = saas_db_open(&db, rq->pool, rq->r->server, NULL);
 
-    if (rv != APR_SUCCESS) {
-        return rv;
+    if (rv == APR_SUCCESS) {
+        rv = saas_db_transaction(db, transaction, &w);
+        saas_db_close(db);
     }
-    rv = saas_db_transaction(db, transaction, &w);
-    saas_db_close(db);
+    saas_webhooks_count(rv == APR_SUCCESS ? counted_as(w.verdict) : SAAS_WEBHOOK_FAILED);
     if (rv == APR_SUCCESS && w.mail) {
         saas_jobs_wake();
     }

@@ -25,6 +25,7 @@ int saas_webhooks_receive(saas_request_t *rq)
     json_t *root;
 
     if (!conf->secrets->nelts) {
+        saas_webhooks_count(SAAS_WEBHOOK_NOT_CONFIGURED);
         SAAS_RLOG(rq->r, APLOG_NOTICE, 0, "SAAS1601",
                   "a Stripe event was not taken: no SaasStripeWebhookSecret is set for this server");
         return saas_reply_error(rq, HTTP_SERVICE_UNAVAILABLE, "billing_not_configured",
@@ -34,6 +35,8 @@ int saas_webhooks_receive(saas_request_t *rq)
                                       (const char *const *)conf->secrets->elts, conf->secrets->nelts,
                                       apr_time_sec(apr_time_now()), SAAS_SIGNATURE_TOLERANCE);
     if (signature != SAAS_SIGNATURE_OK) {
+        saas_webhooks_count(signature == SAAS_SIGNATURE_STALE ? SAAS_WEBHOOK_STALE_SIGNATURE
+                                                              : SAAS_WEBHOOK_INVALID_SIGNATURE);
         SAAS_RLOG(rq->r, APLOG_NOTICE, 0, "SAAS1602",
                   "a webhook was refused: %s; if it came from Stripe, compare SaasStripeWebhookSecret with the "
                   "endpoint's signing secret",
@@ -42,6 +45,7 @@ int saas_webhooks_receive(saas_request_t *rq)
     }
     root = json_loadb(rq->raw, rq->raw_len, JSON_REJECT_DUPLICATES, &error);
     if (!root) {
+        saas_webhooks_count(SAAS_WEBHOOK_INVALID_PAYLOAD);
         SAAS_RLOG(rq->r, APLOG_NOTICE, 0, "SAAS1603", "a signed webhook was refused: its body is no JSON (line %d)",
                   error.line);
         return refuse(rq, "invalid_payload", "The payload is not valid JSON.");
@@ -49,6 +53,7 @@ int saas_webhooks_receive(saas_request_t *rq)
     wrong = saas_event_read(rq->pool, root, &event);
     json_decref(root);
     if (wrong) {
+        saas_webhooks_count(SAAS_WEBHOOK_INVALID_PAYLOAD);
         SAAS_RLOG(rq->r, APLOG_NOTICE, 0, "SAAS1604", "a signed webhook was refused: %s", wrong);
         return refuse(rq, "invalid_payload", "The payload is not a snapshot event.");
     }

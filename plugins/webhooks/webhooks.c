@@ -199,6 +199,36 @@ saas_statement_t saas_webhooks_statements[] = {
     { NULL, 0, NULL, NULL, 0 }
 };
 
+/* ------------------------------------------------------------ counters -- */
+
+static const char *const verdicts[] = {
+    [SAAS_WEBHOOK_APPLIED] = "applied",
+    [SAAS_WEBHOOK_DUPLICATE] = "duplicate",
+    [SAAS_WEBHOOK_SUPERSEDED] = "superseded",
+    [SAAS_WEBHOOK_UNBOUND] = "unbound",
+    [SAAS_WEBHOOK_OTHER_MODE] = "other_mode",
+    [SAAS_WEBHOOK_UNKNOWN_STATUS] = "unknown_status",
+    [SAAS_WEBHOOK_IGNORED] = "ignored",
+    [SAAS_WEBHOOK_REFUSED] = "refused",
+    [SAAS_WEBHOOK_INVALID_SIGNATURE] = "invalid_signature",
+    [SAAS_WEBHOOK_STALE_SIGNATURE] = "stale_signature",
+    [SAAS_WEBHOOK_INVALID_PAYLOAD] = "invalid_payload",
+    [SAAS_WEBHOOK_NOT_CONFIGURED] = "not_configured",
+    [SAAS_WEBHOOK_FAILED] = "failed",
+    NULL
+};
+
+static saas_counter_t counters[] = {
+    { .name = "webhooks", .label = "verdict", .values = verdicts,
+      .help = "Deliveries of Stripe's by what became of them; failed: nothing was stored, Stripe sends the event again." },
+    { 0 }
+};
+
+void saas_webhooks_count(saas_webhook_e what)
+{
+    saas_count(&counters[0], (int)what, 1);
+}
+
 /* -------------------------------------------------------------- plugin -- */
 
 static const saas_route_t routes[] = {
@@ -212,6 +242,7 @@ static const saas_plugin_t plugin = {
     .openapi = saas_openapi_text,
     .statements = saas_webhooks_statements,
     .routes = routes,
+    .counters = counters,
 };
 
 static void register_hooks(apr_pool_t *p)

@@ -38,6 +38,14 @@ enum {
 };
 extern saas_statement_t saas_webhooks_statements[] __attribute__((visibility("hidden")));
 
+/** What became of a delivery, for the counter; the words are in webhooks.c. */
+typedef enum {
+    SAAS_WEBHOOK_APPLIED, SAAS_WEBHOOK_DUPLICATE, SAAS_WEBHOOK_SUPERSEDED, SAAS_WEBHOOK_UNBOUND, SAAS_WEBHOOK_OTHER_MODE,
+    SAAS_WEBHOOK_UNKNOWN_STATUS, SAAS_WEBHOOK_IGNORED, SAAS_WEBHOOK_REFUSED, SAAS_WEBHOOK_INVALID_SIGNATURE,
+    SAAS_WEBHOOK_STALE_SIGNATURE, SAAS_WEBHOOK_INVALID_PAYLOAD, SAAS_WEBHOOK_NOT_CONFIGURED, SAAS_WEBHOOK_FAILED
+} saas_webhook_e;
+void saas_webhooks_count(saas_webhook_e what) __attribute__((visibility("hidden")));
+
 /** POST billing/webhooks/stripe/ */
 int saas_webhooks_receive(saas_request_t *rq) __attribute__((visibility("hidden")));
 

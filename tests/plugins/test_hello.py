@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from saastest import BUILD, ROOT, Httpd, Places, Site
+from saastest import BUILD, ROOT, Httpd, Places, Site, seed
 from saastest.httpd import apxs
+from saastest.metrics import families, moved
 from saastest.places import PLUGINS, clean_environment
 from saastest.site import MOUNTS
 
@@ -75,8 +76,9 @@ def installed(places):
     return Installed(places)
 
 
-def build(places, name, include, openapi=None):
-    """Copies the plugin's folder to a place of its own and builds it there, with an openapi.json if one is given; the .so."""
+def build(places, name, include, openapi=None, edit=None):
+    """Copies the plugin's folder to a place of its own and builds it there, with an openapi.json if one is given and with
+    hello.c as edit() has changed it; the .so."""
     folder = places.folder("plugins") / name
     shutil.copytree(HELLO, folder)
     if openapi is not None:
@@ -84,6 +86,11 @@ def build(places, name, include, openapi=None):
         source = (folder / "hello.c").read_text()
         assert source.count(".routes = routes") == 1
         (folder / "hello.c").write_text(source.replace(".routes = routes", ".routes = routes, .openapi = saas_openapi_text"))
+    if edit:
+        source = (folder / "hello.c").read_text()
+        changed = edit(source)
+        assert changed != source
+        (folder / "hello.c").write_text(changed)
     make(folder, f"MOD_SAAS={include}")
     return folder / "mod_saas_hello.so"
 
@@ -210,6 +217,63 @@ def test_its_gate_works_in_httpd_conf(site, vowels, consonants):
         assert (reply.text == "behind the gate") == (status == 200)
 
 
+def test_its_counter_is_in_the_metrics(site, consonants):
+    family = families(site)["saas_hello_greetings"]
+    assert family.type == "counter" and family.documentation == "Members greeted, by whether their organization has others."
+    assert [sample.labels for sample in family.samples] == [{"company": "alone"}, {"company": "among-others"}]
+    crowd = site.register(organization="Crowd")
+    seed.member(site.database, crowd.org["id"], site.register().user["id"], "VIEWER")
+    alone = site.register(organization="Alone")
+    with moved(site) as change:
+        for _ in range(3):
+            alone.ok("GET", "hello/")
+            assert consonants.get("hello/").status_code == 403
+        crowd.ok("GET", "hello/")
+    assert change.of("hello_greetings") == {'company="alone"': 3, 'company="among-others"': 1}
+    assert change.of("requests") == {'gate="member",verdict="granted"': 7, 'gate="has-vowel",verdict="granted"': 4,
+                                     'gate="has-vowel",verdict="permission_denied"': 3}
+
+
+def test_its_gate_in_httpd_conf_is_counted(site, vowels):
+    with moved(site) as change:
+        assert vowels.get("/vowel/").status_code == 200
+    assert change.of("requests") == {'gate="has-vowel",verdict="granted"': 1}
+
+
+def test_a_strange_name_of_a_gate_is_escaped(places, installed, databases):
+    scratch = Places()
+    so = build(places, "hello-strange", installed.include, edit=lambda source: source.replace(
+        '.name = "has-vowel"', '.name = "a<b>\\"\\\\c"').replace('SAAS_GATES(saas_is_member, "saas-has-vowel")', "SAAS_GATES(saas_is_member)"))
+    status = '<Location "/server-status">\nSetHandler server-status\nRequire all granted\n</Location>\n'
+    made = Site(databases.fresh("sqlite", scratch), conf=load(so) + status, places=scratch, with_stripe=False)
+    try:
+        gates = {sample.labels["gate"] for sample in families(made.start())["saas_requests"].samples}
+        assert gates == {"user", "member", "role", "subscription", 'a<b>"\\c'}
+        text = made.nobody().get("/server-status").text
+        assert "saas-a&lt;b&gt;" in text and "saas-a<b>" not in text
+    finally:
+        made.close()
+
+
+def test_a_value_that_is_not_declared_counts_nothing(places, installed, databases):
+    """Out of range, or a counter of no table: what is told does not change, and nothing else is overwritten."""
+    def astray(source):
+        return source.replace("    saas_count(", "    static const saas_counter_t other = { .name = \"other\", .number = 9 };\n"
+                              "    saas_count(&counters[0], 2, 1);\n    saas_count(&counters[0], -1, 1);\n"
+                              "    saas_count(&counters[0], 1 << 30, 1);\n    saas_count(&other, 0, 1);\n    if (0) saas_count(")
+    scratch = Places()
+    made = Site(databases.fresh("sqlite", scratch), conf=load(build(places, "hello-astray", installed.include, edit=astray)), places=scratch,
+                with_stripe=False)
+    try:
+        person = made.start().register(organization="Area")
+        with moved(made) as change:
+            assert person.get("hello/").status_code == 200
+        assert {series for series in change if series.endswith("_total") and "database" not in series and "cache" not in series} == set()
+        assert set(change.of("hello_greetings", "exports", "mail", "audits", "webhooks", "password_hashes")) == set()
+    finally:
+        made.close()
+
+
 def test_its_route_is_in_the_openapi_document(site):
     """Although the plugin says nothing of it: what the route table says."""
     document = site.nobody().ok("GET", "openapi.json")
@@ -261,7 +325,7 @@ def test_a_misspelt_role_names_what_is_allowed(httpd):
 
 @pytest.mark.parametrize("old, new, words", [
     ('#define SAAS_PLUGIN_ABI "1"', '#define SAAS_PLUGIN_ABI "999"', ['"hello"', "999", "rebuild"]),
-    ("#define SAAS_PLUGIN_MINOR 1", "#define SAAS_PLUGIN_MINOR 7", ['"hello"', "7", "update mod_saas"]),
+    ("#define SAAS_PLUGIN_MINOR 2", "#define SAAS_PLUGIN_MINOR 7", ['"hello"', "7", "update mod_saas"]),
 ])
 def test_a_plugin_for_another_host_is_refused(httpd, places, installed, old, new, words):
     """Built against a header of another version: configtest names the plugin and what to do."""
@@ -274,17 +338,42 @@ def test_a_plugin_for_another_host_is_refused(httpd, places, installed, old, new
     refused(httpd, load(build(places, f"hello-{name}", include)) + DB + MOUNTS, *words)
 
 
-def test_a_plugin_for_an_older_minor_keeps_working(httpd, places, installed):
+@pytest.mark.parametrize("minor, since", [(0, ("    const char *openapi;\n", "    saas_counter_t *counters;\n")),
+                                          (1, ("    saas_counter_t *counters;\n",))])
+def test_a_plugin_for_an_older_minor_keeps_working(httpd, places, installed, minor, since):
     """Its table ends before what was appended since."""
     header = (installed.include / "mod_saas.h").read_text()
-    include = places.folder("older")
+    include = places.folder(f"older-{minor}")
     shutil.copy(installed.include / "apxs.mk", include)
-    for old, new in (("#define SAAS_PLUGIN_MINOR 1", "#define SAAS_PLUGIN_MINOR 0"), ("    const char *openapi;\n", "")):
+    for old, new in (("#define SAAS_PLUGIN_MINOR 2", f"#define SAAS_PLUGIN_MINOR {minor}"), *((member, "") for member in since)):
         assert header.count(old) == 1
         header = header.replace(old, new)
     (include / "mod_saas.h").write_text(header)
-    status, said = httpd.configtest(load(build(places, "hello-older", include)) + DB + MOUNTS + GATED)
+    so = build(places, f"hello-older-{minor}", include, edit=lambda source: source.replace(",\n    .counters = counters", "").replace(
+        "    saas_count(", "    if (0) saas_count("))
+    status, said = httpd.configtest(load(so) + DB + MOUNTS + GATED)
     assert status == 0, said
+
+
+@pytest.mark.parametrize("old, new, words", [
+    ('"hello_greetings"', '"hello greetings"', ["hello greetings", "is no name"]),
+    ('"hello_greetings"', '"Hello"', ["Hello", "is no name"]),
+    ('"hello_greetings"', '"hello_total"', ["hello_total", "_total"]),
+    ('"hello_greetings"', '"exports"', ["exports", "is there already"]),
+    ('"hello_greetings"', '"requests"', ["requests", "the host's own"]),
+    ('"hello_greetings"', '"cache_greetings"', ["cache_greetings", "the host's own"]),
+    ('"alone"', '"a lone"', ['"a lone"', "hello_greetings"]),
+    ('"alone"', '"a\\"b"', ["hello_greetings", "label value"]),
+    ('"alone"', '""', ["hello_greetings", "label value"]),
+    ('"alone"', '"among-others"', ['"among-others"', "twice"]),
+    ('.label = "company"', '.label = "le company"', ["hello_greetings", "label"]),
+    ('.label = "company", ', "", ["hello_greetings", "no label"]),
+    (".values = companies,", ".values = &companies[2],", ["hello_greetings", "without values"]),
+    ('.help = "Members greeted, by whether their organization has others."', '.help = ""', ["hello_greetings", "help"]),
+])
+def test_a_counter_that_is_wrong_is_refused(httpd, places, installed, old, new, words):
+    name = "hello-counter-" + re.sub(r"\W+", "", old + new).lower()[:60]
+    refused(httpd, load(build(places, name, installed.include, edit=lambda source: source.replace(old, new))) + DB + MOUNTS, "hello: counter", *words)
 
 
 OPERATION = {"operationId": "hello", "tags": ["Greetings"], "summary": "Says \"hello\" – in UTF-8", "responses": {"200": {"description": "Hello."}},

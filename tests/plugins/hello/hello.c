@@ -1,9 +1,10 @@
 /* Licensed under the Apache License, Version 2.0: see LICENSE. */
 
 /*
- * The smallest useful plugin: one route and one gate.  It greets the members of
- * an organization whose name has a vowel, which is what the gate
- * "saas-has-vowel" decides, in its own route table and in httpd.conf alike.
+ * The smallest useful plugin: one route, one gate and one counter.  It greets
+ * the members of an organization whose name has a vowel, which is what the gate
+ * "saas-has-vowel" decides, in its own route table and in httpd.conf alike, and
+ * counts how many it has greeted.
  */
 #include "mod_saas.h"
 
@@ -35,6 +36,16 @@ static saas_statement_t statements[] = {
     { 0 }
 };
 
+enum { ALONE, AMONG_OTHERS };
+
+static const char *const companies[] = { [ALONE] = "alone", [AMONG_OTHERS] = "among-others", NULL };
+
+static saas_counter_t counters[] = {
+    { .name = "hello_greetings", .label = "company", .values = companies,
+      .help = "Members greeted, by whether their organization has others." },
+    { 0 }
+};
+
 static int hello(saas_request_t *rq)
 {
     saas_rows_t *rows;
@@ -42,6 +53,7 @@ static int hello(saas_request_t *rq)
     if (rv != APR_SUCCESS) {
         return saas_reply_failure(rq, rv);
     }
+    saas_count(&counters[0], saas_cell_int(rows, 0, 0) > 1 ? AMONG_OTHERS : ALONE, 1);
     return saas_reply_json(rq, HTTP_OK, json_pack("{s:s, s:s, s:I}", "hello", rq->who->email, "organization",
                                                   rq->who->org_name, "members", (json_int_t)saas_cell_int(rows, 0, 0)));
 }
@@ -52,7 +64,8 @@ static const saas_route_t routes[] = {
 };
 
 static const saas_plugin_t plugin = {
-    SAAS_PLUGIN_INIT("hello"), .statements = statements, .routes = routes, .gates = gates
+    SAAS_PLUGIN_INIT("hello"), .statements = statements, .routes = routes, .gates = gates,
+    .counters = counters
 };
 
 static void register_hooks(apr_pool_t *p)
