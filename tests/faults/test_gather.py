@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
+from urllib3.util.retry import Retry
 
 from saastest import seed
 from saastest.places import program
@@ -28,6 +29,8 @@ SaasCacheSize 0
 </Location>
 """
 PEOPLE, THREADS, ROUNDS = 12, 8, 30
+# A busy server closes idle connections; a 503 is an answer.
+RETRY = Retry(5, status=0, respect_retry_after_header=False)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +54,7 @@ def at_once(work, rounds=ROUNDS):
 
     def run(number):
         dice, http = random.Random(number), requests.Session()
-        http.mount("http://", requests.adapters.HTTPAdapter(max_retries=5))  # a busy server closes idle connections
+        http.mount("http://", requests.adapters.HTTPAdapter(max_retries=RETRY))
         gate.wait()
         for _ in range(rounds):
             work(dice, http)
