@@ -22,6 +22,8 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include <openssl/crypto.h>
+
 #define TOKEN_PREFIX "saas_"
 #define COOKIE "saas_session"
 #define COOKIE_SECURE "__Host-" COOKIE
@@ -150,6 +152,39 @@ void saas_credential_outer(request_rec *r, saas_credential_t *credential)
     }
 }
 
+/* The credential that came last on a connection, and its hash: most clients send one and the same again and again,
+ * and the hash is what costs most on the way of a cached request. */
+typedef struct last_credential_t {
+    apr_size_t len;
+    char secret[CREDENTIAL_MAX];
+    char hash[SAAS_HASH_LEN + 1];
+} last_credential_t;
+
+/* hash has room for SAAS_HASH_LEN + 1; the secret looks like a token. */
+static apr_status_t hash_credential(request_rec *r, char *hash, const char *secret)
+{
+    conn_rec *c = r->connection;
+    last_credential_t *last = ap_get_module_config(c->conn_config, &saas_module);
+    apr_size_t len = strlen(secret);
+    apr_status_t rv;
+    /* A proxy has many users on a connection: how long it takes may not tell one about another's. */
+    if (last && last->len == len && !CRYPTO_memcmp(last->secret, secret, len)) {
+        memcpy(hash, last->hash, sizeof(last->hash));
+        return APR_SUCCESS;
+    }
+    if ((rv = saas_token_hash(hash, secret)) != APR_SUCCESS || c->master) {
+        return rv; /* the streams of an HTTP/2 connection have one each, for one request */
+    }
+    if (!last) {
+        last = apr_palloc(c->pool, sizeof(*last));
+        ap_set_module_config(c->conn_config, &saas_module, last);
+    }
+    last->len = len;
+    memcpy(last->secret, secret, len);
+    memcpy(last->hash, hash, sizeof(last->hash));
+    return APR_SUCCESS;
+}
+
 void saas_credential_find(request_rec *r, saas_credential_t *credential)
 {
     const char *secret = find_bearer(r);
@@ -158,13 +193,13 @@ void saas_credential_find(request_rec *r, saas_credential_t *credential)
     if (secret) {
         credential->by = SAAS_BY_TOKEN;
         if (strncmp(secret, TOKEN_PREFIX, sizeof(TOKEN_PREFIX) - 1) || !looks_like_token(secret)
-            || saas_token_hash(hash, secret) != APR_SUCCESS) {
+            || hash_credential(r, hash, secret) != APR_SUCCESS) {
             credential->malformed = 1;
         }
         credential->hash = hash;
     }
     else if ((secret = find_cookie(r, cookie_name(r))) && looks_like_token(secret)
-             && saas_token_hash(hash, secret) == APR_SUCCESS) {
+             && hash_credential(r, hash, secret) == APR_SUCCESS) {
         credential->by = SAAS_BY_SESSION;
         credential->hash = hash;
         credential->cross_site = is_cross_site(r, 1);

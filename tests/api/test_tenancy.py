@@ -1,5 +1,8 @@
 """Other people's objects: as if they did not exist, byte for byte; and the order in which one is refused."""
 
+import http.client
+import json
+
 import pytest
 
 from saastest import seed
@@ -100,3 +103,28 @@ def test_a_viewer_elsewhere_keeps_the_roles_apart(site, alice, bob):
     assert person.post(f"audits/{there}/cancel/", headers=headers).status_code == 403
     assert person.patch(f"organizations/{bob.org['id']}/", {"name": "x"}, headers=headers).status_code == 403
     assert person.patch(f"organizations/{person.org['id']}/", {"name": "Home"}, headers={"X-Organization-ID": bob.org["id"]}).status_code == 200
+
+
+def test_users_who_share_a_connection_are_told_apart(site, alice, bob):
+    """As behind a reverse proxy, which sends everybody's requests over the connections that it has open."""
+    tokens = {person.ok("GET", "auth/me/")["email"]: person.new_token(organization=person.org["id"])["token"] for person in (alice, bob)}
+    connection = http.client.HTTPConnection("127.0.0.1", site.httpd.port, timeout=30)
+
+    def me(headers):
+        connection.request("GET", "/api/v1/auth/me/", headers=headers)
+        reply = connection.getresponse()
+        return reply.status, json.loads(reply.read()).get("email")
+
+    me({})
+    address = connection.sock.getsockname()
+    for _ in range(3):
+        for email, token in tokens.items():
+            assert me({"Authorization": "Bearer " + token}) == (200, email)
+            assert me({"Authorization": "Bearer " + token}) == (200, email)
+            forged = token[:-1] + ("A" if token[-1] != "A" else "B")
+            assert me({"Authorization": "Bearer " + forged}) == (401, None)
+            assert me({"Authorization": "Bearer " + token + "A"}) == (401, None)
+            assert me({"Authorization": "Bearer " + token[:-1]}) == (401, None)
+            assert me({"Cookie": "saas_session=" + token}) == (401, None)
+            assert me({}) == (401, None)
+    assert connection.sock.getsockname() == address
