@@ -25,6 +25,13 @@ def _stored(password, *option):
     return line.partition(":")[2]
 
 
+# One row for each gate that lets the user in.
+GATES = ("SELECT g.name FROM users u JOIN memberships m ON m.user_id = u.id AND m.org_id = '@ORG@'"
+         " JOIN organizations o ON o.id = m.org_id AND o.deleted_at IS NULL CROSS JOIN LATERAL (VALUES ('member'), (m.role),"
+         " (CASE WHEN o.subscription_ends_at IS NULL OR o.subscription_ends_at > now() THEN o.subscription_status END)) g(name)"
+         " WHERE u.email_key = %s AND g.name IS NOT NULL")
+
+
 class AuthnDbd:
     """database: a Pgsql. person: a member of the organization, who gets a password for Basic; outsider: somebody who
     is none and gets one too, to be refused."""
@@ -39,7 +46,7 @@ class AuthnDbd:
         # The owner's policies show it every tenant's rows: it has nothing to set for each request.
         conf = (Path(__file__).parent / "authn_dbd.conf").read_text()
         for name, value in (("HTPASSWD", PASSWORD.format("htpasswd")), ("SHA", PASSWORD.format("sha")), ("GROUPS", GROUPS),
-                            ("ORG", org), ("DSN", database.cluster.dsn(database.name, database.cluster.OWNER))):
+                            ("GATES", GATES), ("ORG", org), ("DSN", database.cluster.dsn(database.name, database.cluster.OWNER))):
             conf = conf.replace(f"@{name}@", value)
         self.httpd = Httpd(with_saas=False, modules=MODULES, workers=workers)
         try:
