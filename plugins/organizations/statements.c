@@ -19,7 +19,7 @@
 
 /* What was never accepted and is too old has expired, whatever else befell it. */
 #define INVITE_STATE "CASE WHEN i.state <> 'accepted' AND i.expires_at <= now() THEN 'expired' ELSE i.state END"
-/* The columns that organizations_invite_json() reads. */
+/* The columns that invites.c shows. */
 #define INVITE_COLUMNS \
     "i.id, i.email, i.role, " INVITE_STATE ", i.created_at, i.expires_at, i.accepted_at, i.invited_by, u.email, u.name"
 /* What the holder of a token may know, and is judged by. */
