@@ -36,6 +36,8 @@ enum {
     EVIDENCE_BEFORE,
     EVIDENCE_ALL,
     EVIDENCE_ALL_DESC,
+    AUDIT_ALL,
+    AUDIT_ALL_OLDEST,
     /* Lists, one statement for each order: see audits_orders, evidence_orders. */
     AUDIT_LIST,
     EVIDENCE_LIST = AUDIT_LIST + 12,

@@ -76,11 +76,14 @@ int audits_list(saas_request_t *rq)
 {
     static const char *const statuses[] = { "queued", "running", "completed", "failed", "canceled", NULL };
     const char *status = saas_request_choice(rq, "status", statuses);
-    const char *order = saas_request_choice(rq, "ordering", audits_orders);
+    int order = audits_order(audits_orders, saas_request_choice(rq, "ordering", audits_orders));
     const char *engine = saas_request_query(rq, "engine");
 
-    return saas_reply_list(rq, audits_members, &audits_statements[AUDIT_LIST + audits_order(audits_orders, order)],
-                           SAAS_ARGS(status, engine));
+    if (order <= 1 && !status && !engine) {
+        return saas_reply_list(rq, audits_members, &audits_statements[order ? AUDIT_ALL_OLDEST : AUDIT_ALL],
+                               SAAS_NO_ARGS);
+    }
+    return saas_reply_list(rq, audits_members, &audits_statements[AUDIT_LIST + order], SAAS_ARGS(status, engine));
 }
 
 int audits_view(saas_request_t *rq)
