@@ -14,7 +14,7 @@ typedef struct part_t {
     const saas_json_member_t *member;
     const char *before;
     apr_size_t before_len;
-    const struct part_t *end;  /* of an object: its SAAS_JSON_END */
+    const struct part_t *end; /* of an object: its SAAS_JSON_END */
 } part_t;
 
 #define NESTING_MAX 8
