@@ -277,6 +277,31 @@ typedef struct saas_page_t {
     const char *offset;
 } saas_page_t;
 
+/** How a member of a row's JSON object is written. */
+typedef enum {
+    SAAS_JSON_TEXT = 1,       /**< a string; NULL is null */
+    SAAS_JSON_INTEGER,        /**< NULL is null */
+    SAAS_JSON_BOOL,           /**< as saas_cell_bool() reads it: NULL is false */
+    SAAS_JSON_TIME,           /**< in the API's form; NULL is null */
+    SAAS_JSON_RAW,            /**< JSON that is stored as such (jsonb, text) */
+    SAAS_JSON_OBJECT,         /**< begins an object of the members behind it, up to SAAS_JSON_END */
+    SAAS_JSON_OBJECT_OR_NULL, /**< the same, but null when the cell is NULL */
+    SAAS_JSON_END
+} saas_json_kind_e;
+
+/** Since minor 2.  A member of the objects in a list, in the order of the reply;
+ *  tables of them end with an all-zero element. */
+typedef struct saas_json_member_t {
+    const char *key;
+    saas_json_kind_e kind;
+    int column;
+    /** SAAS_JSON_RAW: JSON text in place of NULL, of an empty object or array,
+     *  and of what is no JSON.  NULL: null, and what is empty stays. */
+    const char *otherwise;
+    /** Gives the text of the cell where it is no column's; NULL: column. */
+    const char *(*cell)(saas_request_t *rq, const saas_rows_t *rows, int row);
+} saas_json_member_t;
+
 /** An entry of an organization's activity trail. */
 typedef struct saas_activity_t {
     const char *action;       /**< "member.role_changed": <object>.<past participle> */
@@ -494,6 +519,11 @@ typedef struct saas_host_t {
     int (*job_known)(const char *kind);
     void (*job_fail)(saas_job_t *job, int final, const char *why);
     void (*count)(const saas_counter_t *counter, int value, apr_uint64_t amount);
+    int (*reply_list)(saas_request_t *rq, const saas_json_member_t *members, saas_statement_t *st,
+                      const char *const *args, int nargs);
+    int (*reply_rows)(saas_request_t *rq, const saas_json_member_t *members, const saas_rows_t *rows, int shown,
+                      apr_int64_t count, const char *next, const char *previous);
+    json_t *(*row_json)(saas_request_t *rq, const saas_json_member_t *members, const saas_rows_t *rows, int row);
 } saas_host_t;
 
 APR_DECLARE_OPTIONAL_FN(const saas_host_t *, saas_host_services, (const char *abi, unsigned minor));
@@ -730,7 +760,34 @@ static inline int saas_reply_verdict(saas_request_t *rq, saas_verdict_e verdict)
     return saas_host()->reply_verdict(rq, verdict);
 }
 
-/** Answers a page of a list; steals results.  404 "Invalid page." past the end. */
+/** Since minor 2.  Answers a list with the page that ?page= and ?page_size= ask
+ *  for: the whole work of most list handlers.  st is run with args and, behind
+ *  them, the page's limit and offset; the last column of its rows is how many
+ *  there are on all pages.  Field errors noted before are answered instead, and
+ *  no statement is run; 404 "Invalid page." past the end. */
+static inline int saas_reply_list(saas_request_t *rq, const saas_json_member_t *members, saas_statement_t *st,
+                                  const char *const *args, int nargs)
+{
+    return saas_host()->reply_list(rq, members, st, args, nargs);
+}
+
+/** Since minor 2.  Answers a list with the first rows of a result, of count in
+ *  all; next and previous are URLs or NULL. */
+static inline int saas_reply_rows(saas_request_t *rq, const saas_json_member_t *members, const saas_rows_t *rows,
+                                  int shown, apr_int64_t count, const char *next, const char *previous)
+{
+    return saas_host()->reply_rows(rq, members, rows, shown, count, next, previous);
+}
+
+/** Since minor 2.  One row as the list has it; a new reference. */
+static inline json_t *saas_row_json(saas_request_t *rq, const saas_json_member_t *members, const saas_rows_t *rows,
+                                    int row)
+{
+    return saas_host()->row_json(rq, members, rows, row);
+}
+
+/** Answers a page of a list that is no statement's result; steals results.  404
+ *  "Invalid page." past the end. */
 static inline int saas_reply_page(saas_request_t *rq, const saas_page_t *page, apr_int64_t count, json_t *results)
 {
     return saas_host()->reply_page(rq, page, count, results);

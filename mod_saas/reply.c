@@ -7,9 +7,14 @@
  * returns what these functions return.
  */
 #include "request.h"
+#include "rows.h"
 #include "core/urlenc.h"
 
 #include <apr_strings.h>
+
+/* Bytes that a list mostly fits into: what is around the rows, and each of them. */
+#define ENVELOPE_ROOM 512
+#define ROW_ROOM 640
 
 int saas_reply_text(request_rec *r, int status, const char *json, apr_size_t len)
 {
@@ -96,24 +101,111 @@ int saas_reply_throttled_impl(saas_request_t *rq, int seconds)
                                               seconds, seconds == 1 ? "" : "s"));
 }
 
+/* ---------------------------------------------------------------- lists -- */
+
 /* This list's URL with another page. */
-static json_t *link_to(saas_request_t *rq, apr_int64_t page)
+static const char *link_to(saas_request_t *rq, apr_int64_t page)
 {
     const char *url = apr_pstrcat(rq->pool, saas_request_base_url_impl(rq),
                                   rq->r->uri + strlen(((saas_call_t *)rq)->mount), NULL);
-    return json_string(saas_link_set(rq->pool, url, rq->r->args, "page", apr_psprintf(rq->pool, "%" APR_INT64_T_FMT, page)));
+    return saas_link_set(rq->pool, url, rq->r->args, "page", apr_psprintf(rq->pool, "%" APR_INT64_T_FMT, page));
+}
+
+/* What comes before the results. */
+static void begin_list(saas_jsontext_t *out, apr_pool_t *p, apr_size_t room, apr_int64_t count, const char *next,
+                       const char *previous)
+{
+    saas_jsontext_init(out, p, room);
+    SAAS_JSONTEXT_PUT(out, "{\"count\":");
+    saas_jsontext_int(out, count);
+    SAAS_JSONTEXT_PUT(out, ",\"next\":");
+    saas_jsontext_string(out, next);
+    SAAS_JSONTEXT_PUT(out, ",\"previous\":");
+    saas_jsontext_string(out, previous);
+    SAAS_JSONTEXT_PUT(out, ",\"results\":");
+}
+
+static int reply_list(saas_request_t *rq, saas_jsontext_t *out)
+{
+    SAAS_JSONTEXT_PUT(out, "}");
+    return saas_reply_text(rq->r, HTTP_OK, out->data, out->len);
+}
+
+/* The links of a page; 0: there is none of this number. */
+static int find_links(saas_request_t *rq, const saas_page_t *page, apr_int64_t count, const char **next,
+                      const char **previous)
+{
+    apr_int64_t last = (count + page->size - 1) / page->size;
+
+    *next = page->page < last ? link_to(rq, page->page + 1) : NULL;
+    *previous = page->page > 1 ? link_to(rq, page->page - 1) : NULL;
+    return page->page == 1 || page->page <= last;
+}
+
+static int reply_no_page(saas_request_t *rq)
+{
+    return saas_reply_error_impl(rq, HTTP_NOT_FOUND, "not_found", "Invalid page.");
 }
 
 int saas_reply_page_impl(saas_request_t *rq, const saas_page_t *page, apr_int64_t count, json_t *results)
 {
-    apr_int64_t last = (count + page->size - 1) / page->size;
-    if (page->page > 1 && page->page > last) {
-        json_decref(results);
-        return saas_reply_error_impl(rq, HTTP_NOT_FOUND, "not_found", "Invalid page.");
+    size_t len = 0;
+    const char *text = saas_json_dump(rq->pool, results, &len), *next, *previous;
+    saas_jsontext_t out;
+
+    json_decref(results);
+    if (!text) {
+        return saas_reply_failure_impl(rq, APR_EGENERAL);
     }
-    return saas_reply_json_impl(rq, HTTP_OK,
-                                json_pack("{s:I, s:o, s:o, s:o}", "count", (json_int_t)count, "next",
-                                          page->page < last ? link_to(rq, page->page + 1) : json_null(), "previous",
-                                          page->page > 1 ? link_to(rq, page->page - 1) : json_null(), "results",
-                                          results));
+    if (!find_links(rq, page, count, &next, &previous)) {
+        return reply_no_page(rq);
+    }
+    begin_list(&out, rq->pool, len + ENVELOPE_ROOM, count, next, previous);
+    saas_jsontext_put(&out, text, len);
+    return reply_list(rq, &out);
+}
+
+int saas_reply_rows_impl(saas_request_t *rq, const saas_json_member_t *members, const saas_rows_t *rows, int shown,
+                         apr_int64_t count, const char *next, const char *previous)
+{
+    saas_jsontext_t out;
+
+    begin_list(&out, rq->pool, (apr_size_t)shown * ROW_ROOM + ENVELOPE_ROOM, count, next, previous);
+    SAAS_JSONTEXT_PUT(&out, "[");
+    saas_rows_put(&out, rq, members, rows, 0, shown);
+    SAAS_JSONTEXT_PUT(&out, "]");
+    return reply_list(rq, &out);
+}
+
+int saas_reply_list_impl(saas_request_t *rq, const saas_json_member_t *members, saas_statement_t *st,
+                         const char *const *args, int nargs)
+{
+    const char **all = apr_palloc(rq->pool, sizeof(*all) * (apr_size_t)(nargs + 2)), *next, *previous;
+    apr_int64_t count;
+    saas_page_t page;
+    saas_rows_t *rows;
+    saas_db_t *db;
+    apr_status_t rv;
+
+    saas_request_page_impl(rq, &page);
+    if (rq->errors) {
+        return saas_reply_errors_impl(rq);
+    }
+    if (nargs) {
+        memcpy(all, args, sizeof(*all) * (apr_size_t)nargs);
+    }
+    all[nargs] = page.limit;
+    all[nargs + 1] = page.offset;
+    if ((rv = saas_db_open_impl(&db, rq->pool, rq->r->server, rq->who->org_id)) == APR_SUCCESS) {
+        rv = saas_db_query_impl(db, st, &rows, all, nargs + 2);
+        saas_db_close_impl(db);
+    }
+    if (rv != APR_SUCCESS) {
+        return saas_reply_failure_impl(rq, rv);
+    }
+    /* No row: page 1 of nothing, or past the end, where the count is not told. */
+    count = saas_cell_int(rows, 0, rows->columns - 1);
+    return find_links(rq, &page, count, &next, &previous)
+               ? saas_reply_rows_impl(rq, members, rows, rows->count, count, next, previous)
+               : reply_no_page(rq);
 }

@@ -41,6 +41,10 @@ int saas_reply_error_impl(saas_request_t *rq, int status, const char *code, cons
 int saas_reply_errors_impl(saas_request_t *rq);
 int saas_reply_failure_impl(saas_request_t *rq, apr_status_t rv);
 int saas_reply_page_impl(saas_request_t *rq, const saas_page_t *page, apr_int64_t count, json_t *results);
+int saas_reply_list_impl(saas_request_t *rq, const saas_json_member_t *members, saas_statement_t *st,
+                         const char *const *args, int nargs);
+int saas_reply_rows_impl(saas_request_t *rq, const saas_json_member_t *members, const saas_rows_t *rows, int shown,
+                         apr_int64_t count, const char *next, const char *previous);
 int saas_reply_throttled_impl(saas_request_t *rq, int seconds);
 int saas_reply_verdict_impl(saas_request_t *rq, saas_verdict_e verdict);
 int saas_reply_refusal(request_rec *r, const saas_refusal_t *refusal);

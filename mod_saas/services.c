@@ -6,6 +6,7 @@
  */
 #include "counters.h"
 #include "request.h"
+#include "rows.h"
 #include "core/csv.h"
 #include "core/id.h"
 #include "core/password.h"
@@ -156,6 +157,9 @@ static const saas_host_t services = {
     .job_known = saas_job_known_impl,
     .job_fail = saas_job_fail_impl,
     .count = saas_counters_count,
+    .reply_list = saas_reply_list_impl,
+    .reply_rows = saas_reply_rows_impl,
+    .row_json = saas_row_json_impl,
 };
 
 static const saas_host_t *saas_host_services(const char *abi, unsigned minor)

@@ -7,36 +7,27 @@
 
 #include "accounts.h"
 
+enum { ID, CREATED_AT, EXPIRES_AT, ADDRESS, USER_AGENT };
+
+static const char *current_cell(saas_request_t *rq, const saas_rows_t *rows, int row)
+{
+    return rq->who->by == SAAS_BY_SESSION && !strcmp(rq->who->credential_id, saas_cell(rows, row, ID)) ? "t" : "f";
+}
+
+static const saas_json_member_t members[] = {
+    { "id", SAAS_JSON_TEXT, .column = ID },
+    { "current", SAAS_JSON_BOOL, .cell = current_cell },
+    { "address", SAAS_JSON_TEXT, .column = ADDRESS },
+    { "user_agent", SAAS_JSON_TEXT, .column = USER_AGENT },
+    { "created_at", SAAS_JSON_TIME, .column = CREATED_AT },
+    { "expires_at", SAAS_JSON_TIME, .column = EXPIRES_AT },
+    { 0 }
+};
+
 int accounts_sessions(saas_request_t *rq)
 {
-    enum { ID, CREATED_AT, EXPIRES_AT, ADDRESS, USER_AGENT, TOTAL };
-    const char *current = rq->who->by == SAAS_BY_SESSION ? rq->who->credential_id : NULL;
-    saas_page_t page;
-    saas_rows_t *rows;
-    json_t *results;
-    apr_status_t rv;
-    int row;
-
-    if (!saas_request_page(rq, &page)) {
-        return saas_reply_errors(rq);
-    }
-    rv = saas_query(rq, &accounts_statements[SESSION_LIST], &rows,
-                    SAAS_ARGS(rq->who->user_id, accounts_calling_token(rq), page.limit, page.offset));
-    if (rv != APR_SUCCESS) {
-        return saas_reply_failure(rq, rv);
-    }
-    results = json_array();
-    for (row = 0; row < rows->count; row++) {
-        json_array_append_new(results,
-            json_pack("{s:o, s:b, s:o, s:o, s:o, s:o}",
-                      "id", saas_cell_json(rows, row, ID),
-                      "current", current && !strcmp(current, saas_cell(rows, row, ID)),
-                      "address", saas_cell_json(rows, row, ADDRESS),
-                      "user_agent", saas_cell_json(rows, row, USER_AGENT),
-                      "created_at", saas_cell_json_time(rq->pool, rows, row, CREATED_AT),
-                      "expires_at", saas_cell_json_time(rq->pool, rows, row, EXPIRES_AT)));
-    }
-    return saas_reply_page(rq, &page, saas_cell_int(rows, 0, TOTAL), results);
+    return saas_reply_list(rq, members, &accounts_statements[SESSION_LIST],
+                           SAAS_ARGS(rq->who->user_id, accounts_calling_token(rq)));
 }
 
 typedef struct revocation_t {

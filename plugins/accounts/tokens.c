@@ -199,35 +199,25 @@ int accounts_token_create(saas_request_t *rq)
 
 int accounts_tokens(saas_request_t *rq)
 {
-    enum { ID, NAME, HINT, ORG, ORG_NAME, ORG_SLUG, ROLE, CREATED_AT, EXPIRES_AT, LAST_USED_AT, TOTAL };
-    saas_page_t page;
-    saas_rows_t *rows;
-    json_t *results;
-    apr_status_t rv;
-    int row;
+    enum { ID, NAME, HINT, ORG, ORG_NAME, ORG_SLUG, ROLE, CREATED_AT, EXPIRES_AT, LAST_USED_AT };
+    static const saas_json_member_t members[] = {
+        { "id", SAAS_JSON_TEXT, .column = ID },
+        { "name", SAAS_JSON_TEXT, .column = NAME },
+        { "hint", SAAS_JSON_TEXT, .column = HINT },
+        { "organization", SAAS_JSON_OBJECT_OR_NULL, .column = ORG },
+        { "id", SAAS_JSON_TEXT, .column = ORG },
+        { "name", SAAS_JSON_TEXT, .column = ORG_NAME },
+        { "slug", SAAS_JSON_TEXT, .column = ORG_SLUG },
+        { .kind = SAAS_JSON_END },
+        { "role", SAAS_JSON_TEXT, .column = ROLE },
+        { "created_at", SAAS_JSON_TIME, .column = CREATED_AT },
+        { "expires_at", SAAS_JSON_TIME, .column = EXPIRES_AT },
+        { "last_used_at", SAAS_JSON_TIME, .column = LAST_USED_AT },
+        { 0 }
+    };
 
-    if (!saas_request_page(rq, &page)) {
-        return saas_reply_errors(rq);
-    }
-    rv = saas_query(rq, &accounts_statements[TOKEN_LIST], &rows,
-                    SAAS_ARGS(rq->who->user_id, accounts_calling_token(rq), page.limit, page.offset));
-    if (rv != APR_SUCCESS) {
-        return saas_reply_failure(rq, rv);
-    }
-    results = json_array();
-    for (row = 0; row < rows->count; row++) {
-        json_array_append_new(results,
-            json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-                      "id", saas_cell_json(rows, row, ID),
-                      "name", saas_cell_json(rows, row, NAME),
-                      "hint", saas_cell_json(rows, row, HINT),
-                      "organization", accounts_organization_json(rows, row, ORG),
-                      "role", saas_cell_json(rows, row, ROLE),
-                      "created_at", saas_cell_json_time(rq->pool, rows, row, CREATED_AT),
-                      "expires_at", saas_cell_json_time(rq->pool, rows, row, EXPIRES_AT),
-                      "last_used_at", saas_cell_json_time(rq->pool, rows, row, LAST_USED_AT)));
-    }
-    return saas_reply_page(rq, &page, saas_cell_int(rows, 0, TOTAL), results);
+    return saas_reply_list(rq, members, &accounts_statements[TOKEN_LIST],
+                           SAAS_ARGS(rq->who->user_id, accounts_calling_token(rq)));
 }
 
 typedef struct revocation_t {

@@ -36,6 +36,8 @@ enum {
     EVIDENCE_BEFORE,
     EVIDENCE_ALL,
     EVIDENCE_ALL_DESC,
+    AUDIT_ALL,
+    AUDIT_ALL_OLDEST,
     /* Lists, one statement for each order: see audits_orders, evidence_orders. */
     AUDIT_LIST,
     EVIDENCE_LIST = AUDIT_LIST + 12,
@@ -54,7 +56,7 @@ int audits_order(const char *const *orders, const char *name);
 /** Seconds that one try of an audit may take. */
 int audits_deadline(server_rec *s);
 
-/** The columns that audits_json() reads. */
+/** The columns that audits_members shows. */
 #define AUDIT_COLUMNS \
     "id, name, engine, targets, status, progress_done, progress_total, counts, evidence_count, score, error," \
     " created_by, created_at, started_at, finished_at"
@@ -62,8 +64,11 @@ enum { COLUMN_ID, COLUMN_NAME, COLUMN_ENGINE, COLUMN_TARGETS, COLUMN_STATUS, COL
        COLUMN_EVIDENCE, COLUMN_SCORE, COLUMN_ERROR, COLUMN_CREATED_BY, COLUMN_CREATED, COLUMN_STARTED, COLUMN_FINISHED,
        AUDIT_COLUMNS_COUNT };
 
-/** An audit as the API shows it; a new reference. */
-json_t *audits_json(apr_pool_t *p, const saas_rows_t *rows, int row);
+/** An audit as the API shows it, of AUDIT_COLUMNS. */
+extern const saas_json_member_t audits_members[];
+
+/** Answers the audit in the first row. */
+int audits_reply(saas_request_t *rq, int status, const saas_rows_t *rows);
 
 /** Writes the activity row of a change of an audit, in db's transaction.  rq is
  *  NULL for what the server did itself, which then names the job. */

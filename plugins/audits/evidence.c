@@ -44,40 +44,26 @@ static const char *pattern(apr_pool_t *p, const char *text)
     return out;
 }
 
-static json_t *evidence_json(apr_pool_t *p, const saas_rows_t *rows, int count)
-{
-    json_t *list = json_array();
-    int i;
+static const saas_json_member_t members[] = {
+    { "id", SAAS_JSON_INTEGER, .column = E_NUMBER },
+    { "resource_id", SAAS_JSON_TEXT, .column = E_RESOURCE },
+    { "check_name", SAAS_JSON_TEXT, .column = E_CHECK },
+    { "status", SAAS_JSON_TEXT, .column = E_STATUS },
+    { "severity", SAAS_JSON_TEXT, .column = E_SEVERITY },
+    { "timestamp", SAAS_JSON_TIME, .column = E_TIME },
+    { "comment", SAAS_JSON_TEXT, .column = E_COMMENT },
+    { 0 }
+};
 
-    for (i = 0; i < count; i++) {
-        json_array_append_new(list, json_pack(
-            "{s:I, s:o, s:o, s:o, s:o, s:o, s:o}",
-            "id", (json_int_t)saas_cell_int(rows, i, E_NUMBER),
-            "resource_id", saas_cell_json(rows, i, E_RESOURCE),
-            "check_name", saas_cell_json(rows, i, E_CHECK),
-            "status", saas_cell_json(rows, i, E_STATUS),
-            "severity", saas_cell_json(rows, i, E_SEVERITY),
-            "timestamp", saas_cell_json_time(p, rows, i, E_TIME),
-            "comment", saas_cell_json(rows, i, E_COMMENT)));
-    }
-    return list;
-}
-
-static int reply_numbered(saas_request_t *rq, const filter_t *filter, const saas_page_t *page, int order)
+static int reply_numbered(saas_request_t *rq, const filter_t *filter, int order)
 {
     const char *audit = saas_request_parameter(rq, "audit");
     int all = order <= 1 && !filter->status && !filter->severity && !filter->check && !filter->search;
-    saas_rows_t *rows;
-    apr_status_t rv =
-        all ? saas_query(rq, &audits_statements[order ? EVIDENCE_ALL_DESC : EVIDENCE_ALL], &rows,
-                         SAAS_ARGS(audit, page->limit, page->offset))
-            : saas_query(rq, &audits_statements[EVIDENCE_LIST + order], &rows,
-                         SAAS_ARGS(audit, filter->status, filter->severity, filter->check, filter->search,
-                                   page->limit, page->offset));
-    if (rv != APR_SUCCESS) {
-        return saas_reply_failure(rq, rv);
-    }
-    return saas_reply_page(rq, page, saas_cell_int(rows, 0, E_COUNT), evidence_json(rq->pool, rows, rows->count));
+
+    return all ? saas_reply_list(rq, members, &audits_statements[order ? EVIDENCE_ALL_DESC : EVIDENCE_ALL],
+                                 SAAS_ARGS(audit))
+               : saas_reply_list(rq, members, &audits_statements[EVIDENCE_LIST + order],
+                                 SAAS_ARGS(audit, filter->status, filter->severity, filter->check, filter->search));
 }
 
 /* ---------------------------------------------------------------- cursor -- */
@@ -132,8 +118,8 @@ static int reply_after(saas_request_t *rq, const filter_t *filter, const saas_pa
 {
     const char *audit = saas_request_parameter(rq, "audit");
     const char *one_more = apr_itoa(rq->pool, page->size + 1);
-    json_t *next = NULL;
-    json_int_t count = 0;
+    const char *next = NULL;
+    apr_int64_t count = 0;
     saas_rows_t *rows;
     saas_db_t *db;
     apr_status_t rv = saas_request_db(rq, &db);
@@ -158,12 +144,9 @@ static int reply_after(saas_request_t *rq, const filter_t *filter, const saas_pa
         return saas_reply_failure(rq, rv);
     }
     if (shown && rows->count > shown) {
-        next = json_string(cursor_url(rq, cursor_make(rq->pool, descending,
-                                                      saas_cell(rows, shown - 1, E_NUMBER))));
+        next = cursor_url(rq, cursor_make(rq->pool, descending, saas_cell(rows, shown - 1, E_NUMBER)));
     }
-    return saas_reply_json(rq, HTTP_OK,
-                           json_pack("{s:I, s:o, s:n, s:o}", "count", count, "next", next ? next : json_null(),
-                                     "previous", "results", evidence_json(rq->pool, rows, shown)));
+    return saas_reply_rows(rq, members, rows, shown, count, next, NULL);
 }
 
 int audits_evidence(saas_request_t *rq)
@@ -179,15 +162,15 @@ int audits_evidence(saas_request_t *rq)
     const char *number = NULL;
     saas_page_t page;
 
+    if (!cursor) {
+        return reply_numbered(rq, &filter, order);
+    }
     saas_request_page(rq, &page);
-    if (cursor && order > 1) {
+    if (order > 1) {
         saas_request_error(rq, "ordering", "With a cursor, only id and -id.");
     }
-    else if (cursor && !(number = cursor_read(rq->pool, order, cursor))) {
+    else if (!(number = cursor_read(rq->pool, order, cursor))) {
         saas_request_error(rq, "cursor", "Invalid cursor.");
     }
-    if (rq->errors) {
-        return saas_reply_errors(rq);
-    }
-    return cursor ? reply_after(rq, &filter, &page, order, number) : reply_numbered(rq, &filter, &page, order);
+    return rq->errors ? saas_reply_errors(rq) : reply_after(rq, &filter, &page, order, number);
 }

@@ -112,9 +112,3 @@ json_t *saas_score_counts(const saas_score_t *score)
     return json_pack("{s:o, s:o}", "status", count_object(saas_finding_statuses, score->by_status),
                      "severity", count_object(saas_finding_severities, score->by_severity));
 }
-
-json_t *saas_score_no_counts(void)
-{
-    static const saas_score_t empty;
-    return saas_score_counts(&empty);
-}

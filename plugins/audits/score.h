@@ -27,7 +27,9 @@ int saas_score_value(const saas_score_t *score);
  *  findings; a new reference. */
 json_t *saas_score_counts(const saas_score_t *score);
 
-/** The same without findings. */
-json_t *saas_score_no_counts(void);
+/** The same without findings, as text. */
+#define SAAS_SCORE_NO_COUNTS \
+    "{\"status\":{\"PASS\":0,\"FAIL\":0,\"MANUAL\":0,\"ERROR\":0}," \
+    "\"severity\":{\"critical\":0,\"high\":0,\"medium\":0,\"low\":0,\"informational\":0}}"
 
 #endif

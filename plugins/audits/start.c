@@ -219,5 +219,5 @@ int audits_start(saas_request_t *rq)
     apr_table_setn(rq->r->headers_out, "Location",
                    apr_pstrcat(rq->pool, saas_request_base_url(rq), "/audits/",
                                saas_cell(start.rows, 0, COLUMN_ID), "/", NULL));
-    return saas_reply_json(rq, HTTP_ACCEPTED, audits_json(rq->pool, start.rows, 0));
+    return audits_reply(rq, HTTP_ACCEPTED, start.rows);
 }

@@ -11,44 +11,37 @@
 
 #include <apr_strings.h>
 
-static json_t *cell_json(const saas_rows_t *rows, int row, int column, json_t *(*otherwise)(void))
+const saas_json_member_t audits_members[] = {
+    { "id", SAAS_JSON_TEXT, .column = COLUMN_ID },
+    { "name", SAAS_JSON_TEXT, .column = COLUMN_NAME },
+    { "engine", SAAS_JSON_TEXT, .column = COLUMN_ENGINE },
+    { "targets", SAAS_JSON_RAW, .column = COLUMN_TARGETS, .otherwise = "[]" },
+    { "status", SAAS_JSON_TEXT, .column = COLUMN_STATUS },
+    { "progress", .kind = SAAS_JSON_OBJECT },
+    { "done", SAAS_JSON_INTEGER, .column = COLUMN_DONE },
+    { "total", SAAS_JSON_INTEGER, .column = COLUMN_TOTAL },
+    { .kind = SAAS_JSON_END },
+    { "counts", SAAS_JSON_RAW, .column = COLUMN_COUNTS, .otherwise = SAAS_SCORE_NO_COUNTS },
+    { "evidence_count", SAAS_JSON_INTEGER, .column = COLUMN_EVIDENCE },
+    { "score", SAAS_JSON_INTEGER, .column = COLUMN_SCORE },
+    { "error", SAAS_JSON_TEXT, .column = COLUMN_ERROR },
+    { "created_by", SAAS_JSON_TEXT, .column = COLUMN_CREATED_BY },
+    { "created_at", SAAS_JSON_TIME, .column = COLUMN_CREATED },
+    { "started_at", SAAS_JSON_TIME, .column = COLUMN_STARTED },
+    { "finished_at", SAAS_JSON_TIME, .column = COLUMN_FINISHED },
+    { 0 }
+};
+
+int audits_reply(saas_request_t *rq, int status, const saas_rows_t *rows)
 {
-    const char *text = saas_cell(rows, row, column);
-    json_t *value = text ? json_loads(text, 0, NULL) : NULL;
-    return value ? value : otherwise();
+    return saas_reply_json(rq, status, saas_row_json(rq, audits_members, rows, 0));
 }
 
-static json_t *counts_json(const saas_rows_t *rows, int row)
+static json_t *targets_json(const saas_rows_t *rows)
 {
-    json_t *counts = cell_json(rows, row, COLUMN_COUNTS, saas_score_no_counts);
-    if (json_object_size(counts) == 0) {
-        json_decref(counts);
-        counts = saas_score_no_counts();
-    }
-    return counts;
-}
-
-json_t *audits_json(apr_pool_t *p, const saas_rows_t *rows, int row)
-{
-    const char *score = saas_cell(rows, row, COLUMN_SCORE);
-    json_t *progress = json_pack("{s:I, s:I}", "done", (json_int_t)saas_cell_int(rows, row, COLUMN_DONE),
-                                 "total", (json_int_t)saas_cell_int(rows, row, COLUMN_TOTAL));
-
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o}",
-                     "id", saas_cell_json(rows, row, COLUMN_ID),
-                     "name", saas_cell_json(rows, row, COLUMN_NAME),
-                     "engine", saas_cell_json(rows, row, COLUMN_ENGINE),
-                     "targets", cell_json(rows, row, COLUMN_TARGETS, json_array),
-                     "status", saas_cell_json(rows, row, COLUMN_STATUS),
-                     "progress", progress,
-                     "counts", counts_json(rows, row),
-                     "evidence_count", (json_int_t)saas_cell_int(rows, row, COLUMN_EVIDENCE),
-                     "score", score ? json_integer(apr_atoi64(score)) : json_null(),
-                     "error", saas_cell_json(rows, row, COLUMN_ERROR),
-                     "created_by", saas_cell_json(rows, row, COLUMN_CREATED_BY),
-                     "created_at", saas_cell_json_time(p, rows, row, COLUMN_CREATED),
-                     "started_at", saas_cell_json_time(p, rows, row, COLUMN_STARTED),
-                     "finished_at", saas_cell_json_time(p, rows, row, COLUMN_FINISHED));
+    const char *text = saas_cell(rows, 0, COLUMN_TARGETS);
+    json_t *targets = text ? json_loads(text, 0, NULL) : NULL;
+    return targets ? targets : json_array();
 }
 
 apr_status_t audits_activity(saas_db_t *db, saas_request_t *rq, const char *job_id, const char *action, apr_pool_t *p,
@@ -56,7 +49,7 @@ apr_status_t audits_activity(saas_db_t *db, saas_request_t *rq, const char *job_
 {
     saas_activity_t what = { .action = action, .target_type = "audit" };
     const char *name = saas_cell(rows, 0, COLUMN_NAME);
-    json_t *targets = cell_json(rows, 0, COLUMN_TARGETS, json_array);
+    json_t *targets = targets_json(rows);
     json_t *value = json_pack("{s:o, s:o, s:i, s:o}", "status", saas_cell_json(rows, 0, COLUMN_STATUS),
                               "engine", saas_cell_json(rows, 0, COLUMN_ENGINE),
                               "targets", (int)json_array_size(targets),
@@ -83,29 +76,14 @@ int audits_list(saas_request_t *rq)
 {
     static const char *const statuses[] = { "queued", "running", "completed", "failed", "canceled", NULL };
     const char *status = saas_request_choice(rq, "status", statuses);
-    const char *order = saas_request_choice(rq, "ordering", audits_orders);
+    int order = audits_order(audits_orders, saas_request_choice(rq, "ordering", audits_orders));
     const char *engine = saas_request_query(rq, "engine");
-    saas_page_t page;
-    saas_rows_t *rows;
-    json_t *results;
-    apr_status_t rv;
-    int i;
 
-    saas_request_page(rq, &page);
-    if (rq->errors) {
-        return saas_reply_errors(rq);
+    if (order <= 1 && !status && !engine) {
+        return saas_reply_list(rq, audits_members, &audits_statements[order ? AUDIT_ALL_OLDEST : AUDIT_ALL],
+                               SAAS_NO_ARGS);
     }
-    rv = saas_query(rq, &audits_statements[AUDIT_LIST + audits_order(audits_orders, order)], &rows,
-                    SAAS_ARGS(status, engine, page.limit, page.offset));
-    if (rv != APR_SUCCESS) {
-        return saas_reply_failure(rq, rv);
-    }
-    results = json_array();
-    for (i = 0; i < rows->count; i++) {
-        json_array_append_new(results, audits_json(rq->pool, rows, i));
-    }
-    /* No row: page 1 of nothing, or past the end, where the count is not told. */
-    return saas_reply_page(rq, &page, saas_cell_int(rows, 0, AUDIT_COLUMNS_COUNT), results);
+    return saas_reply_list(rq, audits_members, &audits_statements[AUDIT_LIST + order], SAAS_ARGS(status, engine));
 }
 
 int audits_view(saas_request_t *rq)
@@ -116,7 +94,7 @@ int audits_view(saas_request_t *rq)
     if (rv != APR_SUCCESS) {
         return saas_reply_failure(rq, rv);
     }
-    return rows->count ? saas_reply_json(rq, HTTP_OK, audits_json(rq->pool, rows, 0)) : saas_reply_not_found(rq);
+    return rows->count ? audits_reply(rq, HTTP_OK, rows) : saas_reply_not_found(rq);
 }
 
 /** A change that is allowed in some states only. */
@@ -182,7 +160,7 @@ int audits_cancel(saas_request_t *rq)
         return answer;
     }
     audits_count(AUDITS_CANCELED);
-    return saas_reply_json(rq, HTTP_OK, audits_json(rq->pool, change.rows, 0));
+    return audits_reply(rq, HTTP_OK, change.rows);
 }
 
 int audits_delete(saas_request_t *rq)

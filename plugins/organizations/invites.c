@@ -17,51 +17,33 @@
 
 /* INVITE_COLUMNS. */
 enum { COLUMN_ID, COLUMN_EMAIL, COLUMN_ROLE, COLUMN_STATE, COLUMN_CREATED, COLUMN_EXPIRES, COLUMN_ACCEPTED, COLUMN_BY,
-       COLUMN_BY_EMAIL, COLUMN_BY_NAME, COLUMN_COUNT };
+       COLUMN_BY_EMAIL, COLUMN_BY_NAME };
 
 static const char create_bucket[] = "invite-create";
 static const char resend_bucket[] = "invite-resend";
 
-static json_t *invite_json(apr_pool_t *p, const saas_rows_t *rows, int row)
-{
-    json_t *by = json_pack("{s:o, s:o, s:o}", "id", saas_cell_json(rows, row, COLUMN_BY),
-                           "email", saas_cell_json(rows, row, COLUMN_BY_EMAIL),
-                           "name", saas_cell_json(rows, row, COLUMN_BY_NAME));
-
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-                     "id", saas_cell_json(rows, row, COLUMN_ID),
-                     "email", saas_cell_json(rows, row, COLUMN_EMAIL),
-                     "role", saas_cell_json(rows, row, COLUMN_ROLE),
-                     "state", saas_cell_json(rows, row, COLUMN_STATE),
-                     "created_at", saas_cell_json_time(p, rows, row, COLUMN_CREATED),
-                     "expires_at", saas_cell_json_time(p, rows, row, COLUMN_EXPIRES),
-                     "accepted_at", saas_cell_json_time(p, rows, row, COLUMN_ACCEPTED),
-                     "invited_by", by);
-}
+static const saas_json_member_t members[] = {
+    { "id", SAAS_JSON_TEXT, .column = COLUMN_ID },
+    { "email", SAAS_JSON_TEXT, .column = COLUMN_EMAIL },
+    { "role", SAAS_JSON_TEXT, .column = COLUMN_ROLE },
+    { "state", SAAS_JSON_TEXT, .column = COLUMN_STATE },
+    { "created_at", SAAS_JSON_TIME, .column = COLUMN_CREATED },
+    { "expires_at", SAAS_JSON_TIME, .column = COLUMN_EXPIRES },
+    { "accepted_at", SAAS_JSON_TIME, .column = COLUMN_ACCEPTED },
+    { "invited_by", .kind = SAAS_JSON_OBJECT },
+    { "id", SAAS_JSON_TEXT, .column = COLUMN_BY },
+    { "email", SAAS_JSON_TEXT, .column = COLUMN_BY_EMAIL },
+    { "name", SAAS_JSON_TEXT, .column = COLUMN_BY_NAME },
+    { .kind = SAAS_JSON_END },
+    { 0 }
+};
 
 int organizations_invites(saas_request_t *rq)
 {
     static const char *const states[] = { "pending", "accepted", "revoked", "expired", NULL };
     const char *state = saas_request_choice(rq, "state", states);
-    saas_page_t page;
-    saas_rows_t *rows;
-    json_t *results;
-    apr_status_t rv;
-    int row;
 
-    saas_request_page(rq, &page);
-    if (rq->errors) {
-        return saas_reply_errors(rq);
-    }
-    rv = saas_query(rq, &organizations_statements[INVITE_LIST], &rows, SAAS_ARGS(state, page.limit, page.offset));
-    if (rv != APR_SUCCESS) {
-        return saas_reply_failure(rq, rv);
-    }
-    results = json_array();
-    for (row = 0; row < rows->count; row++) {
-        json_array_append_new(results, invite_json(rq->pool, rows, row));
-    }
-    return saas_reply_page(rq, &page, saas_cell_int(rows, 0, COLUMN_COUNT), results);
+    return saas_reply_list(rq, members, &organizations_statements[INVITE_LIST], SAAS_ARGS(state));
 }
 
 /* --------------------------------------------------------------- changes -- */
@@ -287,7 +269,7 @@ static int run(invite_t *invite, apr_status_t (*body)(saas_db_t *db, void *baton
     if (saas_job_known(ORGANIZATIONS_MAIL_JOB)) {
         saas_jobs_wake();
     }
-    answer = invite_json(rq->pool, invite->row, 0);
+    answer = saas_row_json(rq, members, invite->row, 0);
     json_object_set_new(answer, "invite_url", json_string(invite->url));
     return saas_reply_json(rq, status, answer);
 }

@@ -9,38 +9,32 @@
 
 #include <apr_strings.h>
 
+enum { ID, NAME, SLUG, ROLE, TOKEN_ROLE, SUBSCRIPTION, ACTIVE };
+
+/* The caller's role there, which the token that they use may cap. */
+static const char *role_cell(saas_request_t *rq, const saas_rows_t *rows, int row)
+{
+    const char *role = saas_cell(rows, row, ROLE), *cap = saas_cell(rows, row, TOKEN_ROLE);
+    (void)rq;
+    return cap && saas_role_parse(cap) < saas_role_parse(role) ? cap : role;
+}
+
+static const saas_json_member_t members[] = {
+    { "id", SAAS_JSON_TEXT, .column = ID },
+    { "name", SAAS_JSON_TEXT, .column = NAME },
+    { "slug", SAAS_JSON_TEXT, .column = SLUG },
+    { "role", SAAS_JSON_TEXT, .cell = role_cell },
+    { "subscription_status", SAAS_JSON_TEXT, .column = SUBSCRIPTION },
+    { "has_active_subscription", SAAS_JSON_BOOL, .column = ACTIVE },
+    { 0 }
+};
+
 int organizations_list(saas_request_t *rq)
 {
-    enum { ID, NAME, SLUG, ROLE, TOKEN_ROLE, SUBSCRIPTION, ACTIVE, TOTAL };
     const saas_principal_t *who = rq->who;
-    saas_page_t page;
-    saas_rows_t *rows;
-    json_t *results;
-    apr_status_t rv;
-    int row;
 
-    if (!saas_request_page(rq, &page)) {
-        return saas_reply_errors(rq);
-    }
-    rv = saas_query(rq, &organizations_statements[ORGANIZATION_LIST], &rows,
-                    SAAS_ARGS(who->user_id, who->by == SAAS_BY_TOKEN ? who->credential_id : NULL, page.limit,
-                              page.offset));
-    if (rv != APR_SUCCESS) {
-        return saas_reply_failure(rq, rv);
-    }
-    results = json_array();
-    for (row = 0; row < rows->count; row++) {
-        const char *role = saas_cell(rows, row, ROLE), *cap = saas_cell(rows, row, TOKEN_ROLE);
-        json_array_append_new(results,
-            json_pack("{s:o, s:o, s:o, s:s, s:o, s:b}",
-                      "id", saas_cell_json(rows, row, ID),
-                      "name", saas_cell_json(rows, row, NAME),
-                      "slug", saas_cell_json(rows, row, SLUG),
-                      "role", cap && saas_role_parse(cap) < saas_role_parse(role) ? cap : role,
-                      "subscription_status", saas_cell_json(rows, row, SUBSCRIPTION),
-                      "has_active_subscription", saas_cell_bool(rows, row, ACTIVE)));
-    }
-    return saas_reply_page(rq, &page, saas_cell_int(rows, 0, TOTAL), results);
+    return saas_reply_list(rq, members, &organizations_statements[ORGANIZATION_LIST],
+                           SAAS_ARGS(who->user_id, who->by == SAAS_BY_TOKEN ? who->credential_id : NULL));
 }
 
 typedef struct creation_t {

@@ -20,37 +20,23 @@ static const organizations_refusal_t last_admin = {
     .detail = "An organization must have an ADMIN: make somebody else one first."
 };
 
-static json_t *member_json(apr_pool_t *p, const saas_rows_t *rows, int row, const char *role)
-{
-    return json_pack("{s:{s:o, s:o, s:o}, s:s, s:o}",
-                     "user", "id", saas_cell_json(rows, row, MEMBER_ID), "email", saas_cell_json(rows, row, MEMBER_EMAIL),
-                     "name", saas_cell_json(rows, row, MEMBER_NAME),
-                     "role", role, "created_at", saas_cell_json_time(p, rows, row, MEMBER_SINCE));
-}
+static const saas_json_member_t members[] = {
+    { "user", .kind = SAAS_JSON_OBJECT },
+    { "id", SAAS_JSON_TEXT, .column = MEMBER_ID },
+    { "email", SAAS_JSON_TEXT, .column = MEMBER_EMAIL },
+    { "name", SAAS_JSON_TEXT, .column = MEMBER_NAME },
+    { .kind = SAAS_JSON_END },
+    { "role", SAAS_JSON_TEXT, .column = MEMBER_AS },
+    { "created_at", SAAS_JSON_TIME, .column = MEMBER_SINCE },
+    { 0 }
+};
 
 int organizations_members(saas_request_t *rq)
 {
     static const char *const roles[] = { "ADMIN", "MEMBER", "VIEWER", NULL };
     const char *role = saas_request_choice(rq, "role", roles);
-    saas_page_t page;
-    saas_rows_t *rows;
-    json_t *results;
-    apr_status_t rv;
-    int row;
 
-    saas_request_page(rq, &page);
-    if (rq->errors) {
-        return saas_reply_errors(rq);
-    }
-    rv = saas_query(rq, &organizations_statements[MEMBER_LIST], &rows, SAAS_ARGS(role, page.limit, page.offset));
-    if (rv != APR_SUCCESS) {
-        return saas_reply_failure(rq, rv);
-    }
-    results = json_array();
-    for (row = 0; row < rows->count; row++) {
-        json_array_append_new(results, member_json(rq->pool, rows, row, saas_cell(rows, row, MEMBER_AS)));
-    }
-    return saas_reply_page(rq, &page, saas_cell_int(rows, 0, MEMBER_COUNT), results);
+    return saas_reply_list(rq, members, &organizations_statements[MEMBER_LIST], SAAS_ARGS(role));
 }
 
 typedef struct change_t {
@@ -191,6 +177,7 @@ int organizations_member_update(saas_request_t *rq)
 {
     change_t change = { .rq = rq, .user_id = organizations_id_parameter(rq, "user") };
     int answer = OK;
+    json_t *member;
 
     if (!change.user_id) {
         return saas_reply_not_found(rq);
@@ -198,9 +185,13 @@ int organizations_member_update(saas_request_t *rq)
     if (!(change.role = organizations_role_field(rq))) {
         return saas_reply_errors(rq);
     }
-    return make_change(&change, &answer)
-               ? saas_reply_json(rq, HTTP_OK, member_json(rq->pool, change.member, 0, saas_role_text(change.role)))
-               : answer;
+    if (!make_change(&change, &answer)) {
+        return answer;
+    }
+    /* The row was read before the change. */
+    member = saas_row_json(rq, members, change.member, 0);
+    json_object_set_new(member, "role", json_string(saas_role_text(change.role)));
+    return saas_reply_json(rq, HTTP_OK, member);
 }
 
 int organizations_member_remove(saas_request_t *rq)

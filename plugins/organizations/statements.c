@@ -19,7 +19,7 @@
 
 /* What was never accepted and is too old has expired, whatever else befell it. */
 #define INVITE_STATE "CASE WHEN i.state <> 'accepted' AND i.expires_at <= now() THEN 'expired' ELSE i.state END"
-/* The columns that organizations_invite_json() reads. */
+/* The columns that invites.c shows. */
 #define INVITE_COLUMNS \
     "i.id, i.email, i.role, " INVITE_STATE ", i.created_at, i.expires_at, i.accepted_at, i.invited_by, u.email, u.name"
 /* What the holder of a token may know, and is judged by. */
@@ -28,6 +28,13 @@
     " EXISTS (SELECT 1 FROM users a WHERE a.email_key = i.email_key)" \
     " FROM invites i JOIN organizations o ON o.id = i.org_id AND o.deleted_at IS NULL" \
     " LEFT JOIN users u ON u.id = i.invited_by WHERE i.org_id = $1 AND i.hash = $2"
+
+#define ACTIVITY_FILTER \
+    "org_id = $1 AND ($2::text IS NULL OR action = $2)" \
+    " AND ($3::text IS NULL OR actor_id = $3 OR lower(actor_email) = lower($3))" \
+    " AND ($4::text IS NULL OR target_type = $4)" \
+    " AND ($5::timestamptz IS NULL OR created_at >= $5::timestamptz)" \
+    " AND ($6::timestamptz IS NULL OR created_at < $6::timestamptz)"
 
 /* A bounded batch of a table's rows. */
 #define PURGE_BY(table, key) \
@@ -163,15 +170,12 @@ saas_statement_t organizations_statements[ORGANIZATIONS_STATEMENTS + 1] = {
     [CALLER_SHARE] = { .name = "caller_share", .scope = SAAS_SYSTEM, .sql =
         "SELECT id FROM users WHERE id = $1::uuid AND is_active FOR KEY SHARE" },
 
-    /* An id grows with the time of its making. */
+    /* An id grows with the time of its making.  A trail is long: counted apart,
+     * its rows need not be kept until the last one is seen. */
     [ACTIVITY_LIST] = { .name = "activity_list", .scope = SAAS_TENANT, .sql =
         "SELECT id, created_at, actor_type, actor_id, actor_email, action, target_type, target_id, target_label,"
-        " old_value, new_value, address, request_id, count(*) OVER ()"
-        " FROM activity WHERE org_id = $1 AND ($2::text IS NULL OR action = $2)"
-        " AND ($3::text IS NULL OR actor_id = $3 OR lower(actor_email) = lower($3))"
-        " AND ($4::text IS NULL OR target_type = $4)"
-        " AND ($5::timestamptz IS NULL OR created_at >= $5::timestamptz)"
-        " AND ($6::timestamptz IS NULL OR created_at < $6::timestamptz)"
+        " old_value, new_value, address, request_id, (SELECT count(*) FROM activity WHERE " ACTIVITY_FILTER ")"
+        " FROM activity WHERE " ACTIVITY_FILTER
         " ORDER BY id DESC LIMIT CAST($7 AS bigint) OFFSET CAST($8 AS bigint)" },
 
     [PURGE_CHECK] = { .name = "purge_check", .scope = SAAS_TENANT, .sql =

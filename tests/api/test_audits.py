@@ -218,6 +218,43 @@ def test_the_list_filters_and_orders(site):
     assert person.ok("GET", "audits/?unknown=parameter")["count"] == 4
 
 
+KEYS = ["id", "name", "engine", "targets", "status", "progress", "counts", "evidence_count", "score", "error", "created_by",
+        "created_at", "started_at", "finished_at"]
+NO_COUNTS = {"status": dict.fromkeys(("PASS", "FAIL", "MANUAL", "ERROR"), 0),
+             "severity": dict.fromkeys(("critical", "high", "medium", "low", "informational"), 0)}
+
+
+def test_the_list_shows_audits_as_their_own_pages_do(site, bob):
+    person = site.newcomer()
+    seed.audits(site.database, person.org["id"], 2)
+    key = seed.audit(site.database, person.org["id"], status="queued")
+    name = '"quoted" \\ \n\x1f é € 😀 </script>'
+    site.database.execute("UPDATE audits SET name = ? WHERE id = ?", name, key)
+    seed.audit(site.database, bob.org["id"])
+    results = person.ok("GET", "audits/")["results"]
+    assert len(results) == 3 and results[0]["id"] == key
+    for audit in results:
+        assert list(audit) == KEYS and list(audit["progress"]) == ["done", "total"]
+        assert audit == person.ok("GET", f"audits/{audit['id']}/")
+    assert results[0]["name"] == name and results[0]["counts"] == NO_COUNTS
+    assert results[1]["counts"]["status"] == {"PASS": 72, "FAIL": 27, "MANUAL": 18, "ERROR": 3} and results[1]["score"] == 35
+
+
+@pytest.mark.parametrize("query", ["", "ordering=created_at&", "status=completed&", "engine=web&", "ordering=name&"])
+def test_every_page_of_the_list_tells_how_many_there_are(site, bob, query):
+    person = site.newcomer()
+    seed.audits(site.database, person.org["id"], 5)
+    seed.audit(site.database, bob.org["id"])
+    seen = []
+    for page, size in [(1, 2), (2, 2), (3, 1)]:
+        body = person.ok("GET", f"audits/?{query}page_size=2&page={page}")
+        assert body["count"] == 5 and len(body["results"]) == size
+        assert (body["next"] is None, body["previous"] is None) == (page == 3, page == 1)
+        seen += [audit["id"] for audit in body["results"]]
+    assert len(set(seen)) == 5
+    assert person.get(f"audits/?{query}page_size=2&page=4").status_code == 404
+
+
 @pytest.mark.parametrize("query", ["status=done", "status=", "ordering=secret", "ordering=--created_at", "engine=%00", "status=completed%27--"])
 def test_bad_filters_of_the_list_are_400(alice, query):
     assert alice.get("audits/?" + query).status_code == 400

@@ -274,6 +274,137 @@ def test_a_value_that_is_not_declared_counts_nothing(places, installed, database
         made.close()
 
 
+LIST_STATEMENT = r"""
+    { .name = "hello_list", .scope = SAAS_TENANT, .sql =
+        "SELECT m.user_id, u.email, 't', '{\"b\": [1, \"x y\"], \"a\": {}}', '[ ]', 'broken', NULL, m.created_at, count(*) OVER ()"
+        " FROM memberships m JOIN users u ON u.id = m.user_id WHERE m.org_id = $1 ORDER BY u.email"
+        " LIMIT CAST($2 AS bigint) OFFSET CAST($3 AS bigint)" },
+    { 0 }
+"""
+
+LIST = r"""
+static const char *me(saas_request_t *rq, const saas_rows_t *rows, int row)
+{
+    return strcmp(rq->who->user_id, saas_cell(rows, row, 0)) ? "0" : "1";
+}
+
+static const saas_json_member_t members[] = {
+    { "person", .kind = SAAS_JSON_OBJECT },
+    { "email", SAAS_JSON_TEXT, .column = 1 },
+    { "deeper", .kind = SAAS_JSON_OBJECT },
+    { "\"id\"", SAAS_JSON_TEXT, .column = 0 },
+    { .kind = SAAS_JSON_END },
+    { "me", SAAS_JSON_BOOL, .cell = me },
+    { .kind = SAAS_JSON_END },
+    { "yes", SAAS_JSON_BOOL, .column = 2 },
+    { "no", SAAS_JSON_BOOL, .column = 6 },
+    { "raw", SAAS_JSON_RAW, .column = 3, .otherwise = "0" },
+    { "empty", SAAS_JSON_RAW, .column = 4 },
+    { "filled", SAAS_JSON_RAW, .column = 4, .otherwise = "[7]" },
+    { "broken", SAAS_JSON_RAW, .column = 5, .otherwise = "{}" },
+    { "broken_null", SAAS_JSON_RAW, .column = 5 },
+    { "none", SAAS_JSON_OBJECT_OR_NULL, .column = 6 },
+    { "email", SAAS_JSON_TEXT, .column = 1 },
+    { "inner", .kind = SAAS_JSON_OBJECT },
+    { .kind = SAAS_JSON_END },
+    { .kind = SAAS_JSON_END },
+    { "some", SAAS_JSON_OBJECT_OR_NULL, .column = 1 },
+    { "nothing", SAAS_JSON_TEXT, .column = 6 },
+    { .kind = SAAS_JSON_END },
+    { "since", SAAS_JSON_TIME, .column = 7 },
+    { "never", SAAS_JSON_TIME, .column = 6 },
+    { "no_time", SAAS_JSON_TIME, .column = 5 },
+    { "no_number", SAAS_JSON_INTEGER, .column = 6 },
+    { "all", SAAS_JSON_INTEGER, .column = 8 },
+    { 0 }
+};
+
+/* The same page of trees, or by the host. */
+static int hello(saas_request_t *rq)
+{
+    saas_page_t page;
+    saas_rows_t *rows;
+    json_t *results;
+    apr_status_t rv;
+    int row;
+
+    if (!saas_request_query(rq, "trees")) {
+        return saas_reply_list(rq, members, &statements[1], SAAS_NO_ARGS);
+    }
+    if (!saas_request_page(rq, &page)) {
+        return saas_reply_errors(rq);
+    }
+    if ((rv = saas_query(rq, &statements[1], &rows, SAAS_ARGS(page.limit, page.offset))) != APR_SUCCESS) {
+        return saas_reply_failure(rq, rv);
+    }
+    for (row = 0, results = json_array(); row < rows->count; row++) {
+        json_array_append_new(results, saas_row_json(rq, members, rows, row));
+    }
+    return saas_reply_page(rq, &page, saas_cell_int(rows, 0, 8), results);
+}
+
+"""
+
+
+def lists(source):
+    """hello.c with a list in place of its greeting."""
+    source = re.sub(r"static int hello\(.*?(?=static const saas_route_t)", lambda found: LIST, source, flags=re.S)
+    before, found, behind = source.partition('WHERE org_id = $1" },\n')
+    return before + found + LIST_STATEMENT + behind.replace("    { 0 }\n", "", 1)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "pgsql"])
+def listing(request, places, installed, databases):
+    scratch = Places()
+    so = build(places, f"hello-list-{request.param}", installed.include, edit=lists)
+    made = Site(databases.fresh(request.param, scratch), conf=load(so), places=scratch, with_stripe=False)
+    try:
+        yield made.start()
+    finally:
+        made.close()
+
+
+def test_a_list_has_the_members_that_its_table_says(listing):
+    person = listing.register(organization="Area")
+    answer = person.get("hello/")
+    entry, = answer.json()["results"]
+    since = entry.pop("since")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", since)
+    wanted = {
+        "person": {"email": person.email, "deeper": {'"id"': person.user["id"]}, "me": True}, "yes": True, "no": False,
+        "raw": {"b": [1, "x y"], "a": {}}, "empty": [], "filled": [7], "broken": {}, "broken_null": None, "none": None,
+        "some": {"nothing": None}, "never": None, "no_time": None, "no_number": None, "all": 1}
+    assert json.dumps(entry) == json.dumps(wanted)   # also in this order
+    assert answer.text.startswith('{"count":1,"next":null,"previous":null,"results":[{"person":{"email":"')
+    assert '"raw":{"b":[1,"x y"],"a":{}},"empty":[],' in answer.text
+    assert answer.headers["Content-Type"] == "application/json" and int(answer.headers["Content-Length"]) == len(answer.content)
+
+
+def test_a_list_is_the_same_by_the_host_and_of_trees(listing):
+    person = listing.register(organization="Crowd")
+    for _ in range(4):
+        seed.member(listing.database, person.org["id"], listing.register().user["id"], "VIEWER")
+    seen = []
+    for page, count, links in [(1, 2, (2, None)), (2, 2, (3, 1)), (3, 1, (None, 2))]:
+        query = f"page_size=2&page={page}&other=%26"
+        ours, trees = person.get(f"hello/?{query}"), person.get(f"hello/?{query}&trees=1")
+        assert ours.status_code == 200 and ours.text == trees.text.replace("&trees=1", "").replace("trees=1&", "")
+        body = ours.json()
+        assert body["count"] == 5 and len(body["results"]) == count
+        assert [link and re.search(r"[?&]page=(\d+)", link).group(1) for link in (body["next"], body["previous"])] \
+            == [link and str(link) for link in links]
+        seen += [entry["person"]["email"] for entry in body["results"]]
+    assert seen == sorted(seen) and len(set(seen)) == 5
+
+
+@pytest.mark.parametrize("trees", ["", "&trees=1"])
+def test_a_list_refuses_what_is_no_page(listing, trees):
+    person = listing.register(organization="Area")
+    assert person.get(f"hello/?page=2{trees}").json() == {"detail": "Invalid page.", "code": "not_found"}
+    wrong = person.get(f"hello/?page=0&page_size=201{trees}")
+    assert (wrong.status_code, set(wrong.json())) == (400, {"page", "page_size"})
+
+
 def test_its_route_is_in_the_openapi_document(site):
     """Although the plugin says nothing of it: what the route table says."""
     document = site.nobody().ok("GET", "openapi.json")

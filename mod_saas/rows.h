@@ -1,0 +1,20 @@
+/* Licensed under the Apache License, Version 2.0: see LICENSE. */
+
+/**
+ * @file rows.h
+ * Rows of a result as JSON, as a plugin's table of members describes them.
+ */
+#ifndef SAAS_ROWS_H
+#define SAAS_ROWS_H
+
+#include "host.h"
+#include "core/jsontext.h"
+
+/** Adds so many rows from the first one on, separated by commas. */
+void saas_rows_put(saas_jsontext_t *out, saas_request_t *rq, const saas_json_member_t *members, const saas_rows_t *rows,
+                   int first, int count);
+
+/** One row as a tree; a new reference. */
+json_t *saas_row_json_impl(saas_request_t *rq, const saas_json_member_t *members, const saas_rows_t *rows, int row);
+
+#endif
