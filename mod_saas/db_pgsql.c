@@ -450,11 +450,8 @@ static apr_status_t send_scope(pgsql_t *c, int tenant, const char *organization)
 
 /* -------------------------------------------------------------- set-up -- */
 
-/* Generic plans: ours are lookups by index whatever the values (tests/guards looks), and a plan for the values at
- * hand costs several times what running it does. */
 #define SETTINGS \
-    "SELECT set_config('plan_cache_mode', 'force_generic_plan', false)," \
-    " set_config('TimeZone', 'UTC', false), set_config('DateStyle', 'ISO, MDY', false)," \
+    "SELECT set_config('TimeZone', 'UTC', false), set_config('DateStyle', 'ISO, MDY', false)," \
     " set_config('standard_conforming_strings', 'on', false), set_config('client_encoding', 'UTF8', false)," \
     " set_config('statement_timeout', $1, false), set_config('idle_in_transaction_session_timeout', $2, false)"
 

@@ -5,13 +5,14 @@
  *
  * With the cache away (switched off, or bypassed because the change feed is cut) every gated request asks
  * PostgreSQL.  Most of what that costs, on both sides, is to begin a statement and to be woken for its answer; rows
- * are cheap.  So while one thread of a child is asking, others queue; when it comes back it makes the first of the
- * queue the next to ask, which takes along all that wait for the same statement.  A thread that finds nobody asking
- * asks at once and alone, and nobody queues for longer than PATIENCE: a slow database is asked by many, as if there
- * were no queue.
+ * are cheap.  So while one thread of a child is asking, others that want the same statement queue; when it comes back
+ * it makes the first of the queue the next to ask, which takes all others along.  A thread that finds nobody asking, or
+ * somebody asking for something else, asks at once and alone, and nobody queues for longer than PATIENCE: a slow
+ * database is asked by many, as if there were no queue.
  *
- * What is asked is read after the request came, as if it had been alone.  What fails for one of several lookups is
- * asked again one by one, so that nobody's argument spoils another's answer.
+ * What is asked is read after the request came, as if it had been alone.  When a statement for several lookups fails,
+ * they are asked again one by one: nobody's argument, and no cut connection, spoils another's answer.  Where there is
+ * no connection to be had, nobody tries again.
  *
  * Invariants, all under the lock:
  * - A lookup is in the queue exactly while it is QUEUED; only then may its thread give up.
@@ -36,17 +37,19 @@ typedef struct waiting_t {
     state_e state;
     saas_rows_t *rows;
     apr_status_t rv;
+    int alone; /* ask again by itself */
 } waiting_t;
 
 /* Of this child. */
 static apr_thread_mutex_t *lock;
 static waiting_t *first;
-static int asking;
+static const saas_statement_t *asking; /* what is being asked, NULL: nothing; all in the queue want it too */
+static const server_rec *asking_for;
 
 void saas_gather_child_init(apr_pool_t *pchild, server_rec *s)
 {
     first = NULL;
-    asking = 0;
+    asking = NULL;
     if (apr_thread_mutex_create(&lock, APR_THREAD_MUTEX_DEFAULT, pchild) != APR_SUCCESS) {
         SAAS_LOG(s, APLOG_WARNING, 0, "SAAS1114", "no lock for lookups: each asks the database alone in this child, which "
                  "costs speed; look for exhausted memory");
@@ -56,7 +59,10 @@ void saas_gather_child_init(apr_pool_t *pchild, server_rec *s)
 
 const char *saas_gather_sql(apr_pool_t *p, const char *inner)
 {
-    return apr_pstrcat(p, "SELECT q.n, x.* FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS q(key, value, n)"
+    /* In subqueries the arrays' lengths do not count in the planner's estimates: a plan for the values at hand never
+     * looks cheaper, and after five the statement is not planned again. */
+    return apr_pstrcat(p, "SELECT q.n, x.* FROM unnest((SELECT $1::text[]), (SELECT $2::text[]))"
+                       " WITH ORDINALITY AS q(key, value, n)"
                        " CROSS JOIN LATERAL (", inner, ") x", NULL);
 }
 
@@ -130,28 +136,29 @@ static saas_rows_t *rows_of(const saas_rows_t *all, int n, apr_pool_t *p)
     return rows;
 }
 
-static apr_status_t ask_together(waiting_t *const *batch, int n)
+static void ask_together(waiting_t *const *batch, int n)
 {
     request_rec *r = batch[0]->r;
     saas_rows_t *rows = NULL;
     saas_db_t *db;
     apr_pool_t *p;
     apr_status_t rv;
-    int i;
+    int i, alone = 0;
     apr_pool_create(&p, r->pool);
     if ((rv = saas_db_open_impl(&db, p, r->server, NULL)) == APR_SUCCESS) {
         const char *args[2] = { array_of(p, batch, n, 0), array_of(p, batch, n, 1) };
         rv = saas_db_has_arrays(db) ? saas_db_query_impl(db, batch[0]->lookup->together, &rows, args, 2) : SAAS_EDATABASE;
         saas_db_close_impl(db);
+        alone = rv != APR_SUCCESS;
     }
     for (i = 0; i < n; i++) {
         batch[i]->rv = rv;
+        batch[i]->alone = alone;
         if (rv == APR_SUCCESS) {
             batch[i]->rows = rows_of(rows, i + 1, batch[i]->r->pool);
         }
     }
     apr_pool_destroy(p);
-    return rv;
 }
 
 /* ------------------------------------------------------------ the queue -- */
@@ -174,20 +181,14 @@ static void drop(waiting_t *me)
     *at = me->next;
 }
 
-/* Those that wait for what the first of the batch wants; how many it is then. */
+/* Takes those that wait along; how many it is then. */
 static int gather(waiting_t **batch)
 {
-    waiting_t **at = &first;
     int n = 1;
-    while (*at && n < TOGETHER_MAX) {
-        waiting_t *other = *at;
-        if (other->lookup->together != batch[0]->lookup->together || other->r->server != batch[0]->r->server) {
-            at = &other->next;
-            continue;
-        }
-        *at = other->next;
-        other->state = TAKEN;
-        batch[n++] = other;
+    while (first && n < TOGETHER_MAX) {
+        batch[n] = first;
+        first = first->next;
+        batch[n++]->state = TAKEN;
     }
     return n;
 }
@@ -208,7 +209,7 @@ static void settle(waiting_t *const *batch, int n)
         apr_thread_cond_signal(next->turn);
     }
     else {
-        asking = 0;
+        asking = NULL;
     }
     apr_thread_mutex_unlock(lock);
 }
@@ -240,9 +241,11 @@ apr_status_t saas_gather_query(request_rec *r, const saas_lookup_t *lookup, saas
     }
     apr_thread_mutex_lock(lock);
     if (!asking) {
-        asking = 1;
+        asking = lookup->together;
+        asking_for = r->server;
     }
-    else if (apr_thread_cond_create(&me.turn, r->pool) == APR_SUCCESS) {
+    else if (asking == lookup->together && asking_for == r->server
+             && apr_thread_cond_create(&me.turn, r->pool) == APR_SUCCESS) {
         me.state = QUEUED;
         if (wait_for_turn(&me) == LEAD) {
             n = gather(batch);
@@ -253,10 +256,15 @@ apr_status_t saas_gather_query(request_rec *r, const saas_lookup_t *lookup, saas
     }
     apr_thread_mutex_unlock(lock);
     if (me.state == LEAD) {
-        me.rv = n > 1 ? ask_together(batch, n) : ask(r, lookup, &me.rows);
+        if (n > 1) {
+            ask_together(batch, n);
+        }
+        else {
+            me.rv = ask(r, lookup, &me.rows);
+        }
         settle(batch, n);
     }
-    if (me.state == QUEUED || (me.rv == SAAS_EDATABASE && (n > 1 || me.state == ANSWERED))) {
+    if (me.state == QUEUED || me.alone) {
         return ask(r, lookup, rows);
     }
     *rows = me.rows;

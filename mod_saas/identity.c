@@ -188,7 +188,7 @@ static apr_status_t hash_credential(request_rec *r, char *hash, const char *secr
 void saas_credential_find(request_rec *r, saas_credential_t *credential)
 {
     const char *secret = find_bearer(r);
-    char *hash = apr_palloc(r->pool, SAAS_HASH_LEN + 1);
+    char *hash = apr_pcalloc(r->pool, SAAS_HASH_LEN + 1);
     memset(credential, 0, sizeof(*credential));
     if (secret) {
         credential->by = SAAS_BY_TOKEN;
