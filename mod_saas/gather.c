@@ -42,6 +42,9 @@ typedef struct waiting_t {
 
 /* Of this child. */
 static apr_thread_mutex_t *lock;
+static apr_pool_t *conditions; /* under the lock */
+/* Kept as long as the thread: it may be signalled when nobody waits any more. */
+static __thread apr_thread_cond_t *my_turn;
 static waiting_t *first;
 static const saas_statement_t *asking; /* what is being asked, NULL: nothing; all in the queue want it too */
 static const server_rec *asking_for;
@@ -50,7 +53,8 @@ void saas_gather_child_init(apr_pool_t *pchild, server_rec *s)
 {
     first = NULL;
     asking = NULL;
-    if (apr_thread_mutex_create(&lock, APR_THREAD_MUTEX_DEFAULT, pchild) != APR_SUCCESS) {
+    if (apr_pool_create(&conditions, pchild) != APR_SUCCESS
+        || apr_thread_mutex_create(&lock, APR_THREAD_MUTEX_DEFAULT, pchild) != APR_SUCCESS) {
         SAAS_LOG(s, APLOG_WARNING, 0, "SAAS1114", "no lock for lookups: each asks the database alone in this child, which "
                  "costs speed; look for exhausted memory");
         lock = NULL;
@@ -196,22 +200,27 @@ static int gather(waiting_t **batch)
 /* Wakes those whose answers are there, and has the next one ask. */
 static void settle(waiting_t *const *batch, int n)
 {
+    apr_thread_cond_t *turns[TOGETHER_MAX];
     waiting_t *next;
-    int i;
+    int i, count = 0;
     apr_thread_mutex_lock(lock);
-    for (i = 1; i < n; i++) {
-        batch[i]->state = ANSWERED;
-        apr_thread_cond_signal(batch[i]->turn);
-    }
     if ((next = first) != NULL) {
         first = next->next;
         next->state = LEAD;
-        apr_thread_cond_signal(next->turn);
+        turns[count++] = next->turn;
     }
     else {
         asking = NULL;
     }
+    for (i = 1; i < n; i++) {
+        batch[i]->state = ANSWERED;
+        turns[count++] = batch[i]->turn;
+    }
     apr_thread_mutex_unlock(lock);
+    /* Without the lock, which those who wake want first.  They may have seen it by themselves and be gone. */
+    for (i = 0; i < count; i++) {
+        apr_thread_cond_signal(turns[i]);
+    }
 }
 
 /* With the lock.  Waits until it is this thread's turn, or its answer is there; QUEUED: neither came in time. */
@@ -219,6 +228,7 @@ static state_e wait_for_turn(waiting_t *me)
 {
     apr_time_t until = apr_time_now() + PATIENCE;
     apr_interval_time_t rest;
+    me->turn = my_turn;
     append(me);
     while (me->state == QUEUED && (rest = until - apr_time_now()) > 0) {
         apr_thread_cond_timedwait(me->turn, lock, rest);
@@ -245,7 +255,7 @@ apr_status_t saas_gather_query(request_rec *r, const saas_lookup_t *lookup, saas
         asking_for = r->server;
     }
     else if (asking == lookup->together && asking_for == r->server
-             && apr_thread_cond_create(&me.turn, r->pool) == APR_SUCCESS) {
+             && (my_turn || apr_thread_cond_create(&my_turn, conditions) == APR_SUCCESS)) {
         me.state = QUEUED;
         if (wait_for_turn(&me) == LEAD) {
             n = gather(batch);
