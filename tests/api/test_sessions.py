@@ -215,7 +215,9 @@ def test_unknown_wrong_locked_and_disabled_take_the_same_time(site):
         if turn >= 2 and spread < 0.1 * all_of_them[0]:
             break
     assert all_of_them[0] > 0.02, f"no hash was computed: {least}"
-    assert spread < 0.25 * all_of_them[0], least
+    # A hash that was left out would be all of it, one too many as much again; what else shares the caches and the
+    # memory's bandwidth makes the same hash cost a third more.
+    assert spread < 0.5 * all_of_them[0], least
 
 
 # ------------------------------------------------------------------ concurrency --
