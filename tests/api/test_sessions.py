@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import itertools
-import os
 import re
 import subprocess
 import threading
@@ -186,27 +185,27 @@ def test_forms_that_are_not_known_let_nobody_in(site, stored):
 # ------------------------------------------------------------------------ timing --
 
 def worked(site):
-    """Seconds of processor time that the server's children have had so far."""
-    total = 0
-    for pid in site.httpd.children():
-        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rsplit(")", 1)[1].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / os.sysconf("SC_CLK_TCK")
+    """Seconds of processor time that the server's children have had so far, to the microsecond."""
+    return sum(int(Path(task, "schedstat").read_text().split()[0])
+               for pid in site.httpd.children() for task in Path(f"/proc/{pid}/task").iterdir()) / 1e9
 
 
 def test_unknown_wrong_locked_and_disabled_take_the_same_time(site):
-    """Of the processor's: what else the machine does is not in it."""
-    wrong, locked, disabled, none, old = (site.newcomer() for _ in range(5))
-    site.database.execute("UPDATE users SET is_active = " + ("0" if site.database.kind == "sqlite" else "FALSE") + " WHERE id = ?", locked.user["id"])
+    """Of the processor's: what else the machine does is hardly in it."""
+    sets = []
+    for number in range(3):
+        wrong, locked, disabled, none, old = (site.newcomer() for _ in range(5))
+        site.database.execute("UPDATE users SET is_active = " + ("0" if site.database.kind == "sqlite" else "FALSE") + " WHERE id = ?", locked.user["id"])
+        seed.password(site.database, disabled.user["id"], "!disabled")
+        seed.password(site.database, none.user["id"], None)
+        seed.password(site.database, old.user["id"], FORMS["htpasswd's MD5"](PASSWORD))
+        sets.append({"unknown": f"ghost{number}@example.test", "wrong": wrong.email, "locked": locked.email, "disabled": disabled.email,
+                     "none": none.email, "old": old.email})
     seed.change_counts()
-    seed.password(site.database, disabled.user["id"], "!disabled")
-    seed.password(site.database, none.user["id"], None)
-    seed.password(site.database, old.user["id"], FORMS["htpasswd's MD5"](PASSWORD))
-    kinds = {"unknown": "ghost@example.test", "wrong": wrong.email, "locked": locked.email, "disabled": disabled.email, "none": none.email, "old": old.email}
-    # Of each the least; nobody is throttled before the eleventh.
-    least = {kind: float("inf") for kind in kinds}
-    for turn in range(9):
-        for kind, email in kinds.items():
+    # Of each the least; an address is throttled at its eleventh attempt.
+    least = {kind: float("inf") for kind in sets[0]}
+    for turn in range(27):
+        for kind, email in sets[turn // 9].items():
             before = worked(site)
             assert login(site, email, "not the password 1")[1].status_code == 401
             least[kind] = min(least[kind], worked(site) - before)
@@ -215,9 +214,7 @@ def test_unknown_wrong_locked_and_disabled_take_the_same_time(site):
         if turn >= 2 and spread < 0.1 * all_of_them[0]:
             break
     assert all_of_them[0] > 0.02, f"no hash was computed: {least}"
-    # A hash that was left out would be all of it, one too many as much again; what else shares the caches and the
-    # memory's bandwidth makes the same hash cost a third more.
-    assert spread < 0.5 * all_of_them[0], least
+    assert spread < 0.25 * all_of_them[0], least
 
 
 # ------------------------------------------------------------------ concurrency --
