@@ -9,25 +9,14 @@ import subprocess
 
 import prepared
 from exports import Exporter
+from gated import GATE
 from measure import Result, alternate
 from saastest import Site, seed
 from saastest.places import program
 from saastest.site import Pgsql
 
 WORKERS = "StartServers 2\nServerLimit 2\nThreadsPerChild 16\nMaxRequestWorkers 32\nMinSpareThreads 1\nMaxSpareThreads 32"
-CONF = """
-MaxKeepAliveRequests 0
-DBDKeep 12
-SaasJobThreads 0
-<Location "/gated">
-    AuthType Saas
-    <RequireAll>
-        Require saas-member
-        Require saas-role ADMIN MEMBER
-        Require saas-subscription active
-    </RequireAll>
-</Location>
-"""
+CONF = GATE + "SaasJobThreads 0\n"
 # As many principals as there are organizations have room in it.
 CACHES = {"warm cache": "SaasCacheSize 64M\n", "cache off": "SaasCacheSize 0\n"}
 SMALL, LARGE = 100, 10_000

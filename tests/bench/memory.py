@@ -5,6 +5,7 @@ kind, and two graceful restarts. Children are measured after a warm-up and at th
 import time
 
 import prepared
+from gated import GATE
 from measure import Result, resident
 from saastest import Site, seed
 
@@ -12,20 +13,7 @@ MIB = 1 << 20
 THREADS = 2
 # Two children, always, for ever: one that another took over from would be measured as new.
 WORKERS = "StartServers 2\nServerLimit 2\nThreadsPerChild 24\nMaxRequestWorkers 48\nMinSpareThreads 48\nMaxSpareThreads 72"
-CONF = """
-MaxKeepAliveRequests 0
-MaxConnectionsPerChild 0
-DBDKeep 12
-LogLevel authz_core:crit
-<Location "/gated">
-    AuthType Saas
-    <RequireAll>
-        Require saas-member
-        Require saas-role ADMIN MEMBER
-        Require saas-subscription active
-    </RequireAll>
-</Location>
-"""
+CONF = GATE + "MaxConnectionsPerChild 0\nLogLevel authz_core:crit\n"
 # Beside the gated page, once in so many requests.
 OTHERS = 50
 
