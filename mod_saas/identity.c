@@ -160,7 +160,7 @@ typedef struct last_credential_t {
     char hash[SAAS_HASH_LEN + 1];
 } last_credential_t;
 
-/* hash has room for SAAS_HASH_LEN + 1; the secret looks like a token. */
+/* hash has room for SAAS_HASH_LEN + 1.  APR_EINVAL: the secret can be no token. */
 static apr_status_t hash_credential(request_rec *r, char *hash, const char *secret)
 {
     conn_rec *c = r->connection;
@@ -171,6 +171,9 @@ static apr_status_t hash_credential(request_rec *r, char *hash, const char *secr
     if (last && last->len == len && !CRYPTO_memcmp(last->secret, secret, len)) {
         memcpy(hash, last->hash, sizeof(last->hash));
         return APR_SUCCESS;
+    }
+    if (!looks_like_token(secret)) {
+        return APR_EINVAL;
     }
     if ((rv = saas_token_hash(hash, secret)) != APR_SUCCESS || c->master) {
         return rv; /* the streams of an HTTP/2 connection have one each, for one request */
@@ -192,14 +195,13 @@ void saas_credential_find(request_rec *r, saas_credential_t *credential)
     memset(credential, 0, sizeof(*credential));
     if (secret) {
         credential->by = SAAS_BY_TOKEN;
-        if (strncmp(secret, TOKEN_PREFIX, sizeof(TOKEN_PREFIX) - 1) || !looks_like_token(secret)
+        if (strncmp(secret, TOKEN_PREFIX, sizeof(TOKEN_PREFIX) - 1)
             || hash_credential(r, hash, secret) != APR_SUCCESS) {
             credential->malformed = 1;
         }
         credential->hash = hash;
     }
-    else if ((secret = find_cookie(r, cookie_name(r))) && looks_like_token(secret)
-             && hash_credential(r, hash, secret) == APR_SUCCESS) {
+    else if ((secret = find_cookie(r, cookie_name(r))) && hash_credential(r, hash, secret) == APR_SUCCESS) {
         credential->by = SAAS_BY_SESSION;
         credential->hash = hash;
         credential->cross_site = is_cross_site(r, 1);
@@ -327,11 +329,23 @@ static const struct {
 };
 #define N_EXPORTS (sizeof(exports) / sizeof(*exports))
 
+/* Is there a key that begins so?  Tables are short, and to set a key costs a comparison with each of its like. */
+static int has_like(const apr_table_t *table, const char *prefix, apr_size_t len)
+{
+    const apr_array_header_t *elts = apr_table_elts(table);
+    const apr_table_entry_t *entry = (const apr_table_entry_t *)elts->elts;
+    int i;
+    for (i = 0; i < elts->nelts && strncasecmp(entry[i].key, prefix, len); i++) {
+    }
+    return i < elts->nelts;
+}
+
 /* What is not known is taken away: a subrequest or redirect may be about
  * another organization than the request it came from, or about none. */
 static void export_to(apr_table_t *table, const saas_principal_t *who, int as_headers)
 {
     const char *values[N_EXPORTS] = { who->user_id, who->email };
+    int fresh = as_headers ? !has_like(table, "X-Saas-", 7) : !has_like(table, "SAAS_", 5);
     size_t i;
     if (who->org_id) {
         values[2] = who->org_id;
@@ -340,10 +354,13 @@ static void export_to(apr_table_t *table, const saas_principal_t *who, int as_he
     }
     for (i = 0; i < N_EXPORTS; i++) {
         const char *key = as_headers ? exports[i].header : exports[i].variable;
-        if (values[i]) {
+        if (values[i] && fresh) {
+            apr_table_addn(table, key, values[i]);
+        }
+        else if (values[i]) {
             apr_table_setn(table, key, values[i]);
         }
-        else {
+        else if (!fresh) {
             apr_table_unset(table, key);
         }
     }
@@ -364,14 +381,15 @@ static void write_log_notes(request_rec *r)
         if (!apr_table_get(r->subprocess_env, exports[0].variable)) {
             saas_identity_export(r, &ctx->who);
         }
-        apr_table_setn(r->notes, "saas-user", ctx->who.user_id);
+        /* Nobody else sets them. */
+        apr_table_addn(r->notes, "saas-user", ctx->who.user_id);
         if (ctx->who.org_id) {
-            apr_table_setn(r->notes, "saas-org", ctx->who.org_id);
+            apr_table_addn(r->notes, "saas-org", ctx->who.org_id);
         }
     }
     if (!apr_table_get(r->notes, SAAS_VERDICT_NOTE)) {
         const char *before = r->prev ? apr_table_get(r->prev->notes, SAAS_VERDICT_NOTE) : NULL;
-        apr_table_setn(r->notes, SAAS_VERDICT_NOTE, before ? before : "granted");
+        apr_table_addn(r->notes, SAAS_VERDICT_NOTE, before ? before : "granted");
     }
 }
 

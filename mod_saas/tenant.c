@@ -2,9 +2,10 @@
 
 /*
  * For which organization: turns a credential and a selector into a principal,
- * with exactly one statement, or none when the cache has the answer.
+ * with one statement, or none when the cache has the answer.  A second one
+ * lists the organizations of a caller who has to choose among several.
  *
- * The statement is composed once at start from three parts: whose credential
+ * The statements are composed once at start from three parts: whose credential
  * (token, session, an outer module's user), how the organization is chosen
  * (by id, slug, object, not at all), and the columns, which are the same for
  * all.  The organization is always reached through the user's own directory
@@ -38,41 +39,52 @@ enum { C_USER, C_EMAIL, C_NAME, C_DEFAULT, C_NOW, C_CREDENTIAL, C_CAP, C_USED, C
     " ELSE o.subscription_status END, o.subscription_ends_at," \
     " o.subscription_status = 'active' AND (o.subscription_ends_at IS NULL OR o.subscription_ends_at > now())"
 
+/* CHOICES_MAX, and one more. */
+#define IN_ORDER " ORDER BY CASE WHEN d.org_id = u.default_org_id THEN 0 ELSE 1 END, d.org_id LIMIT 51"
+
 /* Indexed by saas_credential_e. */
 static const struct {
     const char *name, *columns, *from, *where, *restriction;
+    const char *meant; /* the organization when none is named; d.org_id: any */
 } by[] = {
     [SAAS_BY_TOKEN] = {
         "token",
         "t.id, t.role, t.last_used_at, t.expires_at",
         "tokens t JOIN users u ON u.id = t.user_id",
         "t.hash = $1 AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now())",
-        " AND (t.organization_id IS NULL OR d.org_id = t.organization_id)" },
+        " AND (t.organization_id IS NULL OR d.org_id = t.organization_id)",
+        "coalesce(t.organization_id, u.default_org_id, d.org_id)" },
     [SAAS_BY_SESSION] = {
         "session",
         "t.id, NULL, NULL, t.expires_at",
         "sessions t JOIN users u ON u.id = t.user_id",
         "t.hash = $1 AND t.expires_at > now()",
-        "" },
+        "",
+        "coalesce(u.default_org_id, d.org_id)" },
     [SAAS_BY_SERVER] = {
         "server",
         "NULL, NULL, NULL, NULL",
         "users u",
         "u.email_key = $1",
-        "" },
+        "",
+        "coalesce(u.default_org_id, d.org_id)" },
 };
 #define N_BY 4
 
-/* Indexed by saas_choice_e; objects come after. */
+/* Indexed by saas_choice_e, and one more; objects come after. */
+#define LISTED (SAAS_CHOOSE_SLUG + 1)
 static const struct {
-    const char *name, *condition;
+    const char *name, *condition, *end;
 } choose[] = {
-    [SAAS_CHOOSE_NOT] = { "user", NULL },
-    [SAAS_CHOOSE_DEFAULT] = { "default", "" },
-    [SAAS_CHOOSE_ID] = { "id", " AND d.org_id = $2" },
-    [SAAS_CHOOSE_SLUG] = { "slug", " AND d.org_id = (SELECT s.id FROM organizations s WHERE s.slug = $2)" },
+    [SAAS_CHOOSE_NOT] = { "user", NULL, "" },
+    /* Whose condition is the credential's.  A second row says that there are several; a sort would cost as much as
+     * another table. */
+    [SAAS_CHOOSE_DEFAULT] = { "default", "", " LIMIT 2" },
+    [SAAS_CHOOSE_ID] = { "id", " AND d.org_id = $2", "" },
+    [SAAS_CHOOSE_SLUG] = { "slug", " AND d.org_id = (SELECT s.id FROM organizations s WHERE s.slug = $2)", "" },
+    [LISTED] = { "listed", "", IN_ORDER },
 };
-#define N_CHOOSE 4
+#define N_CHOOSE (LISTED + 1)
 
 /* By credential, then by choice or object; for one lookup, and for several in one statement. */
 static saas_statement_t *statements, *together;
@@ -103,7 +115,7 @@ static const char *for_many(apr_pool_t *p, const char *sql, const char *value)
     return saas_gather_sql(p, apr_pstrcat(p, text, sql, NULL));
 }
 
-static const char *compose(apr_pool_t *p, int credential, const char *condition)
+static const char *compose(apr_pool_t *p, int credential, const char *condition, const char *end)
 {
     if (!condition) {
         return apr_psprintf(p, "SELECT u.id, u.email, u.name, u.default_org_id, now(), %s FROM %s WHERE %s AND u.is_active",
@@ -115,34 +127,42 @@ static const char *compose(apr_pool_t *p, int credential, const char *condition)
         " LEFT JOIN user_organizations d ON d.user_id = u.id%s%s"
         " LEFT JOIN memberships m ON m.org_id = d.org_id AND m.user_id = d.user_id"
         " LEFT JOIN organizations o ON o.id = m.org_id AND o.deleted_at IS NULL"
-        " WHERE %s AND u.is_active"
-        " ORDER BY CASE WHEN d.org_id = u.default_org_id THEN 0 ELSE 1 END, d.org_id LIMIT %d",
-        by[credential].columns, by[credential].from, by[credential].restriction, condition, by[credential].where,
-        CHOICES_MAX + 1);
+        " WHERE %s AND u.is_active%s",
+        by[credential].columns, by[credential].from, by[credential].restriction, condition, by[credential].where, end);
+}
+
+/* The statement of a credential for a way to choose, or for an object. */
+static void describe(apr_pool_t *p, saas_statement_t *st, int credential, int i)
+{
+    const char *condition, *end = IN_ORDER, *name;
+    if (i >= N_CHOOSE) {
+        name = APR_ARRAY_IDX(saas_objects(), i - N_CHOOSE, const saas_object_t *)->table;
+        condition = apr_psprintf(p, " AND EXISTS (SELECT 1 FROM %s x WHERE x.org_id = d.org_id AND x.id = $2)", name);
+    }
+    else {
+        name = choose[i].name;
+        condition = i == SAAS_CHOOSE_DEFAULT ? apr_pstrcat(p, " AND d.org_id = ", by[credential].meant, NULL)
+                                             : choose[i].condition;
+        end = choose[i].end;
+    }
+    st->scope = SAAS_SYSTEM;
+    st->name = apr_psprintf(p, "principal_%s_%s", by[credential].name, name);
+    st->sql = compose(p, credential, condition, end);
 }
 
 const char *saas_tenant_prepare(apr_pool_t *p)
 {
-    const apr_array_header_t *objects = saas_objects();
     int credential, i;
     apr_size_t size;
     saas_statement_t *st, *many;
     const char *err;
-    per_credential = N_CHOOSE + objects->nelts;
+    per_credential = N_CHOOSE + saas_objects()->nelts;
     size = sizeof(*statements) * (apr_size_t)(N_BY * per_credential + 1);
     st = statements = apr_pcalloc(p, size);
     many = together = apr_pcalloc(p, size);
     for (credential = SAAS_BY_TOKEN; credential < N_BY; credential++) {
         for (i = 0; i < per_credential; i++, st++, many++) {
-            const saas_object_t *object
-                = i < N_CHOOSE ? NULL : APR_ARRAY_IDX(objects, i - N_CHOOSE, const saas_object_t *);
-            st->scope = SAAS_SYSTEM;
-            st->name = apr_psprintf(p, "principal_%s_%s", by[credential].name,
-                                    object ? object->table : choose[i].name);
-            st->sql = compose(p, credential,
-                              object ? apr_psprintf(p, " AND EXISTS (SELECT 1 FROM %s x WHERE x.org_id = d.org_id"
-                                                    " AND x.id = $2)", object->table)
-                                     : choose[i].condition);
+            describe(p, st, credential, i);
             *many = *st;
             many->name = apr_pstrcat(p, st->name, "_together", NULL);
             many->sql = for_many(p, st->sql, i == SAAS_CHOOSE_SLUG ? "q.value" : "q.value::uuid");
@@ -177,8 +197,8 @@ static void take_organization(const saas_rows_t *rows, int row, saas_principal_t
     }
 }
 
-/* None was named: the default one, or the only one; else the caller must say. */
-static void choose_default(apr_pool_t *p, const saas_rows_t *rows, saas_context_t *ctx)
+/* None was named: the default one, or the only one; else the caller must say.  rows: all, in order. */
+static void choose_listed(apr_pool_t *p, const saas_rows_t *rows, saas_context_t *ctx)
 {
     const char *preferred = saas_cell(rows, 0, C_DEFAULT);
     apr_array_header_t *choices = apr_array_make(p, 4, sizeof(saas_choice_t));
@@ -244,42 +264,53 @@ static void set_moments(const saas_rows_t *rows, saas_context_t *ctx, saas_cache
     }
 }
 
+/* Asks for the credential's rows; index: of the way to choose, or N_CHOOSE and up for an object.  SAAS_GRANTED, or
+ * why there are none. */
+static saas_verdict_e look_up(request_rec *r, const saas_credential_t *credential, int index, const char *value,
+                              saas_rows_t **rows)
+{
+    int number = ((int)credential->by - SAAS_BY_TOKEN) * per_credential + index;
+    int nargs = index <= SAAS_CHOOSE_DEFAULT || index == LISTED ? 1 : 2;
+    saas_lookup_t lookup = { &statements[number], &together[number], credential->hash, value, nargs };
+    if (saas_gather_query(r, &lookup, rows) != APR_SUCCESS) {
+        return SAAS_UNAVAILABLE;
+    }
+    return (*rows)->count ? SAAS_GRANTED : SAAS_NO_USER;
+}
+
 void saas_tenant_load(request_rec *r, const saas_credential_t *credential, const saas_selector_t *wanted,
                       saas_context_t *ctx)
 {
     saas_selector_t chosen = *wanted, *selector = &chosen;
     saas_choice_e choice = wanted->choice == SAAS_CHOOSE_NONE ? SAAS_CHOOSE_NOT : wanted->choice;
-    int index = choice == SAAS_CHOOSE_OBJECT ? N_CHOOSE + selector->object : (int)choice;
     saas_cache_ticket_t ticket;
-    int number = ((int)credential->by - SAAS_BY_TOKEN) * per_credential + index;
-    saas_lookup_t lookup = { &statements[number], &together[number], credential->hash, NULL,
-                             index > SAAS_CHOOSE_DEFAULT ? 2 : 1 };
     saas_rows_t *rows = NULL;
+    int listed = 0;
     chosen.choice = choice;
-    if (choice == SAAS_CHOOSE_NOT) {
+    if (choice == SAAS_CHOOSE_NOT || choice == SAAS_CHOOSE_DEFAULT) {
         chosen.value = NULL;
     }
     if (saas_cache_find(r, credential, selector, ctx, &ticket)) {
         return;
     }
-    lookup.value = selector->value;
-    if (saas_gather_query(r, &lookup, &rows) != APR_SUCCESS) {
-        ctx->loaded = SAAS_UNAVAILABLE;
+    ctx->loaded = look_up(r, credential, choice == SAAS_CHOOSE_OBJECT ? N_CHOOSE + selector->object : (int)choice,
+                          selector->value, &rows);
+    if (ctx->loaded == SAAS_GRANTED && choice == SAAS_CHOOSE_DEFAULT && (rows->count > 1 || !saas_cell(rows, 0, C_ORG))) {
+        /* Several, or one that is gone. */
+        ctx->loaded = look_up(r, credential, LISTED, NULL, &rows);
+        listed = 1;
+    }
+    if (ctx->loaded != SAAS_GRANTED) {
+        ctx->authentication_failed = ctx->loaded == SAAS_NO_USER;
         return;
     }
-    if (!rows->count) {
-        ctx->loaded = SAAS_NO_USER;
-        ctx->authentication_failed = 1;
-        return;
-    }
-    ctx->loaded = SAAS_GRANTED;
     ctx->who.by = credential->by;
     ctx->who.user_id = saas_cell(rows, 0, C_USER);
     ctx->who.email = saas_cell(rows, 0, C_EMAIL);
     ctx->who.name = saas_cell(rows, 0, C_NAME);
     ctx->who.credential_id = saas_cell(rows, 0, C_CREDENTIAL);
-    if (choice == SAAS_CHOOSE_DEFAULT) {
-        choose_default(r->pool, rows, ctx);
+    if (listed) {
+        choose_listed(r->pool, rows, ctx);
     }
     else if (choice != SAAS_CHOOSE_NOT && saas_cell(rows, 0, C_ORG)) {
         take_organization(rows, 0, &ctx->who);

@@ -33,10 +33,10 @@ GATES = ("SELECT g.name FROM users u JOIN memberships m ON m.user_id = u.id AND 
 
 
 class AuthnDbd:
-    """database: a Pgsql. person: a member of the organization, who gets a password for Basic; outsider: somebody who
+    """more: lines of configuration. database: a Pgsql. person: a member of the organization, who gets a password for Basic; outsider: somebody who
     is none and gets one too, to be refused."""
 
-    def __init__(self, database, person, outsider, org, page, workers):
+    def __init__(self, database, person, outsider, org, page, workers, more):
         password = secrets.token_urlsafe(12)
         database.execute("CREATE TABLE bench_passwords (user_id uuid PRIMARY KEY, htpasswd text NOT NULL, sha text NOT NULL)")
         for one in (person, outsider):
@@ -44,7 +44,7 @@ class AuthnDbd:
                              _stored(password, "-s"))
         database.execute("ANALYZE bench_passwords")
         # The owner's policies show it every tenant's rows: it has nothing to set for each request.
-        conf = (Path(__file__).parent / "authn_dbd.conf").read_text()
+        conf = more + (Path(__file__).parent / "authn_dbd.conf").read_text()
         for name, value in (("HTPASSWD", PASSWORD.format("htpasswd")), ("SHA", PASSWORD.format("sha")), ("GROUPS", GROUPS),
                             ("GATES", GATES), ("ORG", org), ("DSN", database.cluster.dsn(database.name, database.cluster.OWNER))):
             conf = conf.replace(f"@{name}@", value)
