@@ -137,6 +137,35 @@ def test_several_and_none_chosen_lists_them(site, bob):
         assert org["id"] in reply.text or org["slug"] in reply.text
 
 
+def test_the_default_organization_is_meant_unless_the_token_has_one_or_it_is_gone(site, person):
+    """Each organization has one audit more than the one before, which tells which of them was meant."""
+    orgs = [person.org["id"]] + [person.ok("POST", "organizations/", {"name": f"Number {n}"})["id"] for n in (1, 2)]
+    for number, org in enumerate(orgs):
+        for _ in range(number):
+            seed.audit(site.database, org)
+    bound, free = person.as_token(organization=orgs[1]), Api(site.base, token=person.new_token()["token"])
+
+    def meant(api):
+        reply = api.get("audits/")
+        return reply.json()["count"] if reply.status_code == 200 else reply.json()["code"]
+
+    person.ok("PATCH", "auth/me/", {"default_organization": None})
+    assert [meant(api) for api in (person, free, bound)] == ["organization_required", "organization_required", 1]
+    person.ok("PATCH", "auth/me/", {"default_organization": orgs[2]})
+    assert [meant(api) for api in (person, free, bound)] == [2, 2, 1]
+
+    def delete(org):
+        site.database.execute("UPDATE organizations SET deleted_at = ? WHERE id = ?", seed.now(), org)
+        seed.change_counts()
+
+    delete(orgs[2])
+    assert [meant(api) for api in (person, free, bound)] == ["organization_required", "organization_required", 1]
+    delete(orgs[0])
+    assert [meant(api) for api in (person, free, bound)] == [1, 1, 1], "one is left, and is not the default"
+    delete(orgs[1])
+    assert [meant(api) for api in (person, free)] == ["not_found", "not_found"]
+
+
 @pytest.mark.parametrize("value", ["foreign", "missing", "no such slug", "../../etc", "' OR 1=1 --", "%00", "x" * 3000])
 def test_an_organization_that_is_not_mine_looks_missing(person, bob, value):
     chosen = {"foreign": bob.org["id"], "missing": "01890000-0000-7000-8000-000000000000"}.get(value, value)

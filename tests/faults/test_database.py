@@ -60,14 +60,15 @@ def test_postgresql_restarts_under_load(site, mode):
         time.sleep(0.7)
         site.database.cluster.restart(mode, down=1.0)
         back = time.monotonic()
-        load.wait_for(200, back, 30)
-        for _ in range(8):
-            settled = time.monotonic()
-            time.sleep(1.5)
-            if set(load.outcomes(settled)) == {200}:
-                break
+        load.wait_for(200, back, 15)
+        time.sleep(3)
+        settled = time.monotonic()
+        time.sleep(1.5)
     assert set(load.outcomes()) <= {200, 503}, load.outcomes()
-    assert set(load.outcomes(settled)) == {200}, "still failing long after PostgreSQL was back"
+    assert set(load.outcomes(settled)) == {200}, (
+        "still failing three seconds after PostgreSQL was back",
+        [(round(when - back, 2), path, outcome) for when, path, outcome in load.seen if when > back and outcome != 200],
+        site.httpd.error_log.read_text()[-6000:])
 
 
 @pytest.mark.only_db("pgsql")
@@ -131,12 +132,8 @@ def test_a_frozen_postgresql_is_503_in_bounded_time(site, person):
 @pytest.mark.expects(*NOISE)
 def test_an_audit_lives_through_a_restart_of_postgresql(site, person):
     with TargetServer(seconds=2) as slow:
-        end = time.monotonic() + 30
-        # The test before has frozen the database: a 503 may still come of that, and nothing else.
-        while (reply := person.post("audits/start/", {"targets": [f"{slow.url}/{n}" for n in range(4)]})).status_code == 503:
-            assert time.monotonic() < end, reply.text
-            time.sleep(0.2)
-        assert reply.status_code == 202, (reply.status_code, reply.text)
+        reply = person.post("audits/start/", {"targets": [f"{slow.url}/{n}" for n in range(4)]})
+        assert reply.status_code == 202, (reply.status_code, reply.text, site.httpd.error_log.read_text()[-6000:])
         key = reply.json()["id"]
         wait_audit(person, key, 30, until=("running",))
         site.database.cluster.restart("immediate", down=1.0)
