@@ -34,7 +34,7 @@ CORE_CPPFLAGS := $(call apxs_q,EXTRA_CPPFLAGS) $(shell apr-1-config --includes) 
     $(shell $(PKG_CONFIG) --cflags jansson libcrypto)
 
 .PHONY: all help deps demo stop install clean \
-    test test-unit test-api test-ctl test-faults test-plugin test-sandbox test-guards bench bench-quick format
+    test test-unit test-api test-ctl test-faults test-plugin test-sandbox test-guards test-sanitized bench bench-quick format
 
 all: $(MODULES) $(BUILD)/bin/saasctl
 
@@ -44,6 +44,7 @@ help:
 	@echo 'make demo       build, start httpd on PORT=8080 (DB=sqlite or DB=pgsql), seed, print what to do next'
 	@echo 'make stop       end the demo'
 	@echo 'make test       everything; parts: test-unit test-sandbox test-api test-ctl test-faults test-plugin test-guards (K=name selects)'
+	@echo 'make test-sanitized  the api part with AddressSanitizer and UBSan in httpd'
 	@echo 'make bench      install the peers, measure against them; make bench-quick in under two minutes'
 	@echo 'make install    into DESTDIR, where this httpd keeps its modules; edits no httpd.conf'
 
@@ -186,6 +187,16 @@ test-plugin: all
 
 test-guards: all
 	$(PYTEST) tests/guards
+
+# The modules with AddressSanitizer and UBSan, in the same httpd. Nothing of httpd and its libraries is checked for leaks.
+SANITIZED = $(BUILD)/sanitized
+SANITIZE = -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+
+test-sanitized:
+	@$(MAKE) -s --no-print-directory -j2 BUILD=$(SANITIZED) CFLAGS='$(SANITIZE)' LDFLAGS='$(SANITIZE)' all
+	SAAS_BUILD='$(SANITIZED)' ASAN_OPTIONS=detect_leaks=0 \
+	    SAAS_HTTPD_PRELOAD="$$($(CC) -print-file-name=libasan.so):$$($(CC) -print-file-name=libubsan.so)" \
+	    $(PYTEST) -n 4 --dist loadgroup tests/api
 
 bench bench-quick:
 	@sh tools/deps.sh

@@ -42,6 +42,12 @@ def built_in_modules(binary):
     return subprocess.check_output([binary, "-l"], text=True)
 
 
+def httpd_environment():
+    """Modules that were built with sanitizers need their libraries before everything else in a httpd that was not."""
+    preload = os.environ.get("SAAS_HTTPD_PRELOAD")
+    return clean_environment(LD_PRELOAD=preload) if preload else clean_environment()
+
+
 class LogWatch:
     """The error log since a mark: what in it nobody has announced."""
 
@@ -134,7 +140,7 @@ class Httpd:
     def configtest(self, conf=None):
         """(exit status, what was printed) of `-t` for this configuration."""
         path = self.write(conf)
-        done = subprocess.run([self.binary, "-f", str(path), "-t"], capture_output=True, text=True, env=clean_environment())
+        done = subprocess.run([self.binary, "-f", str(path), "-t"], capture_output=True, text=True, env=httpd_environment())
         return done.returncode, done.stdout + done.stderr
 
     def start(self, conf=None, wait=True):
@@ -142,7 +148,7 @@ class Httpd:
         with open(self.root / "console.log", "ab") as out:
             self.process = subprocess.Popen(
                 command_as(None, [self.binary, "-f", path, "-DFOREGROUND"], not self.detached),
-                stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=clean_environment(), cwd="/",
+                stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=httpd_environment(), cwd="/",
                 start_new_session=True)
         until = time.monotonic() + 90
         while wait and not ((self.root / "httpd.pid").exists() and port_is_open(self.port)):

@@ -74,9 +74,6 @@ def clean_environment(**more):
     """An environment with nothing of the caller's that could change what a server does."""
     keep = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "SAAS", "STRIPE", "LC_", "http", "HTTP", "APACHE"))}
     keep.update({"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"})
-    # A sanitizer build of the modules is loaded into an uninstrumented httpd through these.
-    if os.environ.get("SAAS_HTTPD_PRELOAD"):
-        keep["LD_PRELOAD"] = os.environ["SAAS_HTTPD_PRELOAD"]
     keep.update({k: str(v) for k, v in more.items()})
     return keep
 
