@@ -233,7 +233,7 @@ void saas_selector_from_text(apr_pool_t *p, const char *text, saas_selector_t *s
 
 /* ----------------------------------------------------------- context -- */
 
-saas_state_t *saas_state_find(request_rec *r)
+SAAS_EVERY_REQUEST saas_state_t *saas_state_find(request_rec *r)
 {
     return ap_get_module_config(r->request_config, &saas_module);
 }
@@ -248,13 +248,13 @@ saas_state_t *saas_state_get(request_rec *r)
     return state;
 }
 
-saas_context_t *saas_context_own(request_rec *r)
+SAAS_EVERY_REQUEST saas_context_t *saas_context_own(request_rec *r)
 {
     const saas_state_t *state = saas_state_find(r);
     return state ? state->ctx : NULL;
 }
 
-saas_context_t *saas_context_get(request_rec *r)
+SAAS_EVERY_REQUEST saas_context_t *saas_context_get(request_rec *r)
 {
     for (; r; r = r->prev ? r->prev : r->main) {
         saas_context_t *ctx = saas_context_own(r);
@@ -393,7 +393,7 @@ static void write_log_notes(request_rec *r)
     }
 }
 
-int saas_identity_log(request_rec *r)
+SAAS_ELSEWHERE static int log_identity(request_rec *r)
 {
     /* Most of LogFormat looks at the last request of a chain of redirects. */
     for (; r; r = r->next) {
@@ -401,6 +401,11 @@ int saas_identity_log(request_rec *r)
         write_log_notes(r);
     }
     return DECLINED;
+}
+
+SAAS_EVERY_REQUEST int saas_identity_log(request_rec *r)
+{
+    return saas_state_find(r) || r->prev || r->next ? log_identity(r) : DECLINED;
 }
 
 /* CGI turns '-' and '_' of a header's name into the same variable. */
@@ -418,7 +423,7 @@ static int is_identity_header(const char *name)
 }
 
 /* "Connection: X-Saas-Role" would have mod_proxy drop a header that we set. */
-static void scrub_connection(request_rec *r)
+SAAS_EVERY_REQUEST static void scrub_connection(request_rec *r)
 {
     const char *header = apr_table_get(r->headers_in, "Connection");
     const char *kept = "";
@@ -444,7 +449,7 @@ static void scrub_connection(request_rec *r)
     }
 }
 
-static void scrub(request_rec *r)
+SAAS_EVERY_REQUEST static void scrub(request_rec *r)
 {
     const apr_array_header_t *headers = apr_table_elts(r->headers_in);
     const apr_table_entry_t *entry = (const apr_table_entry_t *)headers->elts;
@@ -463,7 +468,7 @@ static void scrub(request_rec *r)
     }
 }
 
-int saas_identity_scrub(request_rec *r)
+SAAS_EVERY_REQUEST int saas_identity_scrub(request_rec *r)
 {
     scrub(r);
     scrub_connection(r);

@@ -336,17 +336,22 @@ apr_status_t saas_tenant_create_user(request_rec *r, const saas_credential_t *cr
     return rv;
 }
 
-int saas_tenant_touch(request_rec *r)
+SAAS_ELSEWHERE static void note_use(request_rec *r, saas_context_t *ctx)
 {
-    saas_context_t *ctx = saas_context_get(r);
     saas_db_t *db;
     saas_rows_t *rows;
+    ctx->touch_token = 0;
+    if (saas_db_open_impl(&db, r->pool, r->server, NULL) == APR_SUCCESS) {
+        (void)saas_db_query_impl(db, touch, &rows, SAAS_ARGS(ctx->who.credential_id));
+        saas_db_close_impl(db);
+    }
+}
+
+SAAS_EVERY_REQUEST int saas_tenant_touch(request_rec *r)
+{
+    saas_context_t *ctx = saas_context_get(r);
     if (ctx && ctx->touch_token) {
-        ctx->touch_token = 0;
-        if (saas_db_open_impl(&db, r->pool, r->server, NULL) == APR_SUCCESS) {
-            (void)saas_db_query_impl(db, touch, &rows, SAAS_ARGS(ctx->who.credential_id));
-            saas_db_close_impl(db);
-        }
+        note_use(r, ctx);
     }
     return DECLINED;
 }
