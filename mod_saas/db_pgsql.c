@@ -74,27 +74,20 @@ static void forget_backend(pgsql_t *c)
     c->failed = APR_SUCCESS;
 }
 
-void saas_pgsql_cut(pgsql_t *c, apr_status_t failed)
+apr_status_t saas_pgsql_lost(pgsql_t *c, const char *doing, const char *why)
 {
+    char line[256], message[512];
     int transaction = c->transaction;
+    first_line(line, sizeof(line), why);
     if (PQstatus(c->conn) == CONNECTION_OK) {
         shutdown(PQsocket(c->conn), SHUT_RDWR);
-        /* What has arrived is read before the end is seen. */
-        while (PQstatus(c->conn) == CONNECTION_OK && PQconsumeInput(c->conn)) {
-        }
+        PQconsumeInput(c->conn);
     }
     forget_backend(c);
     if (transaction) {
         c->transaction = 1;
-        c->failed = failed;
+        c->failed = SAAS_EUNAVAILABLE;
     }
-}
-
-apr_status_t saas_pgsql_lost(pgsql_t *c, const char *doing, const char *why)
-{
-    char line[256], message[512];
-    first_line(line, sizeof(line), why);
-    saas_pgsql_cut(c, SAAS_EUNAVAILABLE);
     apr_snprintf(message, sizeof(message), "%s: connection to PostgreSQL given up: %s", doing ? doing : "idle", line);
     apr_cpystrn(c->base.why, message, sizeof(c->base.why));
     report(c, SAAS_EUNAVAILABLE, "SAAS1104", message);

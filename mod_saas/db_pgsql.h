@@ -69,9 +69,6 @@ apr_status_t saas_pgsql_finish(pgsql_t *c);
 apr_status_t saas_pgsql_wait(pgsql_t *c, int for_result);
 /** Maps and logs a failed result; closes nothing. */
 apr_status_t saas_pgsql_failure(pgsql_t *c, const pgsql_command_t *command, const PGresult *res);
-/** Closes the connection at once, whatever was under way; the next unit of work makes a new one.  A transaction goes on
- *  to say failed until it is rolled back. */
-void saas_pgsql_cut(pgsql_t *c, apr_status_t failed);
 /** Gives the connection up: the server learns of it at once, the next unit of work makes a new one. */
 apr_status_t saas_pgsql_lost(pgsql_t *c, const char *doing, const char *why);
 apr_status_t saas_pgsql_begin(pgsql_t *c, int write);
