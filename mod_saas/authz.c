@@ -220,7 +220,7 @@ static int check_access(request_rec *r)
 }
 
 /* Has access been granted before anybody was authenticated, past a negated gate? */
-SAAS_EVERY_REQUEST static int force_authn(request_rec *r)
+static int force_authn(request_rec *r)
 {
     return apr_table_get(r->notes, LOG_IN_FIRST) ? OK : DECLINED;
 }
@@ -228,12 +228,16 @@ SAAS_EVERY_REQUEST static int force_authn(request_rec *r)
 /* httpd does not ask again for a subrequest or an internal redirect in the same
  * sections.  But the same expressions can mean another organization or another
  * user there: /tenants/acme/ may not show /tenants/other/ by an SSI include. */
-SAAS_ELSEWHERE static int decide_anew(request_rec *r, const saas_context_t *before)
+static int decide_again(request_rec *r)
 {
     const saas_dir_config_t *conf;
+    const saas_context_t *before;
     saas_credential_t credential;
     saas_selector_t selector;
     int status = OK;
+    if (ap_is_initial_req(r) || !r->user || saas_context_own(r) || !(before = saas_context_get(r))) {
+        return DECLINED;
+    }
     conf = ap_get_module_config(r->per_dir_config, &saas_module);
     if (!conf->organization && !conf->user && !conf->varies) {
         return DECLINED;
@@ -257,16 +261,7 @@ SAAS_ELSEWHERE static int decide_anew(request_rec *r, const saas_context_t *befo
     return status == OK ? DECLINED : status == DECLINED ? HTTP_INTERNAL_SERVER_ERROR : status;
 }
 
-SAAS_EVERY_REQUEST static int decide_again(request_rec *r)
-{
-    const saas_context_t *before;
-    if (ap_is_initial_req(r) || !r->user || saas_context_own(r) || !(before = saas_context_get(r))) {
-        return DECLINED;
-    }
-    return decide_anew(r, before);
-}
-
-SAAS_ELSEWHERE static int tell_identity(request_rec *r)
+static int fixups(request_rec *r)
 {
     const saas_dir_config_t *conf = ap_get_module_config(r->per_dir_config, &saas_module);
     saas_context_t *ctx = r->user ? saas_context_get(r) : NULL;
@@ -283,11 +278,6 @@ SAAS_ELSEWHERE static int tell_identity(request_rec *r)
         saas_identity_headers(r, &ctx->who);
     }
     return DECLINED;
-}
-
-SAAS_EVERY_REQUEST static int fixups(request_rec *r)
-{
-    return r->user || saas_state_find(r) || !ap_is_initial_req(r) ? tell_identity(r) : DECLINED;
 }
 
 void saas_gates_register(apr_pool_t *pconf)

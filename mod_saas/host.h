@@ -23,12 +23,6 @@
 extern module AP_MODULE_DECLARE_DATA saas_module;
 APLOG_USE_MODULE(saas);
 
-/** Of hooks that requests pass which mod_saas has nothing to do with: the compiler puts them side by side, where they
- *  cost the fewest lines of the cache, and they leave as soon as they can. */
-#define SAAS_EVERY_REQUEST __attribute__((hot))
-/** Of what they go on to, so that it stays out of there. */
-#define SAAS_ELSEWHERE __attribute__((noinline))
-
 /* ------------------------------------------------------------ config.c -- */
 
 #define SAAS_UNSET (-1)

@@ -233,7 +233,7 @@ void saas_selector_from_text(apr_pool_t *p, const char *text, saas_selector_t *s
 
 /* ----------------------------------------------------------- context -- */
 
-SAAS_EVERY_REQUEST saas_state_t *saas_state_find(request_rec *r)
+saas_state_t *saas_state_find(request_rec *r)
 {
     return ap_get_module_config(r->request_config, &saas_module);
 }
@@ -248,13 +248,13 @@ saas_state_t *saas_state_get(request_rec *r)
     return state;
 }
 
-SAAS_EVERY_REQUEST saas_context_t *saas_context_own(request_rec *r)
+saas_context_t *saas_context_own(request_rec *r)
 {
     const saas_state_t *state = saas_state_find(r);
     return state ? state->ctx : NULL;
 }
 
-SAAS_EVERY_REQUEST saas_context_t *saas_context_get(request_rec *r)
+saas_context_t *saas_context_get(request_rec *r)
 {
     for (; r; r = r->prev ? r->prev : r->main) {
         saas_context_t *ctx = saas_context_own(r);
@@ -329,13 +329,13 @@ static const struct {
 };
 #define N_EXPORTS (sizeof(exports) / sizeof(*exports))
 
-/* Is there a key that begins so?  Tables are short, and to set a key costs a comparison with each of its like. */
-static int has_like(const apr_table_t *table, const char *prefix, apr_size_t len)
+/* Is there a key that begins so?  A table is short, and setting a key compares it with each of its like. */
+static int has_like(const apr_table_t *table, const char *prefix)
 {
     const apr_array_header_t *elts = apr_table_elts(table);
     const apr_table_entry_t *entry = (const apr_table_entry_t *)elts->elts;
     int i;
-    for (i = 0; i < elts->nelts && strncasecmp(entry[i].key, prefix, len); i++) {
+    for (i = 0; i < elts->nelts && strncasecmp(entry[i].key, prefix, strlen(prefix)); i++) {
     }
     return i < elts->nelts;
 }
@@ -345,7 +345,7 @@ static int has_like(const apr_table_t *table, const char *prefix, apr_size_t len
 static void export_to(apr_table_t *table, const saas_principal_t *who, int as_headers)
 {
     const char *values[N_EXPORTS] = { who->user_id, who->email };
-    int fresh = as_headers ? !has_like(table, "X-Saas-", 7) : !has_like(table, "SAAS_", 5);
+    int taken = has_like(table, as_headers ? "X-Saas-" : "SAAS_");
     size_t i;
     if (who->org_id) {
         values[2] = who->org_id;
@@ -354,14 +354,11 @@ static void export_to(apr_table_t *table, const saas_principal_t *who, int as_he
     }
     for (i = 0; i < N_EXPORTS; i++) {
         const char *key = as_headers ? exports[i].header : exports[i].variable;
-        if (values[i] && fresh) {
-            apr_table_addn(table, key, values[i]);
-        }
-        else if (values[i]) {
-            apr_table_setn(table, key, values[i]);
-        }
-        else if (!fresh) {
+        if (taken) {
             apr_table_unset(table, key);
+        }
+        if (values[i]) {
+            apr_table_addn(table, key, values[i]);
         }
     }
 }
@@ -393,7 +390,7 @@ static void write_log_notes(request_rec *r)
     }
 }
 
-SAAS_ELSEWHERE static int log_identity(request_rec *r)
+int saas_identity_log(request_rec *r)
 {
     /* Most of LogFormat looks at the last request of a chain of redirects. */
     for (; r; r = r->next) {
@@ -401,11 +398,6 @@ SAAS_ELSEWHERE static int log_identity(request_rec *r)
         write_log_notes(r);
     }
     return DECLINED;
-}
-
-SAAS_EVERY_REQUEST int saas_identity_log(request_rec *r)
-{
-    return saas_state_find(r) || r->prev || r->next ? log_identity(r) : DECLINED;
 }
 
 /* CGI turns '-' and '_' of a header's name into the same variable. */
@@ -423,7 +415,7 @@ static int is_identity_header(const char *name)
 }
 
 /* "Connection: X-Saas-Role" would have mod_proxy drop a header that we set. */
-SAAS_EVERY_REQUEST static void scrub_connection(request_rec *r)
+static void scrub_connection(request_rec *r)
 {
     const char *header = apr_table_get(r->headers_in, "Connection");
     const char *kept = "";
@@ -449,7 +441,7 @@ SAAS_EVERY_REQUEST static void scrub_connection(request_rec *r)
     }
 }
 
-SAAS_EVERY_REQUEST static void scrub(request_rec *r)
+static void scrub(request_rec *r)
 {
     const apr_array_header_t *headers = apr_table_elts(r->headers_in);
     const apr_table_entry_t *entry = (const apr_table_entry_t *)headers->elts;
@@ -468,7 +460,7 @@ SAAS_EVERY_REQUEST static void scrub(request_rec *r)
     }
 }
 
-SAAS_EVERY_REQUEST int saas_identity_scrub(request_rec *r)
+int saas_identity_scrub(request_rec *r)
 {
     scrub(r);
     scrub_connection(r);

@@ -45,7 +45,7 @@ static int is_mounted(request_rec *r)
 /* A mount point is no place in the file system: no Directory section, no
  * DirectorySlash, no MultiViews may have a say in it.  map_to_storage runs with
  * the server's bare configuration, so the file name carries the news there. */
-SAAS_EVERY_REQUEST int saas_router_translate(request_rec *r)
+int saas_router_translate(request_rec *r)
 {
     if (!is_mounted(r)) {
         return DECLINED;
@@ -54,12 +54,12 @@ SAAS_EVERY_REQUEST int saas_router_translate(request_rec *r)
     return OK;
 }
 
-SAAS_EVERY_REQUEST int saas_router_map_to_storage(request_rec *r)
+int saas_router_map_to_storage(request_rec *r)
 {
     return r->filename && !strncmp(r->filename, FILENAME, sizeof(FILENAME) - 1) ? OK : DECLINED;
 }
 
-SAAS_EVERY_REQUEST int saas_router_fixups(request_rec *r)
+int saas_router_fixups(request_rec *r)
 {
     if (is_mounted(r)) {
         r->handler = dir_config(r)->api == 1 ? HANDLER : "saas-status";
@@ -270,13 +270,16 @@ static int serve(saas_call_t *call)
     return status;
 }
 
-SAAS_ELSEWHERE static int handle(request_rec *r)
+int saas_router_handler(request_rec *r)
 {
     static const saas_principal_t nobody;
     saas_call_t *call;
     const char *rest;
     unsigned allowed;
     int n, slash;
+    if (!r->handler || strcmp(r->handler, HANDLER)) {
+        return DECLINED;
+    }
     call = apr_pcalloc(r->pool, sizeof(*call));
     call->pub.r = r;
     call->pub.pool = r->pool;
@@ -306,9 +309,4 @@ SAAS_ELSEWHERE static int handle(request_rec *r)
         return redirect(call);
     }
     return saas_request_parse_query(call) == OK ? serve(call) : OK;
-}
-
-SAAS_EVERY_REQUEST int saas_router_handler(request_rec *r)
-{
-    return r->handler && !strcmp(r->handler, HANDLER) ? handle(r) : DECLINED;
 }

@@ -82,11 +82,14 @@ static const struct {
     int (*handler)(request_rec *r);
 } pages[] = { { "/live", live }, { "/ready", ready }, { "/routes", routes }, { "/metrics", saas_metrics_page } };
 
-SAAS_ELSEWHERE static int handle(request_rec *r)
+int saas_status_handler(request_rec *r)
 {
     const saas_dir_config_t *conf;
     const char *rest;
     size_t i;
+    if (!r->handler || strcmp(r->handler, "saas-status")) {
+        return DECLINED;
+    }
     r->allowed |= (apr_int64_t)1 << M_GET;
     if (r->method_number != M_GET) {
         return HTTP_METHOD_NOT_ALLOWED;
@@ -100,9 +103,4 @@ SAAS_ELSEWHERE static int handle(request_rec *r)
         }
     }
     return HTTP_NOT_FOUND;
-}
-
-SAAS_EVERY_REQUEST int saas_status_handler(request_rec *r)
-{
-    return r->handler && !strcmp(r->handler, "saas-status") ? handle(r) : DECLINED;
 }

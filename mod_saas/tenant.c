@@ -3,7 +3,8 @@
 /*
  * For which organization: turns a credential and a selector into a principal,
  * with one statement, or none when the cache has the answer.  A second one
- * lists the organizations of a caller who has to choose among several.
+ * lists all organizations of a caller who names none and has several, or whose
+ * default is gone.
  *
  * The statements are composed once at start from three parts: whose credential
  * (token, session, an outer module's user), how the organization is chosen
@@ -39,8 +40,9 @@ enum { C_USER, C_EMAIL, C_NAME, C_DEFAULT, C_NOW, C_CREDENTIAL, C_CAP, C_USED, C
     " ELSE o.subscription_status END, o.subscription_ends_at," \
     " o.subscription_status = 'active' AND (o.subscription_ends_at IS NULL OR o.subscription_ends_at > now())"
 
-/* CHOICES_MAX, and one more. */
-#define IN_ORDER " ORDER BY CASE WHEN d.org_id = u.default_org_id THEN 0 ELSE 1 END, d.org_id LIMIT 51"
+/* The default one first. */
+#define IN_ORDER \
+    " ORDER BY CASE WHEN d.org_id = u.default_org_id THEN 0 ELSE 1 END, d.org_id LIMIT 1 + " APR_STRINGIFY(CHOICES_MAX)
 
 /* Indexed by saas_credential_e. */
 static const struct {
@@ -336,22 +338,17 @@ apr_status_t saas_tenant_create_user(request_rec *r, const saas_credential_t *cr
     return rv;
 }
 
-SAAS_ELSEWHERE static void note_use(request_rec *r, saas_context_t *ctx)
-{
-    saas_db_t *db;
-    saas_rows_t *rows;
-    ctx->touch_token = 0;
-    if (saas_db_open_impl(&db, r->pool, r->server, NULL) == APR_SUCCESS) {
-        (void)saas_db_query_impl(db, touch, &rows, SAAS_ARGS(ctx->who.credential_id));
-        saas_db_close_impl(db);
-    }
-}
-
-SAAS_EVERY_REQUEST int saas_tenant_touch(request_rec *r)
+int saas_tenant_touch(request_rec *r)
 {
     saas_context_t *ctx = saas_context_get(r);
+    saas_db_t *db;
+    saas_rows_t *rows;
     if (ctx && ctx->touch_token) {
-        note_use(r, ctx);
+        ctx->touch_token = 0;
+        if (saas_db_open_impl(&db, r->pool, r->server, NULL) == APR_SUCCESS) {
+            (void)saas_db_query_impl(db, touch, &rows, SAAS_ARGS(ctx->who.credential_id));
+            saas_db_close_impl(db);
+        }
     }
     return DECLINED;
 }

@@ -88,7 +88,7 @@ def measure(database, args, say):
         yield from rows(rotate(rounds, cold=not args.quick, **pages("")), kind, 0.6 if on_pgsql else None)
         if not on_pgsql:
             return
-        dbd = AuthnDbd(database, person, site.newcomer(), person.org["id"], PAGE, WORKERS, COPY)
+        dbd = AuthnDbd(database, person, site.newcomer(), person.org["id"], PAGE, WORKERS)
         opened.append(dbd)
         places = [place for place in HTTPDS_OWN if not (args.quick and place == "socache")]
         loads = rotate(rounds, cold=not args.quick, **pages("/copied"),

@@ -17,6 +17,11 @@ PASSWORD = "SELECT b.{0} FROM bench_passwords b JOIN users u ON u.id = b.user_id
 GROUPS = ("SELECT m.role FROM users u JOIN memberships m ON m.user_id = u.id AND m.org_id = '@ORG@'"
           " JOIN organizations o ON o.id = m.org_id AND o.deleted_at IS NULL WHERE u.email_key = %s"
           " AND o.subscription_status = 'active' AND (o.subscription_ends_at IS NULL OR o.subscription_ends_at > now())")
+# One row for each gate that lets the user in.
+GATES = ("SELECT g.name FROM users u JOIN memberships m ON m.user_id = u.id AND m.org_id = '@ORG@'"
+         " JOIN organizations o ON o.id = m.org_id AND o.deleted_at IS NULL CROSS JOIN LATERAL (VALUES ('member'), (m.role),"
+         " (CASE WHEN o.subscription_ends_at IS NULL OR o.subscription_ends_at > now() THEN o.subscription_status END)) g(name)"
+         " WHERE u.email_key = %s AND g.name IS NOT NULL")
 
 
 def _stored(password, *option):
@@ -25,18 +30,11 @@ def _stored(password, *option):
     return line.partition(":")[2]
 
 
-# One row for each gate that lets the user in.
-GATES = ("SELECT g.name FROM users u JOIN memberships m ON m.user_id = u.id AND m.org_id = '@ORG@'"
-         " JOIN organizations o ON o.id = m.org_id AND o.deleted_at IS NULL CROSS JOIN LATERAL (VALUES ('member'), (m.role),"
-         " (CASE WHEN o.subscription_ends_at IS NULL OR o.subscription_ends_at > now() THEN o.subscription_status END)) g(name)"
-         " WHERE u.email_key = %s AND g.name IS NOT NULL")
-
-
 class AuthnDbd:
-    """more: lines of configuration. database: a Pgsql. person: a member of the organization, who gets a password for Basic; outsider: somebody who
+    """database: a Pgsql. person: a member of the organization, who gets a password for Basic; outsider: somebody who
     is none and gets one too, to be refused."""
 
-    def __init__(self, database, person, outsider, org, page, workers, more):
+    def __init__(self, database, person, outsider, org, page, workers):
         password = secrets.token_urlsafe(12)
         database.execute("CREATE TABLE bench_passwords (user_id uuid PRIMARY KEY, htpasswd text NOT NULL, sha text NOT NULL)")
         for one in (person, outsider):
@@ -44,7 +42,7 @@ class AuthnDbd:
                              _stored(password, "-s"))
         database.execute("ANALYZE bench_passwords")
         # The owner's policies show it every tenant's rows: it has nothing to set for each request.
-        conf = more + (Path(__file__).parent / "authn_dbd.conf").read_text()
+        conf = (Path(__file__).parent / "authn_dbd.conf").read_text()
         for name, value in (("HTPASSWD", PASSWORD.format("htpasswd")), ("SHA", PASSWORD.format("sha")), ("GROUPS", GROUPS),
                             ("GATES", GATES), ("ORG", org), ("DSN", database.cluster.dsn(database.name, database.cluster.OWNER))):
             conf = conf.replace(f"@{name}@", value)
