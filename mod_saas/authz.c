@@ -21,7 +21,6 @@
 #include <apr_strings.h>
 
 #define AUTH_TYPE "Saas"
-#define LOG_IN_FIRST "saas-log-in-first"
 
 static int is_ours(request_rec *r)
 {
@@ -113,7 +112,7 @@ static authz_status check_authorization(request_rec *r, const char *line, const 
         if (use->negated) {
             /* "not" makes this neutral, and what stands beside it may grant: nobody is let in before the gate
              * has seen who it is. */
-            apr_table_setn(r->notes, LOG_IN_FIRST, "1");
+            saas_state_get(r)->log_in_first = 1;
         }
         return AUTHZ_DENIED_NO_USER;
     }
@@ -222,7 +221,8 @@ static int check_access(request_rec *r)
 /* Has access been granted before anybody was authenticated, past a negated gate? */
 static int force_authn(request_rec *r)
 {
-    return apr_table_get(r->notes, LOG_IN_FIRST) ? OK : DECLINED;
+    const saas_state_t *state = saas_state_find(r);
+    return state && state->log_in_first ? OK : DECLINED;
 }
 
 /* httpd does not ask again for a subrequest or an internal redirect in the same
@@ -235,12 +235,12 @@ static int decide_again(request_rec *r)
     saas_credential_t credential;
     saas_selector_t selector;
     int status = OK;
-    if (ap_is_initial_req(r) || !r->user || saas_context_own(r) || !(before = saas_context_get(r))) {
-        return DECLINED;
+    if (!r->user || saas_context_own(r) || !(before = saas_context_get(r))) {
+        return OK;
     }
     conf = ap_get_module_config(r->per_dir_config, &saas_module);
     if (!conf->organization && !conf->user && !conf->varies) {
-        return DECLINED;
+        return OK;
     }
     if (is_ours(r)) {
         saas_credential_find(r, &credential);
@@ -250,7 +250,7 @@ static int decide_again(request_rec *r)
     }
     find_selector(r, &selector);
     if (!conf->varies && saas_context_same(before, &credential, &selector)) {
-        return DECLINED;
+        return OK;
     }
     if (is_ours(r)) {
         status = authenticate(r);
@@ -258,18 +258,27 @@ static int decide_again(request_rec *r)
     if (status == OK) {
         status = check_access(r);
     }
-    return status == OK ? DECLINED : status == DECLINED ? HTTP_INTERNAL_SERVER_ERROR : status;
+    return status == DECLINED ? HTTP_INTERNAL_SERVER_ERROR : status;
 }
 
-static int fixups(request_rec *r)
+int saas_gates_fixups(request_rec *r)
 {
-    const saas_dir_config_t *conf = ap_get_module_config(r->per_dir_config, &saas_module);
-    saas_context_t *ctx = r->user ? saas_context_get(r) : NULL;
-    saas_verdicts_drop(r);
-    if (!ap_is_initial_req(r)) {
+    const saas_dir_config_t *conf;
+    const saas_context_t *ctx;
+    int status, initial = ap_is_initial_req(r);
+    if (initial && !saas_state_find(r)) {
+        return DECLINED; /* no gate has been asked: what most requests are */
+    }
+    if (!initial) {
+        if ((status = decide_again(r)) != OK) {
+            return status;
+        }
         /* Headers are shared with the request it came from, whose section may have set some. */
         saas_identity_scrub(r);
     }
+    conf = ap_get_module_config(r->per_dir_config, &saas_module);
+    ctx = r->user ? saas_context_get(r) : NULL;
+    saas_verdicts_drop(r);
     if (!ctx || ctx->loaded != SAAS_GRANTED) {
         return DECLINED;
     }
@@ -299,8 +308,6 @@ void saas_gates_hooks(void)
     ap_hook_check_authn(check_user_id, NULL, NULL, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_check_authz(check_access, NULL, NULL, APR_HOOK_FIRST, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_force_authn(force_authn, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_fixups(decide_again, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_note_auth_failure(note_auth_failure, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_fixups(fixups, NULL, NULL, APR_HOOK_MIDDLE);
     saas_refuse_hooks();
 }

@@ -311,6 +311,9 @@ saas_context_t *saas_context_load(request_rec *r, const saas_credential_t *crede
             }
         }
     }
+    if (ctx->touch_token) {
+        saas_tenant_touch(r, ctx->who.credential_id);
+    }
     saas_state_get(r)->ctx = ctx;
     return ctx;
 }
@@ -368,12 +371,8 @@ void saas_identity_export(request_rec *r, const saas_principal_t *who)
     export_to(r->subprocess_env, who, 0);
 }
 
-static void write_log_notes(request_rec *r)
+static void write_log_notes(request_rec *r, const saas_context_t *ctx)
 {
-    const saas_context_t *ctx = saas_context_get(r);
-    if (!ctx) {
-        return;
-    }
     if (ctx->loaded == SAAS_GRANTED) {
         if (!apr_table_get(r->subprocess_env, exports[0].variable)) {
             saas_identity_export(r, &ctx->who);
@@ -394,8 +393,11 @@ int saas_identity_log(request_rec *r)
 {
     /* Most of LogFormat looks at the last request of a chain of redirects. */
     for (; r; r = r->next) {
+        const saas_context_t *ctx = r->prev || saas_state_find(r) ? saas_context_get(r) : NULL;
         saas_verdicts_log(r);
-        write_log_notes(r);
+        if (ctx) {
+            write_log_notes(r, ctx);
+        }
     }
     return DECLINED;
 }
@@ -405,7 +407,10 @@ static int is_identity_header(const char *name)
 {
     static const char prefix[] = "x-saas-";
     apr_size_t i;
-    for (i = 0; prefix[i]; i++) {
+    if (name[0] != 'X' && name[0] != 'x') {
+        return 0; /* most are not; every request of the server comes by here */
+    }
+    for (i = 1; prefix[i]; i++) {
         char c = name[i] == '_' ? '-' : (char)apr_tolower(name[i]);
         if (c != prefix[i]) {
             return 0;

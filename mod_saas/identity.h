@@ -58,6 +58,7 @@ typedef struct saas_context_t {
 /** What the module keeps of a request. */
 typedef struct saas_state_t {
     saas_context_t *ctx;   /**< NULL: none has been loaded for this very request */
+    int log_in_first;      /**< a negated gate has been asked while nobody was known */
     apr_byte_t gates[];    /**< by number: what its Require line has said (verdicts.c) */
 } saas_state_t;
 
@@ -100,8 +101,8 @@ const char *saas_tenant_prepare(apr_pool_t *pconf);
  *  failure is logged. */
 apr_status_t saas_tenant_create_user(request_rec *r, const saas_credential_t *credential);
 
-/** log_transaction hook: notes a token's use, at most once a minute. */
-int saas_tenant_touch(request_rec *r);
+/** Has a token's use recorded when the request has been answered and logged. */
+void saas_tenant_touch(request_rec *r, const char *token_id);
 
 /** Variables for CGI, PHP and LogFormat. */
 void saas_identity_export(request_rec *r, const saas_principal_t *who);

@@ -103,10 +103,19 @@ static void child_init(apr_pool_t *pchild, server_rec *s)
     saas_gather_child_init(pchild, s);
 }
 
+static int fixups(request_rec *r)
+{
+    saas_router_claim(r);
+    return saas_gates_fixups(r);
+}
+
+/* What every request of the server passes, ours or not, is kept to one function of a hook, the first of whose lines
+ * tell whether the request is any business of ours. */
 static void register_hooks(apr_pool_t *p)
 {
     static const char *const before_watchdog[] = { "mod_watchdog.c", NULL };
     static const char *const before_handlers[] = { "mod_proxy.c", "mod_alias.c", "mod_userdir.c", NULL };
+    static const char *const after_proxy[] = { "mod_proxy.c", NULL };
     (void)p;
     saas_services_register();
     saas_counters_hooks();
@@ -120,12 +129,10 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_translate_name(saas_router_translate, NULL, before_handlers, APR_HOOK_FIRST);
     ap_hook_map_to_storage(saas_router_map_to_storage, NULL, NULL, APR_HOOK_FIRST);
     saas_gates_hooks();
-    ap_hook_fixups(saas_router_fixups, NULL, NULL, APR_HOOK_REALLY_LAST);
-    ap_hook_handler(saas_router_handler, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_handler(saas_status_handler, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_fixups(fixups, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_handler(saas_router_handler, after_proxy, NULL, APR_HOOK_FIRST);
     saas_server_status_hooks();
     ap_hook_log_transaction(saas_identity_log, NULL, NULL, APR_HOOK_FIRST);
-    ap_hook_log_transaction(saas_tenant_touch, NULL, NULL, APR_HOOK_MIDDLE);
 }
 
 module AP_MODULE_DECLARE_DATA saas_module = {

@@ -56,15 +56,16 @@ int saas_openapi_is(const char *path);
 /** Answers a request for the document. */
 int saas_openapi_serve(saas_call_t *call);
 
-/** The handler of SaasAPI sections. */
+/** The handler of SaasAPI and SaasStatus sections. */
 int saas_router_handler(request_rec *r);
-/** Keeps httpd from looking for files below a mount point. */
+/** Keep httpd from looking for files below a mount point. */
 int saas_router_translate(request_rec *r);
 int saas_router_map_to_storage(request_rec *r);
-int saas_router_fixups(request_rec *r);
+/** In fixups, before other modules': that there is a handler below a mount point, lest FallbackResource finds one. */
+void saas_router_claim(request_rec *r);
 
-/** The handler of SaasStatus sections. */
-int saas_status_handler(request_rec *r);
+/** Answers a request below the mount point of a SaasStatus section. */
+int saas_status_serve(request_rec *r);
 
 /** metrics below it. */
 int saas_metrics_page(request_rec *r);

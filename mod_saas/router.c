@@ -13,8 +13,6 @@
 
 #include <apr_strings.h>
 
-#define HANDLER "saas-api"
-
 static const struct {
     saas_method_e method;
     const char *name;
@@ -33,7 +31,7 @@ static int is_mounted(request_rec *r)
 {
     const saas_dir_config_t *conf = dir_config(r);
     apr_size_t len;
-    if ((conf->api != 1 && conf->status != 1) || !conf->mount) {
+    if (!conf->mount || (conf->api != 1 && conf->status != 1)) {
         return 0;
     }
     len = strlen(conf->mount);
@@ -59,12 +57,11 @@ int saas_router_map_to_storage(request_rec *r)
     return r->filename && !strncmp(r->filename, FILENAME, sizeof(FILENAME) - 1) ? OK : DECLINED;
 }
 
-int saas_router_fixups(request_rec *r)
+void saas_router_claim(request_rec *r)
 {
     if (is_mounted(r)) {
-        r->handler = dir_config(r)->api == 1 ? HANDLER : "saas-status";
+        r->handler = dir_config(r)->api == 1 ? "saas-api" : "saas-status";
     }
-    return DECLINED;
 }
 
 /* Cuts a path in place; the number of segments, or -1 for too many. */
@@ -270,16 +267,13 @@ static int serve(saas_call_t *call)
     return status;
 }
 
-int saas_router_handler(request_rec *r)
+static int serve_api(request_rec *r)
 {
     static const saas_principal_t nobody;
     saas_call_t *call;
     const char *rest;
     unsigned allowed;
     int n, slash;
-    if (!r->handler || strcmp(r->handler, HANDLER)) {
-        return DECLINED;
-    }
     call = apr_pcalloc(r->pool, sizeof(*call));
     call->pub.r = r;
     call->pub.pool = r->pool;
@@ -309,4 +303,10 @@ int saas_router_handler(request_rec *r)
         return redirect(call);
     }
     return saas_request_parse_query(call) == OK ? serve(call) : OK;
+}
+
+/* r->handler may have been set anew since it was claimed (SetHandler, a file's extension): the section decides. */
+int saas_router_handler(request_rec *r)
+{
+    return !is_mounted(r) ? DECLINED : dir_config(r)->api == 1 ? serve_api(r) : saas_status_serve(r);
 }

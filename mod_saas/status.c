@@ -82,20 +82,15 @@ static const struct {
     int (*handler)(request_rec *r);
 } pages[] = { { "/live", live }, { "/ready", ready }, { "/routes", routes }, { "/metrics", saas_metrics_page } };
 
-int saas_status_handler(request_rec *r)
+int saas_status_serve(request_rec *r)
 {
-    const saas_dir_config_t *conf;
-    const char *rest;
+    const saas_dir_config_t *conf = ap_get_module_config(r->per_dir_config, &saas_module);
+    const char *rest = r->uri + strlen(conf->mount);
     size_t i;
-    if (!r->handler || strcmp(r->handler, "saas-status")) {
-        return DECLINED;
-    }
     r->allowed |= (apr_int64_t)1 << M_GET;
     if (r->method_number != M_GET) {
         return HTTP_METHOD_NOT_ALLOWED;
     }
-    conf = ap_get_module_config(r->per_dir_config, &saas_module);
-    rest = r->uri + strlen(conf->mount);
     for (i = 0; i < sizeof(pages) / sizeof(*pages); i++) {
         apr_size_t len = strlen(pages[i].path);
         if (!strncmp(rest, pages[i].path, len) && (!rest[len] || !strcmp(rest + len, "/"))) {

@@ -338,17 +338,29 @@ apr_status_t saas_tenant_create_user(request_rec *r, const saas_credential_t *cr
     return rv;
 }
 
-int saas_tenant_touch(request_rec *r)
+typedef struct used_token_t {
+    request_rec *r;
+    const char *id;
+} used_token_t;
+
+static apr_status_t record_use(void *data)
 {
-    saas_context_t *ctx = saas_context_get(r);
+    const used_token_t *used = data;
     saas_db_t *db;
     saas_rows_t *rows;
-    if (ctx && ctx->touch_token) {
-        ctx->touch_token = 0;
-        if (saas_db_open_impl(&db, r->pool, r->server, NULL) == APR_SUCCESS) {
-            (void)saas_db_query_impl(db, touch, &rows, SAAS_ARGS(ctx->who.credential_id));
-            saas_db_close_impl(db);
-        }
+    if (saas_db_open_impl(&db, used->r->pool, used->r->server, NULL) == APR_SUCCESS) {
+        (void)saas_db_query_impl(db, touch, &rows, SAAS_ARGS(used->id));
+        saas_db_close_impl(db);
     }
-    return DECLINED;
+    return APR_SUCCESS;
+}
+
+void saas_tenant_touch(request_rec *r, const char *token_id)
+{
+    used_token_t *used = apr_palloc(r->pool, sizeof(*used));
+    used->r = r;
+    used->id = token_id;
+    /* Runs when the request has been logged: httpd logs in a cleanup of the same kind, registered later and so run
+     * before this one. */
+    apr_pool_pre_cleanup_register(r->pool, used, record_use);
 }
