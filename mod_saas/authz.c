@@ -218,13 +218,6 @@ static int check_access(request_rec *r)
     return saas_refuse(r, verdict, ctx);
 }
 
-/* Has access been granted before anybody was authenticated, past a negated gate? */
-static int force_authn(request_rec *r)
-{
-    const saas_state_t *state = saas_state_find(r);
-    return state && state->log_in_first ? OK : DECLINED;
-}
-
 /* httpd does not ask again for a subrequest or an internal redirect in the same
  * sections.  But the same expressions can mean another organization or another
  * user there: /tenants/acme/ may not show /tenants/other/ by an SSI include. */
@@ -263,20 +256,16 @@ static int decide_again(request_rec *r)
 
 int saas_gates_fixups(request_rec *r)
 {
-    const saas_dir_config_t *conf;
+    const saas_dir_config_t *conf = ap_get_module_config(r->per_dir_config, &saas_module);
     const saas_context_t *ctx;
-    int status, initial = ap_is_initial_req(r);
-    if (initial && !saas_state_find(r)) {
-        return DECLINED; /* no gate has been asked: what most requests are */
-    }
-    if (!initial) {
+    int status;
+    if (!ap_is_initial_req(r)) {
         if ((status = decide_again(r)) != OK) {
             return status;
         }
         /* Headers are shared with the request it came from, whose section may have set some. */
         saas_identity_scrub(r);
     }
-    conf = ap_get_module_config(r->per_dir_config, &saas_module);
     ctx = r->user ? saas_context_get(r) : NULL;
     saas_verdicts_drop(r);
     if (!ctx || ctx->loaded != SAAS_GRANTED) {
@@ -307,7 +296,6 @@ void saas_gates_hooks(void)
 {
     ap_hook_check_authn(check_user_id, NULL, NULL, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_check_authz(check_access, NULL, NULL, APR_HOOK_FIRST, AP_AUTH_INTERNAL_PER_CONF);
-    ap_hook_force_authn(force_authn, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_note_auth_failure(note_auth_failure, NULL, NULL, APR_HOOK_MIDDLE);
     saas_refuse_hooks();
 }

@@ -39,7 +39,7 @@ extern const saas_refusal_t saas_refusal_csrf;
 void saas_gates_register(apr_pool_t *pconf);
 /** Hooks of the gated sections. */
 void saas_gates_hooks(void);
-/** fixups hook, before other modules': decides for a subrequest or redirect that httpd did not ask about, and tells
+/** In fixups, before other modules': decides for a subrequest or redirect that httpd did not ask about, and tells
  *  the environment, and a backend that wants it, who has been let in. */
 int saas_gates_fixups(request_rec *r);
 

@@ -233,11 +233,6 @@ void saas_selector_from_text(apr_pool_t *p, const char *text, saas_selector_t *s
 
 /* ----------------------------------------------------------- context -- */
 
-saas_state_t *saas_state_find(request_rec *r)
-{
-    return ap_get_module_config(r->request_config, &saas_module);
-}
-
 saas_state_t *saas_state_get(request_rec *r)
 {
     saas_state_t *state = saas_state_find(r);
@@ -389,7 +384,7 @@ static void write_log_notes(request_rec *r, const saas_context_t *ctx)
     }
 }
 
-int saas_identity_log(request_rec *r)
+void saas_identity_log(request_rec *r)
 {
     /* Most of LogFormat looks at the last request of a chain of redirects. */
     for (; r; r = r->next) {
@@ -399,7 +394,6 @@ int saas_identity_log(request_rec *r)
             write_log_notes(r, ctx);
         }
     }
-    return DECLINED;
 }
 
 /* CGI turns '-' and '_' of a header's name into the same variable. */
@@ -407,10 +401,7 @@ static int is_identity_header(const char *name)
 {
     static const char prefix[] = "x-saas-";
     apr_size_t i;
-    if (name[0] != 'X' && name[0] != 'x') {
-        return 0; /* most are not; every request of the server comes by here */
-    }
-    for (i = 1; prefix[i]; i++) {
+    for (i = 0; prefix[i]; i++) {
         char c = name[i] == '_' ? '-' : (char)apr_tolower(name[i]);
         if (c != prefix[i]) {
             return 0;
@@ -465,11 +456,10 @@ static void scrub(request_rec *r)
     }
 }
 
-int saas_identity_scrub(request_rec *r)
+void saas_identity_scrub(request_rec *r)
 {
     scrub(r);
     scrub_connection(r);
-    return DECLINED;
 }
 
 void saas_identity_headers(request_rec *r, const saas_principal_t *who)

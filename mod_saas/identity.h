@@ -63,7 +63,10 @@ typedef struct saas_state_t {
 } saas_state_t;
 
 /** The request's own; find: NULL when there is none yet. */
-saas_state_t *saas_state_find(request_rec *r);
+static inline saas_state_t *saas_state_find(request_rec *r)
+{
+    return ap_get_module_config(r->request_config, &saas_module);
+}
 saas_state_t *saas_state_get(request_rec *r);
 
 /** Reads token, cookie or outer user off a request. */
@@ -106,16 +109,15 @@ void saas_tenant_touch(request_rec *r, const char *token_id);
 
 /** Variables for CGI, PHP and LogFormat. */
 void saas_identity_export(request_rec *r, const saas_principal_t *who);
-/** post_read_request hook: drops identity headers that clients send. */
-int saas_identity_scrub(request_rec *r);
+/** Drops identity headers that clients send. */
+void saas_identity_scrub(request_rec *r);
 /** X-Saas-* headers for a backend, in place of any that are there. */
 void saas_identity_headers(request_rec *r, const saas_principal_t *who);
 /** The note for LogFormat that says why a request was refused: the code. */
 #define SAAS_VERDICT_NOTE "saas-verdict"
-/** log_transaction hook, before the log modules: variables and notes
- *  (saas-user, saas-org, saas-verdict) for LogFormat, also of a refused
- *  request. */
-int saas_identity_log(request_rec *r);
+/** Before the log modules: variables and notes (saas-user, saas-org,
+ *  saas-verdict) for LogFormat, also of a refused request. */
+void saas_identity_log(request_rec *r);
 
 apr_status_t saas_session_start_impl(saas_request_t *rq, saas_db_t *db, const char *user_id);
 void saas_session_cookie_impl(saas_request_t *rq);

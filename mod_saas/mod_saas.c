@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0: see LICENSE. */
 
 /*
- * mod_saas: the module record and its hooks.  A table of contents, no logic.
+ * mod_saas: the module record and its start.  A table of contents, no logic.
  *
  * Start-up, in httpd's order:
  *  1. register_hooks   the services for plugins (services.c)
@@ -103,19 +103,9 @@ static void child_init(apr_pool_t *pchild, server_rec *s)
     saas_gather_child_init(pchild, s);
 }
 
-static int fixups(request_rec *r)
-{
-    saas_router_claim(r);
-    return saas_gates_fixups(r);
-}
-
-/* What every request of the server passes, ours or not, is kept to one function of a hook, the first of whose lines
- * tell whether the request is any business of ours. */
 static void register_hooks(apr_pool_t *p)
 {
     static const char *const before_watchdog[] = { "mod_watchdog.c", NULL };
-    static const char *const before_handlers[] = { "mod_proxy.c", "mod_alias.c", "mod_userdir.c", NULL };
-    static const char *const after_proxy[] = { "mod_proxy.c", NULL };
     (void)p;
     saas_services_register();
     saas_counters_hooks();
@@ -124,15 +114,9 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_post_config(post_config, NULL, before_watchdog, APR_HOOK_MIDDLE);
     /* The threads of mod_watchdog begin in its own hook, and use what is made here. */
     ap_hook_child_init(child_init, NULL, before_watchdog, APR_HOOK_MIDDLE);
-
-    ap_hook_post_read_request(saas_identity_scrub, NULL, NULL, APR_HOOK_FIRST);
-    ap_hook_translate_name(saas_router_translate, NULL, before_handlers, APR_HOOK_FIRST);
-    ap_hook_map_to_storage(saas_router_map_to_storage, NULL, NULL, APR_HOOK_FIRST);
+    saas_request_hooks();
     saas_gates_hooks();
-    ap_hook_fixups(fixups, NULL, NULL, APR_HOOK_REALLY_FIRST);
-    ap_hook_handler(saas_router_handler, after_proxy, NULL, APR_HOOK_FIRST);
     saas_server_status_hooks();
-    ap_hook_log_transaction(saas_identity_log, NULL, NULL, APR_HOOK_FIRST);
 }
 
 module AP_MODULE_DECLARE_DATA saas_module = {

@@ -56,9 +56,13 @@ int saas_openapi_is(const char *path);
 /** Answers a request for the document. */
 int saas_openapi_serve(saas_call_t *call);
 
+/** hooks.c: what every request of the server passes. */
+void saas_request_hooks(void);
+
 /** The handler of SaasAPI and SaasStatus sections. */
 int saas_router_handler(request_rec *r);
-/** Keep httpd from looking for files below a mount point. */
+/** Keep httpd from looking for files below a mount point: the file names begin with this. */
+#define SAAS_ROUTER_FILENAME "saas:"
 int saas_router_translate(request_rec *r);
 int saas_router_map_to_storage(request_rec *r);
 /** In fixups, before other modules': that there is a handler below a mount point, lest FallbackResource finds one. */

@@ -38,8 +38,6 @@ static int is_mounted(request_rec *r)
     return !strncmp(r->uri, conf->mount, len) && (r->uri[len] == '/' || !r->uri[len]);
 }
 
-#define FILENAME "saas:"
-
 /* A mount point is no place in the file system: no Directory section, no
  * DirectorySlash, no MultiViews may have a say in it.  map_to_storage runs with
  * the server's bare configuration, so the file name carries the news there. */
@@ -48,13 +46,13 @@ int saas_router_translate(request_rec *r)
     if (!is_mounted(r)) {
         return DECLINED;
     }
-    r->filename = apr_pstrcat(r->pool, FILENAME, r->uri, NULL);
+    r->filename = apr_pstrcat(r->pool, SAAS_ROUTER_FILENAME, r->uri, NULL);
     return OK;
 }
 
 int saas_router_map_to_storage(request_rec *r)
 {
-    return r->filename && !strncmp(r->filename, FILENAME, sizeof(FILENAME) - 1) ? OK : DECLINED;
+    return r->filename && !strncmp(r->filename, SAAS_ROUTER_FILENAME, sizeof(SAAS_ROUTER_FILENAME) - 1) ? OK : DECLINED;
 }
 
 void saas_router_claim(request_rec *r)

@@ -1,0 +1,91 @@
+/* Licensed under the Apache License, Version 2.0: see LICENSE. */
+
+/*
+ * What every request of the server passes, ours or not.
+ *
+ * Most requests of an existing deployment are none of ours, and for them httpd
+ * has to be as fast as without the module.  What costs them is less the work
+ * than the cold memory that it is spread over: so there is one function of a
+ * hook, they stand side by side in this file, and the first line of each tells
+ * whether the request is any business of ours, from what is at hand.
+ *
+ * A request is, if its section is a mount point (the directory configuration
+ * has a mount) or a gate has been asked about it (it has a state).
+ */
+#include "request.h"
+
+static const saas_dir_config_t *section(request_rec *r)
+{
+    return ap_get_module_config(r->per_dir_config, &saas_module);
+}
+
+/* Identity headers that a client sends, or has mod_proxy drop by "Connection". */
+static int post_read_request(request_rec *r)
+{
+    const apr_array_header_t *headers = apr_table_elts(r->headers_in);
+    const apr_table_entry_t *header = (const apr_table_entry_t *)headers->elts;
+    const apr_table_entry_t *end = header + headers->nelts;
+    for (; header < end; header++) {
+        switch (header->key[0]) {
+        case 'C': case 'c': case 'X': case 'x':
+            saas_identity_scrub(r);
+            return DECLINED;
+        default:
+            break;
+        }
+    }
+    return DECLINED;
+}
+
+static int translate_name(request_rec *r)
+{
+    return section(r)->mount ? saas_router_translate(r) : DECLINED;
+}
+
+/* Runs with the server's bare configuration: only the file name says something. */
+static int map_to_storage(request_rec *r)
+{
+    return r->filename && r->filename[0] == SAAS_ROUTER_FILENAME[0] ? saas_router_map_to_storage(r) : DECLINED;
+}
+
+/* Has access been granted before anybody was authenticated, past a negated gate? */
+static int force_authn(request_rec *r)
+{
+    const saas_state_t *state = saas_state_find(r);
+    return state && state->log_in_first ? OK : DECLINED;
+}
+
+static int fixups(request_rec *r)
+{
+    if (section(r)->mount) {
+        saas_router_claim(r);
+    }
+    return saas_state_find(r) || r->main || r->prev ? saas_gates_fixups(r) : DECLINED;
+}
+
+static int handler(request_rec *r)
+{
+    return section(r)->mount ? saas_router_handler(r) : DECLINED;
+}
+
+/* Before the modules that log. */
+static int log_transaction(request_rec *r)
+{
+    if (saas_state_find(r) || r->next) {
+        saas_identity_log(r);
+    }
+    return DECLINED;
+}
+
+void saas_request_hooks(void)
+{
+    static const char *const before_handlers[] = { "mod_proxy.c", "mod_alias.c", "mod_userdir.c", NULL };
+    static const char *const after_proxy[] = { "mod_proxy.c", NULL };
+    ap_hook_post_read_request(post_read_request, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_translate_name(translate_name, NULL, before_handlers, APR_HOOK_FIRST);
+    ap_hook_map_to_storage(map_to_storage, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_force_authn(force_authn, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_fixups(fixups, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_handler(handler, after_proxy, NULL, APR_HOOK_FIRST);
+    ap_hook_log_transaction(log_transaction, NULL, NULL, APR_HOOK_FIRST);
+}
