@@ -22,7 +22,8 @@ static const saas_dir_config_t *section(request_rec *r)
 /* Identity headers that a client sends, or has mod_proxy drop by "Connection". */
 static int post_read_request(request_rec *r)
 {
-    const apr_array_header_t *headers = apr_table_elts(r->headers_in);
+    /* As apr_is_empty_table() does: a table begins with its array. */
+    const apr_array_header_t *headers = (const apr_array_header_t *)r->headers_in;
     const apr_table_entry_t *header = (const apr_table_entry_t *)headers->elts;
     const apr_table_entry_t *end = header + headers->nelts;
     for (; header < end; header++) {
