@@ -28,7 +28,10 @@ static int post_read_request(request_rec *r)
     const apr_table_entry_t *end = header + headers->nelts;
     for (; header < end; header++) {
         switch (header->key[0]) {
-        case 'C': case 'c': case 'X': case 'x':
+        case 'C':
+        case 'c':
+        case 'X':
+        case 'x':
             saas_identity_scrub(r);
             return DECLINED;
         default:

@@ -44,7 +44,7 @@ class Part:
 PARTS = (
     Part("export", "exports", BOTH, 8),
     Part("gates", "gated", BOTH, 18),
-    Part("ungated", "gated.measure_ungated", PGSQL, 18),
+    Part("ungated", "ungated", PGSQL, 30),
     Part("twin", "twin", PGSQL, 28),
     Part("webhooks", "webhooks", PGSQL, 12),
     Part("revocation", "revocation", PGSQL, 10),

@@ -1,12 +1,10 @@
 """What a gate costs: a static file behind AuthType Saas, with and without the cache, against the same file without a
-gate and behind httpd's own modules; and a file that no gate guards on a server with mod_saas against one without it.
+gate and behind httpd's own modules.
 """
-
-import os
 
 from measure import compare, rotate
 from peers.authn_dbd import AuthnDbd
-from saastest import Httpd, Site
+from saastest import Site
 from wrk import load, p99s, rates
 
 PAGE = "<!doctype html><title>page</title>" + "x" * 990 + "\n"
@@ -30,8 +28,6 @@ AREA = """
 GATE = KEEP + "DBDKeep 12\n" + AREA.format(place="/gated")
 GATES = GATE + f'<Location "/copied">\n    {COPY}</Location>' + AREA.format(place="/copied/gated")
 NO_CACHE = "SaasCacheSize 0\n"
-# Every request is held against every section: a server without mod_saas has as many of them, with the same names.
-SECTIONS = "".join(f'<Location "{place}">\n    Options None\n</Location>\n' for place in ("/api/v1", "/saas", "/gated"))
 
 # Places of authn_dbd.conf, and the target. The first has the same gates line by line and passwords as htpasswd makes
 # them; the others are the least that can be done, with one query for all gates and next to nothing to compute.
@@ -103,24 +99,3 @@ def measure(database, args, say):
     finally:
         for one in reversed(opened):
             one.close()
-
-
-def measure_ungated(database, args, say):
-    """Of the least costly page, where it is the greatest part. As many connections as there are processors, where wrk's
-    rounds differ from each other a third as much as with 16, and many short rounds: the difference looked for is a
-    hundredth."""
-    rounds = 8 if args.quick else 12 * args.rounds
-    say(f"ungated GET with and without mod_saas: {rounds} rounds of 1 s each")
-    site, without = make_site(database, GATE + COPY), Httpd(with_saas=False, workers=WORKERS)
-
-    def asks(base):
-        return lambda: load(base + "/open/page.html", 1, connections=max(2, os.cpu_count()))
-
-    try:
-        without.page("open/page.html", PAGE)
-        site.start(), without.start(KEEP + COPY + SECTIONS)
-        loads = rotate(rounds, ours=asks(site.base), peer=asks(without.base))
-        yield compare("ungated GET, mod_saas loaded", "not loaded", rates(loads["ours"]), rates(loads["peer"]), "req/s", 0.99)
-    finally:
-        without.close()
-        site.close()
