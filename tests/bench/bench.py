@@ -43,7 +43,7 @@ class Part:
 
 PARTS = (
     Part("export", "exports", BOTH, 8),
-    Part("gates", "gated", BOTH, 18),
+    Part("gates", "gated", BOTH, 30),
     Part("ungated", "ungated", PGSQL, 30),
     Part("twin", "twin", PGSQL, 28),
     Part("webhooks", "webhooks", PGSQL, 12),

@@ -1,15 +1,16 @@
 /* Licensed under the Apache License, Version 2.0: see LICENSE. */
 
 /*
- * Several servers on this host are asked for the same page in short turns, so
- * that what the machine does besides weighs on all of them alike.
+ * Several pages of servers on this host are asked for in short turns, so that
+ * what the machine does besides weighs on all of them alike.
  *
- *     turns SECONDS REQUESTS PATH PORT PORT ...
+ *     turns SECONDS REQUESTS HEADER PORT/PATH PORT/PATH ...
  *
- * A turn is so many requests, one after the other, on a connection of its own.
- * Every line of the output is a round, in which each server has had one turn:
- * microseconds a request, in the order of the ports.  Any answer but a whole
- * 200 with a Content-Length ends the program with status 1.
+ * A turn is so many requests, one after the other, on a connection of its own;
+ * HEADER ("Name: value") goes with each.  Every line of the output is a round,
+ * in which each page has had one turn: microseconds a request, in the order of
+ * the pages.  Any answer but a whole 200 with a Content-Length ends the program
+ * with status 1.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -22,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SERVERS_MAX 16
+#define PAGES_MAX 16
 #define WARM_UP 20
 
 static void fail(const char *format, ...)
@@ -88,17 +89,24 @@ static void ask(int s, const char *request, size_t len)
     }
 }
 
-/* Microseconds a request. */
-static double turn(int port, const char *request, size_t len, int requests)
+/* Microseconds a request; page: PORT/PATH. */
+static double turn(const char *page, const char *header, int requests)
 {
-    int i, s = open_connection(port);
+    char request[1024];
+    const char *path = strchr(page, '/');
+    int len = snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n\r\n", path ? path : "/",
+                       header);
+    int i, s = open_connection(atoi(page));
     double began;
+    if (len >= (int)sizeof(request)) {
+        fail("%s: the request is too long", page);
+    }
     for (i = 0; i < WARM_UP; i++) {
-        ask(s, request, len);
+        ask(s, request, (size_t)len);
     }
     began = now();
     for (i = 0; i < requests; i++) {
-        ask(s, request, len);
+        ask(s, request, (size_t)len);
     }
     began = now() - began;
     close(s);
@@ -107,24 +115,17 @@ static double turn(int port, const char *request, size_t len, int requests)
 
 int main(int argc, char **argv)
 {
-    char request[512];
-    double end, took[SERVERS_MAX];
+    double end, took[PAGES_MAX];
     int requests, i, round, n = argc - 4;
-    size_t len;
-    if (n < 1 || n > SERVERS_MAX) {
-        fail("usage: turns SECONDS REQUESTS PATH PORT ...");
-    }
-    requests = atoi(argv[2]);
-    len = (size_t)snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", argv[3]);
-    if (requests < 1 || len >= sizeof(request)) {
-        fail("%s requests of %s", argv[2], argv[3]);
+    if (n < 1 || n > PAGES_MAX || (requests = atoi(argv[2])) < 1) {
+        fail("usage: turns SECONDS REQUESTS HEADER PORT/PATH ...");
     }
     end = now() + atof(argv[1]) * 1e6;
     for (round = 0; now() < end; round++) {
         for (i = 0; i < n; i++) {
             /* Every other round backwards: none is always the one that comes after another. */
             int which = round % 2 ? n - 1 - i : i;
-            took[which] = turn(atoi(argv[4 + which]), request, len, requests);
+            took[which] = turn(argv[4 + which], argv[3], requests);
         }
         for (i = 0; i < n; i++) {
             printf("%.3f%c", took[i], i == n - 1 ? '\n' : ' ');
