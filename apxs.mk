@@ -26,6 +26,7 @@ SAAS_HARDENING = -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIC
 SAAS_CPPFLAGS := $(call apxs_q,EXTRA_CPPFLAGS) -isystem $(INCLUDEDIR) \
     $(shell apr-1-config --includes) $(shell apu-1-config --includes) $(shell $(PKG_CONFIG) --cflags jansson)
 SAAS_CFLAGS = -std=gnu11 -O2 -g $(SAAS_WARNINGS) $(SAAS_HARDENING) $(CFLAGS)
+# A module uses its own record in every hook: bound at link time, without a detour.
 SAAS_LDFLAGS = -shared -Wl,-z,relro -Wl,-z,now -Wl,-Bsymbolic -Wl,--as-needed $(LDFLAGS)
 
 # A JSON file as C: the bytes of saas_openapi_text.

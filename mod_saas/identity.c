@@ -388,7 +388,7 @@ void saas_identity_log(request_rec *r)
 {
     /* Most of LogFormat looks at the last request of a chain of redirects. */
     for (; r; r = r->next) {
-        const saas_context_t *ctx = r->prev || saas_state_find(r) ? saas_context_get(r) : NULL;
+        const saas_context_t *ctx = saas_context_get(r);
         saas_verdicts_log(r);
         if (ctx) {
             write_log_notes(r, ctx);

@@ -61,7 +61,8 @@ void saas_request_hooks(void);
 
 /** The handler of SaasAPI and SaasStatus sections. */
 int saas_router_handler(request_rec *r);
-/** Keep httpd from looking for files below a mount point: the file names begin with this. */
+/** Keep httpd from looking for files below a mount point: the file names begin with this. map_to_storage: there is a
+ *  file name. */
 #define SAAS_ROUTER_FILENAME "saas:"
 int saas_router_translate(request_rec *r);
 int saas_router_map_to_storage(request_rec *r);

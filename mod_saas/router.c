@@ -52,7 +52,7 @@ int saas_router_translate(request_rec *r)
 
 int saas_router_map_to_storage(request_rec *r)
 {
-    return r->filename && !strncmp(r->filename, SAAS_ROUTER_FILENAME, sizeof(SAAS_ROUTER_FILENAME) - 1) ? OK : DECLINED;
+    return !strncmp(r->filename, SAAS_ROUTER_FILENAME, sizeof(SAAS_ROUTER_FILENAME) - 1) ? OK : DECLINED;
 }
 
 void saas_router_claim(request_rec *r)

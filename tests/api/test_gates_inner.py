@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from saastest import EchoServer, seed
+from saastest import Api, EchoServer, seed
 
 # httpd's own lines about a refusal, a failed include, a variant that may not be shown.
 pytestmark = pytest.mark.expects("AH01630", "AH01631", "AH01371", "AH00690", "unable to include", "Negotiation")
@@ -32,6 +32,8 @@ RewriteRule "^/gated/alias-out$" "/open/index.html"
 <Directory "{{docs}}/gated">
     RewriteEngine On
     RewriteRule "^out$" "/open/index.html" [L]
+    RewriteCond "%{{ENV:SAAS_ROLE}}" "=ADMIN"
+    RewriteRule "^of-role$" "/open/index.html" [L]
     RewriteRule "^to-backend$" "/backend/after" [L,PT]
 </Directory>
 <Directory "{{docs}}/t">
@@ -288,3 +290,18 @@ def test_conditions_and_ranges_work_for_the_granted(alice):
     assert alice.get("/gated/index.html", headers={**at(alice), "Range": "bytes=3-7"}).content == b"gated"
     assert alice.get("/gated/index.html", headers={**at(alice), "If-Modified-Since": "Fri, 01 Jan 2038 00:00:00 GMT"}).status_code in (200, 304)
     assert alice.call("HEAD", "/gated/index.html", headers=at(alice)).content == b""
+
+
+def test_a_tokens_use_is_recorded_where_only_a_redirect_is_gated(site, alice):
+    made = alice.new_token(organization=alice.org["id"])
+    reply = Api(site.base, token=made["token"]).get("/open/inner-jump", headers=at(alice))
+    assert reply.status_code == 200 and "gated words" in reply.text
+    end = time.monotonic() + 30
+    while not next(t for t in alice.ok("GET", "auth/tokens/")["results"] if t["id"] == made["id"])["last_used_at"]:
+        assert time.monotonic() < end, "no use has been recorded"
+        time.sleep(0.05)
+
+
+def test_rules_of_a_directory_see_who_was_let_in(alice):
+    reply = alice.get("/gated/of-role", headers=at(alice))
+    assert reply.status_code == 200 and "open words" in reply.text

@@ -2,8 +2,6 @@
 gate and behind httpd's own modules.
 """
 
-import time
-
 import turns
 from measure import compare, rotate
 from peers.authn_dbd import AuthnDbd
@@ -87,16 +85,13 @@ def measure(database, args, say):
             """The warm page once more, one request after the other on one processor: what the gate adds to the processor's
             time, which wrk's many connections on all processors hide a part of, and tell far less exactly."""
             places = {"": "", ", EnableMMAP Off": "/copied"}
-            site.httpd.stop()
             with turns.one_processor():
-                site.httpd.start()
-                time.sleep(2)
+                turns.start_anew(site.httpd)
                 for how, place in places.items():
                     ours, peer = zip(*turns.take([f"{site.base}{place}/{page}/page.html" for page in ("gated", "open")],
                                                  3 if args.quick else 20, "Authorization: " + bearer))
                     yield compare(f"gated GET, warm cache, {kind}{how}, in turns", "ungated", ours, peer, "req/s", None)
-            site.httpd.stop()
-            site.httpd.start()
+            turns.start_anew(site.httpd)
 
         on_pgsql = database.kind == "pgsql"
         yield from rows(rotate(rounds, cold=not args.quick, **pages("")), kind, 0.6 if on_pgsql else None)

@@ -97,7 +97,7 @@ static double turn(const char *page, const char *header, int requests)
     int len = snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n\r\n", path ? path : "/",
                        header);
     int i, s = open_connection(atoi(page));
-    double began;
+    double began, took;
     if (len >= (int)sizeof(request)) {
         fail("%s: the request is too long", page);
     }
@@ -108,9 +108,9 @@ static double turn(const char *page, const char *header, int requests)
     for (i = 0; i < requests; i++) {
         ask(s, request, (size_t)len);
     }
-    began = now() - began;
+    took = now() - began;
     close(s);
-    return began / requests;
+    return took / requests;
 }
 
 int main(int argc, char **argv)

@@ -4,8 +4,10 @@ scheduled where.
 """
 
 import contextlib
+import functools
 import os
 import subprocess
+import time
 from pathlib import Path
 
 from saastest import BUILD
@@ -14,6 +16,7 @@ from saastest.places import program
 REQUESTS = 200
 
 
+@functools.lru_cache(maxsize=None)
 def build():
     """turns.c, compiled."""
     binary = BUILD / "bench" / "turns"
@@ -33,8 +36,17 @@ def one_processor():
         os.sched_setaffinity(0, processors)
 
 
+def start_anew(*servers):
+    """On the processors of this process; returns when what they do at their start is over."""
+    for server in servers:
+        server.stop()
+        server.start()
+    time.sleep(2)
+
+
 def take(urls, seconds, header="Accept: */*"):
     """For each round, how often a second each of the URLs was answered."""
     pages = [url.split("//", 1)[1].split(":", 1)[1] for url in urls]
-    out = subprocess.run([build(), str(seconds), str(REQUESTS), header, *pages], capture_output=True, text=True, check=True).stdout
+    out = subprocess.run([build(), str(seconds), str(REQUESTS), header, *pages], stdout=subprocess.PIPE, text=True,
+                         check=True).stdout
     return [tuple(1e6 / float(word) for word in line.split()) for line in out.splitlines()]

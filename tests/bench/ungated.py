@@ -6,16 +6,15 @@ where a server's memory happens to lie is worth half a hundredth for as long as 
 """
 
 import statistics
-import time
 
 import turns
-from gated import GATES, KEEP, PAGE, WORKERS, make_site
+from gated import COPY, GATES, KEEP, PAGE, WORKERS, make_site
 from measure import compare
 from saastest import Httpd
 
 # Every request is held against every section: a server without mod_saas has as many of them, with the same names.
 SECTIONS = "".join(f'<Location "{place}">\n    {line}\n</Location>\n' for place, line in (
-    ("/copied", "EnableMMAP Off"), ("/api/v1", "Options None"), ("/saas", "Options None"), ("/gated", "Options None"),
+    ("/copied", COPY), ("/api/v1", "Options None"), ("/saas", "Options None"), ("/gated", "Options None"),
     ("/copied/gated", "Options None")))
 PAGES = {"open/page.html": "", "copied/open/page.html": ", EnableMMAP Off"}
 
@@ -33,10 +32,7 @@ def measure(database, args, say):
         site.start()
         with turns.one_processor():
             for number in range(rounds):
-                for server in servers[number % 3:] + servers[:number % 3]:
-                    server.stop()
-                    server.start()
-                time.sleep(2)  # whatever they do when they have just started
+                turns.start_anew(*servers[number % 3:], *servers[:number % 3])
                 for page in PAGES:
                     taken[page] += turns.take([f"{server.base}/{page}" for server in servers], seconds)
     finally:
