@@ -22,7 +22,7 @@ INCLUDEDIR := $(call apxs_q,INCLUDEDIR)
 HTTPD := $(call apxs_q,sbindir)/$(call apxs_q,progname)
 
 SAAS_WARNINGS = -Wall -Wextra -Wshadow -Werror -Wformat -Werror=format-security
-SAAS_HARDENING = -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIC
+SAAS_HARDENING = -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIC -fno-plt
 SAAS_CPPFLAGS := $(call apxs_q,EXTRA_CPPFLAGS) -isystem $(INCLUDEDIR) \
     $(shell apr-1-config --includes) $(shell apu-1-config --includes) $(shell $(PKG_CONFIG) --cflags jansson)
 SAAS_CFLAGS = -std=gnu11 -O2 -g $(SAAS_WARNINGS) $(SAAS_HARDENING) $(CFLAGS)

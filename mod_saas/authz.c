@@ -8,57 +8,31 @@
  *    request's context, with one database statement.  No credential is 401, a
  *    database that does not answer 503; neither ever becomes a grant.
  * 2. mod_authz_core asks the providers, twice: before there is a user, where
- *    they say AUTHZ_DENIED_NO_USER, and after.  They only read the context and
- *    note the verdict.
+ *    they say AUTHZ_DENIED_NO_USER (or already grant: first_pass.c), and after.
+ *    They only read the context and note the verdict.
  * 3. mod_authz_core answers a denial with 401 even for a known user.  So the
  *    auth_checker hook is wrapped: ours runs first, runs the hook again
  *    without itself, and turns the denial into the noted verdict's status.
  * 4. refuse.c makes the answer.
  */
+#include "first_pass.h"
 #include "refuse.h"
 #include "verdicts.h"
 
 #include <apr_strings.h>
 
-#define AUTH_TYPE "Saas"
-
-static int is_ours(request_rec *r)
-{
-    const char *type = ap_auth_type(r);
-    return type && !strcasecmp(type, AUTH_TYPE);
-}
-
 /* ------------------------------------------------------ authentication -- */
-
-static void find_selector(request_rec *r, saas_selector_t *selector)
-{
-    const saas_dir_config_t *conf = ap_get_module_config(r->per_dir_config, &saas_module);
-    const char *text = NULL, *err = NULL;
-    memset(selector, 0, sizeof(*selector));
-    if (conf->organization) {
-        text = ap_expr_str_exec(r, conf->organization, &err);
-        if (err) {
-            SAAS_RLOG(r, APLOG_ERR, 0, "SAAS1302", "SaasOrganization for %s failed: %s; no organization is chosen",
-                      r->uri, err);
-            selector->choice = SAAS_CHOOSE_NONE;
-            return;
-        }
-    }
-    else {
-        text = apr_table_get(r->headers_in, "X-Organization-ID");
-    }
-    saas_selector_from_text(r->pool, text, selector);
-}
 
 /* Loads the context of a gated request; the refusal's status, or OK. */
 static int authenticate(request_rec *r)
 {
-    saas_credential_t credential;
-    saas_selector_t selector;
-    saas_context_t *ctx;
-    saas_credential_find(r, &credential);
-    find_selector(r, &selector);
-    ctx = saas_context_load(r, &credential, &selector);
+    saas_context_t *ctx = saas_context_begin(r);
+    if (ctx->loaded == SAAS_GRANTED) {
+        saas_state_get(r)->ctx = ctx;
+    }
+    else {
+        ctx = saas_context_load(r, &ctx->credential, &ctx->selector);
+    }
     if (ctx->loaded != SAAS_GRANTED) {
         saas_verdicts_refused(r, saas_verdicts_said(ctx->loaded, ctx));
         return saas_refuse(r, ctx->loaded, ctx);
@@ -73,13 +47,13 @@ static int authenticate(request_rec *r)
 static int check_user_id(request_rec *r)
 {
     int status;
-    if (!is_ours(r)) {
+    if (!saas_context_ours(r)) {
         return DECLINED;
     }
     status = authenticate(r);
     if (status == OK) {
         r->user = apr_pstrdup(r->pool, saas_context_get(r)->who.email);
-        r->ap_auth_type = AUTH_TYPE;
+        r->ap_auth_type = SAAS_AUTH_TYPE;
     }
     return status;
 }
@@ -88,7 +62,7 @@ static int check_user_id(request_rec *r)
 static int note_auth_failure(request_rec *r, const char *auth_type)
 {
     saas_context_t *ctx;
-    if (strcasecmp(auth_type, AUTH_TYPE)) {
+    if (strcasecmp(auth_type, SAAS_AUTH_TYPE)) {
         return DECLINED;
     }
     ctx = saas_context_get(r);
@@ -100,7 +74,7 @@ static int note_auth_failure(request_rec *r, const char *auth_type)
 
 /* ------------------------------------------------------- authorization -- */
 
-static authz_status check_authorization(request_rec *r, const char *line, const void *parsed)
+SAAS_WARM static authz_status check_authorization(request_rec *r, const char *line, const void *parsed)
 {
     const saas_gate_use_t *use = parsed;
     saas_context_t *ctx = saas_context_own(r);
@@ -108,7 +82,11 @@ static authz_status check_authorization(request_rec *r, const char *line, const 
     int certain;
     (void)line;
     if (!r->user) {
+        if (saas_first_pass_grants(r, use)) {
+            return AUTHZ_GRANTED;
+        }
         saas_verdicts_asked(r, use);
+        saas_state_get(r)->undecided = 1;
         if (use->negated) {
             /* "not" makes this neutral, and what stands beside it may grant: nobody is let in before the gate
              * has seen who it is. */
@@ -121,7 +99,7 @@ static authz_status check_authorization(request_rec *r, const char *line, const 
         saas_credential_t credential;
         saas_selector_t selector;
         saas_credential_outer(r, &credential);
-        find_selector(r, &selector);
+        saas_selector_find(r, &selector);
         ctx = saas_context_load(r, &credential, &selector);
     }
     verdict = saas_gate_decide(r, ctx, use, &certain);
@@ -161,6 +139,7 @@ static const char *parse_require_line(cmd_parms *cmd, const char *line, const vo
         use->negated = 1;
         name = ap_getword_conf(cmd->temp_pool, &args);
     }
+    use->needs_user = !use->negated && saas_sections_need_user(cmd->directive);
     err = saas_gate_parse(cmd->pool, cmd, apr_pstrcat(cmd->pool, name, " ", line, NULL), use);
     if (!err && use->expressions) {
         /* The line is mod_authz_core's: our configuration of this section may not have been made yet. */
@@ -182,7 +161,7 @@ static int check_access(request_rec *r)
     if (ctx && ctx->in_authz) {
         return DECLINED;
     }
-    if (!ctx && (is_ours(r) || !r->user)) {
+    if (!ctx && (saas_context_ours(r) || !r->user)) {
         return DECLINED;
     }
     if (ctx) {
@@ -235,17 +214,19 @@ static int decide_again(request_rec *r)
     if (!conf->organization && !conf->user && !conf->varies) {
         return OK;
     }
-    if (is_ours(r)) {
-        saas_credential_find(r, &credential);
+    if (saas_context_ours(r)) {
+        const saas_context_t *begun = saas_context_begin(r);
+        credential = begun->credential;
+        selector = begun->selector;
     }
     else {
         saas_credential_outer(r, &credential);
+        saas_selector_find(r, &selector);
     }
-    find_selector(r, &selector);
     if (!conf->varies && saas_context_same(before, &credential, &selector)) {
         return OK;
     }
-    if (is_ours(r)) {
+    if (saas_context_ours(r)) {
         status = authenticate(r);
     }
     if (status == OK) {
@@ -254,12 +235,12 @@ static int decide_again(request_rec *r)
     return status == DECLINED ? HTTP_INTERNAL_SERVER_ERROR : status;
 }
 
-int saas_gates_fixups(request_rec *r)
+SAAS_WARM int saas_gates_fixups(request_rec *r)
 {
     const saas_dir_config_t *conf = ap_get_module_config(r->per_dir_config, &saas_module);
     const saas_context_t *ctx;
     int status;
-    if (!ap_is_initial_req(r)) {
+    if (r->main || r->prev) {
         if ((status = decide_again(r)) != OK) {
             return status;
         }

@@ -21,27 +21,15 @@
 
 #include "changes.h"
 #include "config.h"
+#include "counters.h"
 #include "core/shtable.h"
 
 #include <apr_shm.h>
-#include <apr_strings.h>
-
-#include <stdatomic.h>
 
 #define LINE 64
-#define STRIPES 16
 #define SECONDS(clock) ((uint32_t)((clock) / 1000000))
 /* A token's use is noted once a minute; the second is for the two clocks in it. */
 #define TOUCH_EVERY apr_time_from_sec(61)
-
-enum { HITS, MISSES, BYPASSES, STORES, EVICTIONS, N_COUNTERS };
-
-/* Counters in stripes of a cache line, so that threads do not wait for each other's. */
-typedef struct stripe_t {
-    _Atomic apr_uint64_t n[LINE / sizeof(apr_uint64_t)];
-} stripe_t;
-
-_Static_assert(N_COUNTERS <= LINE / sizeof(apr_uint64_t), "a stripe is a cache line");
 
 /* The texts of a principal, in the order in which they lie in an entry. */
 static const apr_size_t texts[] = {
@@ -65,28 +53,17 @@ typedef struct record_t {
 } record_t;
 
 static saas_shtable_t *table;
-static stripe_t *stripes;
 
 /* ------------------------------------------------------------- counters -- */
 
-static void count(int what)
+SAAS_WARM static void count(saas_count_e what)
 {
-    static _Atomic unsigned threads;
-    static __thread unsigned mine;
-    if (!mine) {
-        mine = atomic_fetch_add(&threads, 1) + 1;
-    }
-    atomic_fetch_add_explicit(&stripes[mine % STRIPES].n[what], 1, memory_order_relaxed);
+    saas_counters_add(what, 0, 0, 1);
 }
 
-static apr_uint64_t total(int what)
+static apr_uint64_t total(saas_count_e what)
 {
-    apr_uint64_t sum = 0;
-    int i;
-    for (i = 0; i < STRIPES; i++) {
-        sum += atomic_load_explicit(&stripes[i].n[what], memory_order_relaxed);
-    }
-    return sum;
+    return saas_counters_get(saas_counters_family(what), 0, 0);
 }
 
 apr_status_t saas_cache_count(saas_cache_counters_t *counters)
@@ -94,11 +71,11 @@ apr_status_t saas_cache_count(saas_cache_counters_t *counters)
     if (!table) {
         return APR_NOTFOUND;
     }
-    counters->hits = total(HITS);
-    counters->misses = total(MISSES);
-    counters->bypasses = total(BYPASSES);
-    counters->stores = total(STORES);
-    counters->evictions = total(EVICTIONS);
+    counters->hits = total(SAAS_COUNT_CACHE_HITS);
+    counters->misses = total(SAAS_COUNT_CACHE_MISSES);
+    counters->bypasses = total(SAAS_COUNT_CACHE_BYPASSES);
+    counters->stores = total(SAAS_COUNT_CACHE_STORES);
+    counters->evictions = total(SAAS_COUNT_CACHE_EVICTIONS);
     return APR_SUCCESS;
 }
 
@@ -107,7 +84,7 @@ apr_status_t saas_cache_count(saas_cache_counters_t *counters)
 #define KEY_ROOM 512
 
 /* Kind of credential, way of choosing, object, credential, value; 0: too long. */
-static apr_size_t make_key(char *to, const saas_credential_t *credential, const saas_selector_t *selector)
+SAAS_WARM static apr_size_t make_key(char *to, const saas_credential_t *credential, const saas_selector_t *selector)
 {
     apr_size_t hash = strlen(credential->hash), value = selector->value ? strlen(selector->value) : 0;
     apr_uint32_t object = selector->choice == SAAS_CHOOSE_OBJECT ? (apr_uint32_t)selector->object : 0;
@@ -126,14 +103,12 @@ static apr_size_t make_key(char *to, const saas_credential_t *credential, const 
 
 /* ------------------------------------------------------------------ find -- */
 
-/* Texts of the entry as members of the principal, in memory of the request. */
-static void unpack(apr_pool_t *p, const record_t *record, apr_size_t len, const saas_credential_t *credential,
-                   saas_principal_t *who)
+/* Texts of the entry as members of the principal: it stays where it has been read to. */
+SAAS_WARM static void unpack(const record_t *record, const saas_credential_t *credential, saas_principal_t *who)
 {
-    const char *copy = apr_pmemdup(p, record->text, len - sizeof(*record));
     apr_size_t i;
     for (i = 0; i < N_TEXTS; i++) {
-        *(const char **)((char *)who + texts[i]) = record->at[i] ? copy + record->at[i] - 1 : NULL;
+        *(const char **)((char *)who + texts[i]) = record->at[i] ? record->text + record->at[i] - 1 : NULL;
     }
     who->by = credential->by;
     who->role = (saas_role_e)record->role;
@@ -142,49 +117,57 @@ static void unpack(apr_pool_t *p, const record_t *record, apr_size_t len, const 
 }
 
 /* Of all requests that find a token's use not noted, the one that says so in the entry notes it. */
-static int claim_touch(const saas_shtable_handle_t *handle, saas_shtable_bytes_t key, saas_shtable_bytes_t value,
+SAAS_COLD static __attribute__((noinline)) int claim_touch(const saas_shtable_handle_t *handle, saas_shtable_bytes_t key, saas_shtable_bytes_t value,
                        apr_int64_t now)
 {
-    record_t *record = (record_t *)value.data; /* in the buffer of the one who asks */
+    record_t *record = (record_t *)value.data; /* the request's own copy */
     record->touch = now + TOUCH_EVERY;
     return saas_shtable_replace(table, handle, key, value, SECONDS(now)) == APR_SUCCESS;
 }
 
-int saas_cache_find(request_rec *r, const saas_credential_t *credential, const saas_selector_t *selector,
+SAAS_WARM static void *in_pool(void *pool, size_t bytes)
+{
+    return apr_palloc(pool, bytes);
+}
+
+SAAS_WARM int saas_cache_find(request_rec *r, const saas_credential_t *credential, const saas_selector_t *selector,
                     saas_context_t *ctx, saas_cache_ticket_t *ticket)
 {
-    apr_uint64_t buffer[SAAS_SHTABLE_ROOM / sizeof(apr_uint64_t)];
     char name[KEY_ROOM];
     saas_shtable_bytes_t key = { name, 0 }, value;
     saas_shtable_handle_t handle;
     const record_t *record;
+    const apr_int64_t now = saas_changes_clock();
 
-    memset(ticket, 0, sizeof(*ticket));
-    ticket->began = saas_changes_clock();
+    if (ticket) {
+        memset(ticket, 0, sizeof(*ticket));
+        ticket->began = now;
+    }
     if (!table) {
         return 0;
     }
-    if (!saas_changes_live(ticket->began)) {
-        count(BYPASSES);
+    if (!saas_changes_live(now)) {
+        if (ticket) {
+            count(SAAS_COUNT_CACHE_BYPASSES);
+        }
         return 0;
     }
-    ticket->since = saas_marks_now(saas_changes_marks());
+    if (ticket) {
+        ticket->since = saas_marks_now(saas_changes_marks());
+    }
     if (!(key.len = make_key(name, credential, selector))
-        || saas_shtable_get(table, key, SECONDS(ticket->began), buffer, &value, &handle) != APR_SUCCESS
-        || value.len < sizeof(*record)) {
-        count(MISSES);
-        return 0;
-    }
-    record = value.data;
-    if (ticket->began >= record->until
+        || saas_shtable_get(table, key, SECONDS(now), in_pool, r->pool, &value, &handle) != APR_SUCCESS
+        || value.len < sizeof(*record) || now >= (record = value.data)->until
         || !saas_marks_good(saas_changes_marks(), record->since, record->mark, record->nmarks)) {
-        count(MISSES);
+        if (ticket) {
+            count(SAAS_COUNT_CACHE_MISSES);
+        }
         return 0;
     }
-    unpack(r->pool, record, value.len, credential, &ctx->who);
+    unpack(record, credential, &ctx->who);
     ctx->loaded = SAAS_GRANTED;
-    ctx->touch_token = ticket->began >= record->touch && claim_touch(&handle, key, value, ticket->began);
-    count(HITS);
+    ctx->touch_token = now >= record->touch && claim_touch(&handle, key, value, now);
+    count(SAAS_COUNT_CACHE_HITS);
     return 1;
 }
 
@@ -240,9 +223,9 @@ void saas_cache_keep(request_rec *r, const saas_credential_t *credential, const 
         return;
     }
     if (saas_shtable_put(table, key, value, SECONDS(ticket->began), &evicted) == APR_SUCCESS) {
-        count(STORES);
+        count(SAAS_COUNT_CACHE_STORES);
         if (evicted) {
-            count(EVICTIONS);
+            count(SAAS_COUNT_CACHE_EVICTIONS);
         }
     }
 }
@@ -258,7 +241,6 @@ int saas_cache_post_config(apr_pool_t *pconf, server_rec *s)
     int status;
 
     table = NULL;
-    stripes = NULL;
     /* A sixteenth of the memory for the marks. */
     while (marks * 2 * sizeof(apr_uint64_t) <= size / 16) {
         marks *= 2;
@@ -271,9 +253,7 @@ int saas_cache_post_config(apr_pool_t *pconf, server_rec *s)
         memory = apr_shm_baseaddr_get(shm);
         rest -= (apr_size_t)(-(apr_uintptr_t)memory & (LINE - 1));
         memory += -(apr_uintptr_t)memory & (LINE - 1);
-        stripes = (stripe_t *)memory;
-        memset(memory, 0, STRIPES * sizeof(stripe_t));
-        rv = saas_shtable_init(memory + STRIPES * sizeof(stripe_t), rest - STRIPES * sizeof(stripe_t), &table);
+        rv = saas_shtable_init(memory, rest, &table);
     }
     if (rv != APR_SUCCESS) {
         SAAS_LOG(s, APLOG_CRIT, rv, "SAAS1704",

@@ -21,7 +21,8 @@ typedef struct saas_cache_ticket_t {
 } saas_cache_ticket_t;
 
 /** Fills ctx->who, ctx->loaded and ctx->touch_token, and returns true; else fills the ticket, with which what is
- *  now read from the database may be kept.  The selector's choice must be resolved (no SAAS_CHOOSE_NONE). */
+ *  now read from the database may be kept.  The selector's choice must be resolved (no SAAS_CHOOSE_NONE).
+ *  ticket NULL: nothing is going to be read, and a miss is not counted as one. */
 int saas_cache_find(request_rec *r, const saas_credential_t *credential, const saas_selector_t *selector,
                     saas_context_t *ctx, saas_cache_ticket_t *ticket);
 

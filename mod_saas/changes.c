@@ -50,7 +50,7 @@ static int down_said;
 
 /* --------------------------------------------------------------- clock -- */
 
-apr_int64_t saas_changes_clock(void)
+SAAS_WARM apr_int64_t saas_changes_clock(void)
 {
 #ifdef CLOCK_BOOTTIME
     const clockid_t clock = CLOCK_BOOTTIME;
@@ -62,13 +62,13 @@ apr_int64_t saas_changes_clock(void)
     return (apr_int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
-int saas_changes_live(apr_int64_t now)
+SAAS_WARM int saas_changes_live(apr_int64_t now)
 {
     apr_int64_t beat = board ? atomic_load_explicit(&board->heartbeat, memory_order_acquire) : 0;
     return beat > 0 && now - beat < feed_timeout;
 }
 
-saas_marks_t *saas_changes_marks(void)
+SAAS_WARM saas_marks_t *saas_changes_marks(void)
 {
     return marks;
 }

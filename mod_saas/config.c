@@ -83,6 +83,7 @@ void *saas_config_create_dir(apr_pool_t *p, char *path)
     conf->status = SAAS_UNSET;
     conf->identity_headers = SAAS_UNSET;
     conf->user_create = SAAS_UNSET;
+    conf->auth_type_saas = SAAS_UNSET;
     return conf;
 }
 
@@ -95,6 +96,7 @@ void *saas_config_merge_dir(apr_pool_t *p, void *basev, void *addv)
     MERGE(status);
     MERGE(identity_headers);
     MERGE(user_create);
+    MERGE(auth_type_saas);
     merged->varies = add->varies || base->varies;
     merged->mount = add->mount ? add->mount : base->mount;
     merged->organization = add->organization ? add->organization : base->organization;
@@ -443,6 +445,15 @@ static const char *set_user_create(cmd_parms *cmd, void *dir, int on)
     return NULL;
 }
 
+/* The directive is mod_authn_core's: httpd shows it to every module that has one of that name.  An expression is left to
+ * ap_auth_type(), which costs a gate more than its decision. */
+static const char *see_auth_type(cmd_parms *cmd, void *dir, const char *type)
+{
+    (void)cmd;
+    ((saas_dir_config_t *)dir)->auth_type_saas = !strcasecmp(type, SAAS_AUTH_TYPE);
+    return ap_find_linked_module("mod_authn_core.c") ? NULL : "mod_authn_core has to be loaded";
+}
+
 static const char *set_expression(cmd_parms *cmd, const char *arg, ap_expr_info_t **expression)
 {
     const char *err = NULL;
@@ -522,6 +533,7 @@ const command_rec saas_directives[] = {
                   "where a browser that is nobody is sent, with ?next="),
     AP_INIT_TAKE23("SaasDenied", set_denied, NULL, RSRC_CONF | OR_AUTHCFG,
                    "user|organization|role|subscription, the text of the refusal, and for browsers a link"),
+    AP_INIT_TAKE1("AuthType", see_auth_type, NULL, OR_AUTHCFG, "mod_authn_core's"),
     AP_INIT_TAKE1("SaasDBWait", set_db_wait, NULL, RSRC_CONF,
                   "longest wait for a database connection, then 503 (default 2s)"),
     AP_INIT_TAKE1("SaasDBTimeout", set_db_timeout, NULL, RSRC_CONF,

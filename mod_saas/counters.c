@@ -43,6 +43,12 @@ static const char *const job_outcomes[] = { "done", "again", "dead", "released",
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
 static const saas_family_t host_families[SAAS_COUNT_HOST] = {
+    [SAAS_COUNT_CACHE_MISSES] = { .name = "cache_misses", .help = "Principals looked for and not found." },
+    [SAAS_COUNT_CACHE_BYPASSES] = { .name = "cache_bypasses",
+        .help = "Requests that did not ask the cache, the change feed being away." },
+    [SAAS_COUNT_CACHE_STORES] = { .name = "cache_stores", .help = "Principals put into the cache." },
+    [SAAS_COUNT_CACHE_EVICTIONS] = { .name = "cache_evictions", .help = "Principals that gave way to others." },
+    [SAAS_COUNT_CACHE_HITS] = { .name = "cache_hits", .help = "Principals found in the cache." },
     [SAAS_COUNT_REQUESTS] = { .name = "requests", .label = { "gate", "verdict" },
         .values = { NULL, verdicts }, .n = { 0, SAAS_SAID_COUNT },
         .help = "Requests that a gate was asked about, in a route or a Require line, once a request and gate (a"
@@ -263,7 +269,7 @@ const apr_array_header_t *saas_counters_families(void)
     return families;
 }
 
-const saas_family_t *saas_counters_family(saas_count_e family)
+SAAS_WARM const saas_family_t *saas_counters_family(saas_count_e family)
 {
     return &APR_ARRAY_IDX(families, (int)family, saas_family_t);
 }
@@ -279,14 +285,20 @@ int saas_counters_job_kind(const char *kind)
 
 /* ------------------------------------------------------------- counting -- */
 
-static void add(const saas_family_t *family, int first, int second, apr_uint64_t amount)
+/* What is counted together lies together: the same verdict of all gates. */
+SAAS_WARM static unsigned cell_of(const saas_family_t *family, int first, int second)
+{
+    return family->cell + (unsigned)(second * family->n[0] + first);
+}
+
+SAAS_WARM static void add(const saas_family_t *family, int first, int second, apr_uint64_t amount)
 {
     if (first >= 0 && first < family->n[0] && second >= 0 && second < family->n[1]) {
-        saas_tally_add(tally, family->cell + (unsigned)(first * family->n[1] + second), amount);
+        saas_tally_add(tally, cell_of(family, first, second), amount);
     }
 }
 
-void saas_counters_add(saas_count_e family, int first, int second, apr_uint64_t amount)
+SAAS_WARM void saas_counters_add(saas_count_e family, int first, int second, apr_uint64_t amount)
 {
     if (tally) {
         add(saas_counters_family(family), first, second, amount);
@@ -322,7 +334,7 @@ void saas_counters_observe(saas_count_e number, apr_interval_time_t duration)
 
 apr_uint64_t saas_counters_get(const saas_family_t *family, int first, int second)
 {
-    return tally ? saas_tally_total(tally, family->cell + (unsigned)(first * family->n[1] + second)) : 0;
+    return tally ? saas_tally_total(tally, cell_of(family, first, second)) : 0;
 }
 
 apr_uint64_t saas_counters_sum(const saas_family_t *family)

@@ -11,6 +11,11 @@
 
 /** The host's own families, in the order of counters.c. */
 typedef enum {
+    SAAS_COUNT_CACHE_MISSES,
+    SAAS_COUNT_CACHE_BYPASSES,
+    SAAS_COUNT_CACHE_STORES,
+    SAAS_COUNT_CACHE_EVICTIONS,
+    SAAS_COUNT_CACHE_HITS,    /**< beside the gates' grants: a request out of memory counts both */
     SAAS_COUNT_REQUESTS,      /**< gate, verdict */
     SAAS_COUNT_DB_WAITS,      /**< a histogram: saas_counters_observe() */
     SAAS_COUNT_DB_TIMEOUTS,

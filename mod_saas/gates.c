@@ -17,7 +17,7 @@ static const char *const subscriptions[] = { "free", "active", "expired", "cance
 
 /* ------------------------------------------------------ the host's own -- */
 
-static saas_verdict_e decide_user(const saas_principal_t *who, int argc, const char *const *argv)
+SAAS_WARM static saas_verdict_e decide_user(const saas_principal_t *who, int argc, const char *const *argv)
 {
     int i;
     for (i = 0; i < argc; i++) {
@@ -28,7 +28,7 @@ static saas_verdict_e decide_user(const saas_principal_t *who, int argc, const c
     return argc ? SAAS_WRONG_ROLE : SAAS_GRANTED;
 }
 
-static saas_verdict_e decide_member(const saas_principal_t *who, int argc, const char *const *argv)
+SAAS_WARM static saas_verdict_e decide_member(const saas_principal_t *who, int argc, const char *const *argv)
 {
     int i;
     if (!who->org_id) {
@@ -48,7 +48,7 @@ static const char *check_organization(apr_pool_t *p, const char *arg)
                                                   : apr_psprintf(p, "\"%s\" is no organization id or slug", arg);
 }
 
-static saas_verdict_e decide_role(const saas_principal_t *who, int argc, const char *const *argv)
+SAAS_WARM static saas_verdict_e decide_role(const saas_principal_t *who, int argc, const char *const *argv)
 {
     int i;
     if (!who->org_id) {
@@ -68,7 +68,7 @@ static const char *check_role(apr_pool_t *p, const char *arg)
                                 : apr_psprintf(p, "\"%s\" is no role; the roles are ADMIN, MEMBER, VIEWER", arg);
 }
 
-static saas_verdict_e decide_subscription(const saas_principal_t *who, int argc, const char *const *argv)
+SAAS_WARM static saas_verdict_e decide_subscription(const saas_principal_t *who, int argc, const char *const *argv)
 {
     int i;
     if (!who->org_id) {
@@ -173,7 +173,7 @@ static const char *const *evaluate(request_rec *r, const saas_gate_use_t *use, i
     return argv;
 }
 
-saas_verdict_e saas_gate_decide(request_rec *r, const saas_context_t *ctx, const saas_gate_use_t *use, int *certain)
+SAAS_WARM saas_verdict_e saas_gate_decide(request_rec *r, const saas_context_t *ctx, const saas_gate_use_t *use, int *certain)
 {
     const char *const *argv = use->argv;
     saas_verdict_e verdict;

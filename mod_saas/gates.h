@@ -35,6 +35,10 @@ const char *saas_refusal_json(apr_pool_t *p, const saas_refusal_t *refusal);
 /** The refusal of a cookie that came from another site. */
 extern const saas_refusal_t saas_refusal_csrf;
 
+/** Does a section let nobody in who is not known?  line: its Require line of a gate, not negated.  False where that
+ *  cannot be seen, as in .htaccess. */
+int saas_sections_need_user(const ap_directive_t *line);
+
 /** Registers every gate as a Require provider; in pre_config. */
 void saas_gates_register(apr_pool_t *pconf);
 /** Hooks of the gated sections. */

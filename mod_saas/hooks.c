@@ -12,15 +12,16 @@
  * A request is, if its section is a mount point (the directory configuration
  * has a mount) or a gate has been asked about it (it has a state).
  */
+#include "first_pass.h"
 #include "request.h"
 
-static const saas_dir_config_t *section(request_rec *r)
+SAAS_WARM static const saas_dir_config_t *section(request_rec *r)
 {
     return ap_get_module_config(r->per_dir_config, &saas_module);
 }
 
 /* Identity headers that a client sends, or has mod_proxy drop by "Connection". */
-static int post_read_request(request_rec *r)
+SAAS_WARM static int post_read_request(request_rec *r)
 {
     /* As apr_is_empty_table() does: a table begins with its array. */
     const apr_array_header_t *headers = (const apr_array_header_t *)r->headers_in;
@@ -41,25 +42,25 @@ static int post_read_request(request_rec *r)
     return DECLINED;
 }
 
-static int translate_name(request_rec *r)
+SAAS_WARM static int translate_name(request_rec *r)
 {
     return section(r)->mount ? saas_router_translate(r) : DECLINED;
 }
 
 /* Runs with the server's bare configuration: only the file name says something. */
-static int map_to_storage(request_rec *r)
+SAAS_WARM static int map_to_storage(request_rec *r)
 {
     return r->filename && r->filename[0] == SAAS_ROUTER_FILENAME[0] ? saas_router_map_to_storage(r) : DECLINED;
 }
 
-/* Has access been granted before anybody was authenticated, past a negated gate? */
-static int force_authn(request_rec *r)
+/* Access has been granted before anybody was authenticated: past a negated gate, or by one that knows who it is? */
+SAAS_WARM static int force_authn(request_rec *r)
 {
     const saas_state_t *state = saas_state_find(r);
-    return state && state->log_in_first ? OK : DECLINED;
+    return state && (state->log_in_first || state->let_in) ? saas_first_pass_ends(r) : DECLINED;
 }
 
-static int fixups(request_rec *r)
+SAAS_WARM static int fixups(request_rec *r)
 {
     if (section(r)->mount) {
         saas_router_claim(r);
@@ -67,13 +68,13 @@ static int fixups(request_rec *r)
     return saas_state_find(r) || r->main || r->prev ? saas_gates_fixups(r) : DECLINED;
 }
 
-static int handler(request_rec *r)
+SAAS_WARM static int handler(request_rec *r)
 {
     return section(r)->mount ? saas_router_handler(r) : DECLINED;
 }
 
 /* Before the modules that log. */
-static int log_transaction(request_rec *r)
+SAAS_WARM static int log_transaction(request_rec *r)
 {
     if (saas_state_find(r) || r->next) {
         saas_identity_log(r);

@@ -13,12 +13,17 @@
 
 #define SAAS_HOST_SIDE
 #include "mod_saas.h"
+#include "core/warm.h"
 
 #include <http_core.h>
 #include <http_protocol.h>
 #include <http_request.h>
 #include <mod_auth.h>
 #include <util_filter.h>
+
+/* Who logs is off the warm way. */
+extern __typeof__(ap_log_rerror_) ap_log_rerror_ SAAS_COLD;
+extern __typeof__(ap_log_error_) ap_log_error_ SAAS_COLD;
 
 extern module AP_MODULE_DECLARE_DATA saas_module;
 APLOG_USE_MODULE(saas);
@@ -53,6 +58,9 @@ typedef struct saas_denied_t {
     const char *url;                  /**< what a browser is led on to; may be NULL */
 } saas_denied_t;
 
+/** AuthType Saas: our own log-in stands before the section. */
+#define SAAS_AUTH_TYPE "Saas"
+
 typedef struct saas_dir_config_t {
     int api;                          /**< SaasAPI On */
     int status;                       /**< SaasStatus On */
@@ -60,6 +68,7 @@ typedef struct saas_dir_config_t {
     ap_expr_info_t *organization;     /**< SaasOrganization */
     ap_expr_info_t *user;             /**< SaasUser */
     int user_create;                  /**< SaasUserCreate */
+    int auth_type_saas;               /**< AuthType Saas */
     int varies;                       /**< a gate of the section has an expression among its arguments */
     int identity_headers;             /**< SaasIdentityHeaders */
     const char *login_url;            /**< SaasLoginURL */

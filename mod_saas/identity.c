@@ -65,7 +65,7 @@ static const char *find_cookie(request_rec *r, const char *name)
 }
 
 /* The token of "Authorization: Bearer …": NULL without such a header. */
-static const char *find_bearer(request_rec *r)
+SAAS_WARM static const char *find_bearer(request_rec *r)
 {
     const char *header = apr_table_get(r->headers_in, "Authorization");
     if (!header || strncasecmp(header, "Bearer", 6) || (header[6] && header[6] != ' ')) {
@@ -161,7 +161,7 @@ typedef struct last_credential_t {
 } last_credential_t;
 
 /* hash has room for SAAS_HASH_LEN + 1.  APR_EINVAL: the secret can be no token. */
-static apr_status_t hash_credential(request_rec *r, char *hash, const char *secret)
+SAAS_WARM static apr_status_t hash_credential(request_rec *r, char *hash, const char *secret)
 {
     conn_rec *c = r->connection;
     last_credential_t *last = ap_get_module_config(c->conn_config, &saas_module);
@@ -188,7 +188,7 @@ static apr_status_t hash_credential(request_rec *r, char *hash, const char *secr
     return APR_SUCCESS;
 }
 
-void saas_credential_find(request_rec *r, saas_credential_t *credential)
+SAAS_WARM void saas_credential_find(request_rec *r, saas_credential_t *credential)
 {
     const char *secret = find_bearer(r);
     char *hash = apr_pcalloc(r->pool, SAAS_HASH_LEN + 1);
@@ -212,15 +212,35 @@ void saas_credential_find(request_rec *r, saas_credential_t *credential)
     }
 }
 
-void saas_selector_from_text(apr_pool_t *p, const char *text, saas_selector_t *selector)
+SAAS_WARM void saas_selector_find(request_rec *r, saas_selector_t *selector)
 {
-    char *id = apr_palloc(p, SAAS_UUID_LEN + 1);
+    const saas_dir_config_t *conf = ap_get_module_config(r->per_dir_config, &saas_module);
+    const char *text = NULL, *err = NULL;
+    memset(selector, 0, sizeof(*selector));
+    if (conf->organization) {
+        text = ap_expr_str_exec(r, conf->organization, &err);
+        if (err) {
+            SAAS_RLOG(r, APLOG_ERR, 0, "SAAS1302", "SaasOrganization for %s failed: %s; no organization is chosen",
+                      r->uri, err);
+            selector->choice = SAAS_CHOOSE_NONE;
+            return;
+        }
+    }
+    else {
+        text = apr_table_get(r->headers_in, "X-Organization-ID");
+    }
+    saas_selector_from_text(r->pool, text, selector);
+}
+
+SAAS_WARM void saas_selector_from_text(apr_pool_t *p, const char *text, saas_selector_t *selector)
+{
+    char id[SAAS_UUID_LEN + 1];
     if (!text || !*text) {
         selector->choice = SAAS_CHOOSE_DEFAULT;
     }
     else if (saas_uuid_canonical(id, text) == APR_SUCCESS) {
         selector->choice = SAAS_CHOOSE_ID;
-        selector->value = id;
+        selector->value = apr_pstrmemdup(p, id, SAAS_UUID_LEN);
     }
     else if (saas_slug_is(text)) {
         selector->choice = SAAS_CHOOSE_SLUG;
@@ -233,7 +253,7 @@ void saas_selector_from_text(apr_pool_t *p, const char *text, saas_selector_t *s
 
 /* ----------------------------------------------------------- context -- */
 
-saas_state_t *saas_state_get(request_rec *r)
+SAAS_WARM saas_state_t *saas_state_get(request_rec *r)
 {
     saas_state_t *state = saas_state_find(r);
     if (!state) {
@@ -243,13 +263,13 @@ saas_state_t *saas_state_get(request_rec *r)
     return state;
 }
 
-saas_context_t *saas_context_own(request_rec *r)
+SAAS_WARM saas_context_t *saas_context_own(request_rec *r)
 {
     const saas_state_t *state = saas_state_find(r);
     return state ? state->ctx : NULL;
 }
 
-saas_context_t *saas_context_get(request_rec *r)
+SAAS_WARM saas_context_t *saas_context_get(request_rec *r)
 {
     for (; r; r = r->prev ? r->prev : r->main) {
         saas_context_t *ctx = saas_context_own(r);
@@ -274,6 +294,38 @@ static int same_selector(const saas_selector_t *a, const saas_selector_t *b)
 int saas_context_same(const saas_context_t *ctx, const saas_credential_t *credential, const saas_selector_t *selector)
 {
     return same_selector(&ctx->selector, selector) && same_credential(&ctx->credential, credential);
+}
+
+SAAS_WARM int saas_context_ours(request_rec *r)
+{
+    const char *type = ap_auth_type(r);
+    return type && !strcasecmp(type, SAAS_AUTH_TYPE);
+}
+
+SAAS_WARM saas_context_t *saas_context_begin(request_rec *r)
+{
+    saas_state_t *state = saas_state_get(r);
+    if (!state->begun) {
+        saas_context_t *ctx = apr_pcalloc(r->pool, sizeof(*ctx));
+        saas_credential_find(r, &ctx->credential);
+        saas_selector_find(r, &ctx->selector);
+        ctx->cross_site = ctx->credential.cross_site;
+        ctx->loaded = SAAS_NO_USER;
+        state->begun = ctx;
+    }
+    return state->begun;
+}
+
+SAAS_WARM int saas_context_recall(request_rec *r, saas_context_t *ctx)
+{
+    if (ctx->credential.by == SAAS_BY_NOTHING || ctx->credential.malformed
+        || !saas_tenant_recall(r, &ctx->credential, &ctx->selector, ctx)) {
+        return 0;
+    }
+    if (ctx->touch_token) {
+        saas_tenant_touch(r, ctx->who.credential_id);
+    }
+    return 1;
 }
 
 saas_context_t *saas_context_load(request_rec *r, const saas_credential_t *credential,
@@ -328,7 +380,7 @@ static const struct {
 #define N_EXPORTS (sizeof(exports) / sizeof(*exports))
 
 /* Is there a key that begins so?  A table is short, and setting a key compares it with each of its like. */
-static int has_like(const apr_table_t *table, const char *prefix)
+SAAS_WARM static int has_like(const apr_table_t *table, const char *prefix)
 {
     const apr_array_header_t *elts = apr_table_elts(table);
     const apr_table_entry_t *entry = (const apr_table_entry_t *)elts->elts;
@@ -340,7 +392,7 @@ static int has_like(const apr_table_t *table, const char *prefix)
 
 /* What is not known is taken away: a subrequest or redirect may be about
  * another organization than the request it came from, or about none. */
-static void export_to(apr_table_t *table, const saas_principal_t *who, int as_headers)
+SAAS_WARM static void export_to(apr_table_t *table, const saas_principal_t *who, int as_headers)
 {
     const char *values[N_EXPORTS] = { who->user_id, who->email };
     int taken = has_like(table, as_headers ? "X-Saas-" : "SAAS_");
@@ -361,12 +413,12 @@ static void export_to(apr_table_t *table, const saas_principal_t *who, int as_he
     }
 }
 
-void saas_identity_export(request_rec *r, const saas_principal_t *who)
+SAAS_WARM void saas_identity_export(request_rec *r, const saas_principal_t *who)
 {
     export_to(r->subprocess_env, who, 0);
 }
 
-static void write_log_notes(request_rec *r, const saas_context_t *ctx)
+SAAS_WARM static void write_log_notes(request_rec *r, const saas_context_t *ctx)
 {
     if (ctx->loaded == SAAS_GRANTED) {
         if (!apr_table_get(r->subprocess_env, exports[0].variable)) {
@@ -384,7 +436,7 @@ static void write_log_notes(request_rec *r, const saas_context_t *ctx)
     }
 }
 
-void saas_identity_log(request_rec *r)
+SAAS_WARM void saas_identity_log(request_rec *r)
 {
     /* Most of LogFormat looks at the last request of a chain of redirects. */
     for (; r; r = r->next) {

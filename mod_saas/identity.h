@@ -58,6 +58,11 @@ typedef struct saas_context_t {
 /** What the module keeps of a request. */
 typedef struct saas_state_t {
     saas_context_t *ctx;   /**< NULL: none has been loaded for this very request */
+    saas_context_t *begun; /**< of a section with AuthType Saas: credential and selector, read once; loaded is
+                                SAAS_GRANTED where memory knew the principal (first_pass.c) */
+    int looked;            /**< in memory */
+    int let_in;            /**< a gate has granted before there was a user */
+    int undecided;         /**< a gate has been asked then, and has not granted */
     int log_in_first;      /**< a negated gate has been asked while nobody was known */
     apr_byte_t gates[];    /**< by number: what its Require line has said (verdicts.c) */
 } saas_state_t;
@@ -76,6 +81,9 @@ void saas_credential_find(request_rec *r, saas_credential_t *credential);
  *  nothing else. */
 void saas_credential_outer(request_rec *r, saas_credential_t *credential);
 
+/** Reads off a request which organization it is about: SaasOrganization, or the header. */
+void saas_selector_find(request_rec *r, saas_selector_t *selector);
+
 /** Makes a selector from what a header, query or expression named. */
 void saas_selector_from_text(apr_pool_t *p, const char *text, saas_selector_t *selector);
 
@@ -85,6 +93,15 @@ saas_context_t *saas_context_own(request_rec *r);
 /** The request's context, loaded once for a selector; never NULL. */
 saas_context_t *saas_context_load(request_rec *r, const saas_credential_t *credential,
                                   const saas_selector_t *selector);
+
+/** Does the request's section have AuthType Saas? */
+int saas_context_ours(request_rec *r);
+
+/** Credential and selector of a request whose section has AuthType Saas, read once: state->begun. */
+saas_context_t *saas_context_begin(request_rec *r);
+
+/** Fills a context that was begun, when the principal is in memory; false: the database would have to be asked. */
+int saas_context_recall(request_rec *r, saas_context_t *ctx);
 
 /** Was this context loaded for that credential and organization? */
 int saas_context_same(const saas_context_t *ctx, const saas_credential_t *credential, const saas_selector_t *selector);
@@ -96,6 +113,10 @@ saas_context_t *saas_context_get(request_rec *r);
 /** Loads the principal into ctx: sets who, loaded, several, choices. */
 void saas_tenant_load(request_rec *r, const saas_credential_t *credential, const saas_selector_t *selector,
                       saas_context_t *ctx);
+
+/** The same, from memory alone: false, and ctx as it was, when it is not there. */
+int saas_tenant_recall(request_rec *r, const saas_credential_t *credential, const saas_selector_t *selector,
+                       saas_context_t *ctx);
 
 /** Makes the statements that saas_tenant_load() uses; after the plugins'. */
 const char *saas_tenant_prepare(apr_pool_t *pconf);

@@ -81,12 +81,6 @@ static void print_head(request_rec *r, const char *name, const char *type, const
     ap_rputc('\n', r);
 }
 
-static void print_counter(request_rec *r, const char *name, const char *help, apr_uint64_t value)
-{
-    print_head(r, name, "counter", help);
-    ap_rprintf(r, "saas_%s_total %" APR_UINT64_T_FMT "\n", name, value);
-}
-
 static void print_gauge(request_rec *r, const char *name, const char *help, apr_int64_t value)
 {
     print_head(r, name, "gauge", help);
@@ -153,19 +147,6 @@ static void print_families(request_rec *r)
 
 /* ------------------------------------------------------------------ now -- */
 
-static void print_cache(request_rec *r)
-{
-    saas_cache_counters_t n;
-    if (saas_cache_count(&n) != APR_SUCCESS) {
-        return;
-    }
-    print_counter(r, "cache_hits", "Principals found in the cache.", n.hits);
-    print_counter(r, "cache_misses", "Principals looked for and not found.", n.misses);
-    print_counter(r, "cache_bypasses", "Requests that did not ask the cache, the change feed being away.", n.bypasses);
-    print_counter(r, "cache_stores", "Principals put into the cache.", n.stores);
-    print_counter(r, "cache_evictions", "Principals that gave way to others.", n.evictions);
-}
-
 static void print_feed(request_rec *r)
 {
     apr_int64_t age;
@@ -230,7 +211,6 @@ int saas_metrics_page(request_rec *r)
     apr_table_setn(r->headers_out, "Cache-Control", "no-store");
     print_database(r);
     print_now(r);
-    print_cache(r);
     print_feed(r);
     print_families(r);
     ap_rputs("# EOF\n", r);

@@ -19,6 +19,7 @@
 #include "cache.h"
 #include "changes.h"
 #include "counters.h"
+#include "first_pass.h"
 #include "gather.h"
 #include "request.h"
 #include "db.h"
@@ -84,6 +85,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
         return OK;
     }
     saas_sections_check(s);
+    saas_first_pass_post_config(s);
     if ((status = saas_counters_post_config(pconf, s)) != OK
         || (status = saas_db_post_config(pconf, ptemp, s)) != OK
         || (status = saas_throttle_post_config(pconf, s)) != OK

@@ -47,7 +47,7 @@ const saas_gate_t *saas_gate_find(const char *name)
     return apr_hash_get(gates, name, APR_HASH_KEY_STRING);
 }
 
-int saas_gates_count(void)
+SAAS_WARM int saas_gates_count(void)
 {
     return gate_list->nelts;
 }

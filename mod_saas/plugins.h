@@ -21,6 +21,7 @@ typedef struct saas_gate_use_t {
     const char *const *argv;        /**< words; NULL where expressions has one */
     ap_expr_info_t *const *expressions;  /**< NULL: all arguments are words */
     int negated;                    /**< stands under "not" or in <RequireNone> */
+    int needs_user;                 /**< nothing beside it in its section lets anybody in who is not known */
 } saas_gate_use_t;
 
 struct saas_mounted_route_t {

@@ -79,8 +79,12 @@ extern saas_statement_t saas_metrics_statements[];
 /** The section of mod_status, where that module is loaded. */
 void saas_server_status_hooks(void);
 
+/* sections.c: what can be seen of sections in the tree of directives */
+
 /** Warns of saas gates in an implicit RequireAny. */
 void saas_sections_check(server_rec *s);
+/** Is there, anywhere outside .htaccess files, a line with that directive and word? */
+int saas_sections_have(const char *directive, const char *word);
 
 /* activity.c, throttle.c, secret.c */
 extern saas_statement_t saas_activity_statements[];

@@ -280,18 +280,34 @@ static saas_verdict_e look_up(request_rec *r, const saas_credential_t *credentia
     return (*rows)->count ? SAAS_GRANTED : SAAS_NO_USER;
 }
 
+/* What is asked of the cache and the database. */
+SAAS_WARM static saas_selector_t resolve(const saas_selector_t *wanted)
+{
+    saas_selector_t chosen = *wanted;
+    if (chosen.choice == SAAS_CHOOSE_NONE) {
+        chosen.choice = SAAS_CHOOSE_NOT;
+    }
+    if (chosen.choice == SAAS_CHOOSE_NOT || chosen.choice == SAAS_CHOOSE_DEFAULT) {
+        chosen.value = NULL;
+    }
+    return chosen;
+}
+
+SAAS_WARM int saas_tenant_recall(request_rec *r, const saas_credential_t *credential, const saas_selector_t *wanted,
+                       saas_context_t *ctx)
+{
+    const saas_selector_t selector = resolve(wanted);
+    return saas_cache_find(r, credential, &selector, ctx, NULL);
+}
+
 void saas_tenant_load(request_rec *r, const saas_credential_t *credential, const saas_selector_t *wanted,
                       saas_context_t *ctx)
 {
-    saas_selector_t chosen = *wanted, *selector = &chosen;
-    saas_choice_e choice = wanted->choice == SAAS_CHOOSE_NONE ? SAAS_CHOOSE_NOT : wanted->choice;
+    const saas_selector_t chosen = resolve(wanted), *selector = &chosen;
+    const saas_choice_e choice = chosen.choice;
     saas_cache_ticket_t ticket;
     saas_rows_t *rows = NULL;
     int listed = 0;
-    chosen.choice = choice;
-    if (choice == SAAS_CHOOSE_NOT || choice == SAAS_CHOOSE_DEFAULT) {
-        chosen.value = NULL;
-    }
     if (saas_cache_find(r, credential, selector, ctx, &ticket)) {
         return;
     }

@@ -11,7 +11,7 @@
 #define GRANTED 0x40
 #define REFUSAL 0x3f
 
-saas_said_e saas_verdicts_said(saas_verdict_e verdict, const saas_context_t *ctx)
+SAAS_WARM saas_said_e saas_verdicts_said(saas_verdict_e verdict, const saas_context_t *ctx)
 {
     static const saas_said_e said[] = {
         [SAAS_GRANTED] = SAAS_SAID_GRANTED,
@@ -26,7 +26,7 @@ saas_said_e saas_verdicts_said(saas_verdict_e verdict, const saas_context_t *ctx
                                                                         : said[verdict];
 }
 
-static void count(int gate, saas_said_e said)
+SAAS_WARM static void count(int gate, saas_said_e said)
 {
     saas_counters_add(SAAS_COUNT_REQUESTS, gate, said, 1);
 }
@@ -38,7 +38,7 @@ void saas_verdicts_asked(request_rec *r, const saas_gate_use_t *use)
     saas_state_get(r)->gates[use->number] |= ASKED;
 }
 
-void saas_verdicts_noted(request_rec *r, const saas_gate_use_t *use, saas_verdict_e verdict)
+SAAS_WARM void saas_verdicts_noted(request_rec *r, const saas_gate_use_t *use, saas_verdict_e verdict)
 {
     apr_byte_t *gate = &saas_state_get(r)->gates[use->number];
     apr_byte_t before = *gate & REFUSAL;
@@ -50,7 +50,7 @@ void saas_verdicts_noted(request_rec *r, const saas_gate_use_t *use, saas_verdic
     }
 }
 
-void saas_verdicts_settle(request_rec *r, const saas_context_t *ctx, int let_in)
+SAAS_WARM void saas_verdicts_settle(request_rec *r, const saas_context_t *ctx, int let_in)
 {
     saas_state_t *state = saas_state_find(r);
     int i, n = saas_gates_count();
@@ -78,7 +78,7 @@ void saas_verdicts_refused(request_rec *r, saas_said_e said)
     }
 }
 
-void saas_verdicts_drop(request_rec *r)
+SAAS_WARM void saas_verdicts_drop(request_rec *r)
 {
     saas_state_t *state = saas_state_find(r);
     if (state) {
@@ -86,7 +86,7 @@ void saas_verdicts_drop(request_rec *r)
     }
 }
 
-void saas_verdicts_log(request_rec *r)
+SAAS_WARM void saas_verdicts_log(request_rec *r)
 {
     if (r->status == HTTP_UNAUTHORIZED) {
         saas_verdicts_refused(r, SAAS_SAID_NOT_AUTHENTICATED);

@@ -10,6 +10,7 @@
  */
 
 #include "marks.h"
+#include "warm.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -74,7 +75,7 @@ void saas_marks_change_all(saas_marks_t *m)
     raise_to(&m->floor, atomic_fetch_add(&m->counter, 1) + 1);
 }
 
-int saas_marks_good(const saas_marks_t *marks, uint64_t since, const uint32_t *list, int n)
+SAAS_WARM int saas_marks_good(const saas_marks_t *marks, uint64_t since, const uint32_t *list, int n)
 {
     saas_marks_t *m = (saas_marks_t *)marks;
     int i;

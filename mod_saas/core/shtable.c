@@ -15,6 +15,7 @@
  */
 
 #include "shtable.h"
+#include "warm.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -60,18 +61,43 @@ static uint64_t mix(uint64_t a, uint64_t b)
 }
 
 /* Folded multiplication with a seed nobody outside knows, 8 bytes a step. */
-static uint64_t hash(uint64_t seed, const void *data, size_t len)
+static inline uint64_t begin(uint64_t seed, size_t len)
 {
-    const unsigned char *at = data;
-    uint64_t h = seed ^ mix(len ^ UINT64_C(0x9e3779b97f4a7c15), UINT64_C(0xe7037ed1a0b428db)), w;
-    for (; len >= WORD; at += WORD, len -= WORD) {
-        memcpy(&w, at, WORD);
-        h = mix(h ^ w, seed | 1) + UINT64_C(0x8ebc6af09c88c6e3);
+    return seed ^ mix(len ^ UINT64_C(0x9e3779b97f4a7c15), UINT64_C(0xe7037ed1a0b428db));
+}
+
+static inline uint64_t step(uint64_t h, uint64_t seed, uint64_t word)
+{
+    return mix(h ^ word, seed | 1) + UINT64_C(0x8ebc6af09c88c6e3);
+}
+
+/* rest: the bytes behind the last whole word, or 0. */
+static inline uint64_t end(uint64_t h, uint64_t seed, uint64_t rest)
+{
+    return mix(mix(h ^ rest, seed | 1) ^ UINT64_C(0x589965cc75374cc3), UINT64_C(0x1d8e4e27c47d124f));
+}
+
+/* The word at a place of some bytes, filled up with zeros at their end. */
+static inline uint64_t word_at(saas_shtable_bytes_t bytes, size_t at)
+{
+    uint64_t w = 0;
+    if (bytes.len - at >= WORD) {
+        memcpy(&w, (const char *)bytes.data + at, WORD);
     }
-    w = 0;
-    memcpy(&w, at, len);
-    h = mix(h ^ w, seed | 1);
-    return mix(h ^ UINT64_C(0x589965cc75374cc3), UINT64_C(0x1d8e4e27c47d124f));
+    else {
+        memcpy(&w, (const char *)bytes.data + at, bytes.len - at);
+    }
+    return w;
+}
+
+SAAS_WARM static uint64_t hash(uint64_t seed, saas_shtable_bytes_t bytes)
+{
+    uint64_t h = begin(seed, bytes.len);
+    size_t at;
+    for (at = 0; bytes.len - at >= WORD; at += WORD) {
+        h = step(h, seed, word_at(bytes, at));
+    }
+    return end(h, seed, word_at(bytes, at));
 }
 
 static uint64_t lengths_of(size_t key, size_t value)
@@ -117,18 +143,19 @@ size_t saas_shtable_entries(const saas_shtable_t *t)
 
 /* ---------------------------------------------------------------- read -- */
 
-static entry_t *set_of(saas_shtable_t *t, saas_shtable_bytes_t key, uint64_t *tag)
+SAAS_WARM static entry_t *set_of(saas_shtable_t *t, saas_shtable_bytes_t key, uint64_t *tag)
 {
-    uint64_t h = hash(t->seed, key.data, key.len);
+    uint64_t h = hash(t->seed, key);
     *tag = h ? h : 1;
     return &t->entry[((h >> 32) * t->sets >> 32) * WAYS];
 }
 
-/* Copies the body out; true when it is whole and the key's. */
-static int read_entry(saas_shtable_t *t, entry_t *e, saas_shtable_bytes_t key, uint64_t *buffer,
+/* Reads the value out; true when what was read is whole, and the key's. */
+SAAS_WARM static int read_entry(saas_shtable_t *t, entry_t *e, saas_shtable_bytes_t key, saas_shtable_room_fn *room, void *baton,
                       saas_shtable_bytes_t *value, uint64_t *version)
 {
-    uint64_t lengths, sum;
+    uint64_t lengths, sum, seed, h, w, other = 0;
+    uint64_t *to;
     size_t klen, vlen, n, i;
     *version = atomic_load_explicit(&e->version, memory_order_acquire);
     if (*version & 1) {
@@ -139,24 +166,29 @@ static int read_entry(saas_shtable_t *t, entry_t *e, saas_shtable_bytes_t key, u
     klen = lengths >> 32;
     vlen = lengths & UINT32_MAX;
     if (klen != key.len || klen > SAAS_SHTABLE_ROOM || vlen > SAAS_SHTABLE_ROOM
-        || (n = words(klen) + words(vlen)) > SAAS_SHTABLE_ROOM / WORD) {
+        || (n = words(klen) + words(vlen)) > SAAS_SHTABLE_ROOM / WORD || !(to = room(baton, words(vlen) * WORD))) {
         return 0;
     }
+    value->data = to;
+    value->len = vlen;
+    seed = t->seed ^ lengths;
+    h = begin(seed, n * WORD);
     for (i = 0; i < n; i++) {
-        buffer[i] = atomic_load_explicit(&e->body[i], memory_order_relaxed);
+        w = atomic_load_explicit(&e->body[i], memory_order_relaxed);
+        h = step(h, seed, w);
+        if (i < words(klen)) {
+            other |= w ^ word_at(key, i * WORD);
+        }
+        else {
+            *to++ = w;
+        }
     }
     atomic_thread_fence(memory_order_acquire);
-    if (atomic_load_explicit(&e->version, memory_order_relaxed) != *version || memcmp(buffer, key.data, klen)
-        || hash(t->seed ^ lengths, buffer, n * WORD) != sum) {
-        return 0;
-    }
-    value->data = buffer + words(klen);
-    value->len = vlen;
-    return 1;
+    return atomic_load_explicit(&e->version, memory_order_relaxed) == *version && !other && end(h, seed, 0) == sum;
 }
 
-apr_status_t saas_shtable_get(saas_shtable_t *t, saas_shtable_bytes_t key, uint32_t now, void *buffer,
-                              saas_shtable_bytes_t *value, saas_shtable_handle_t *handle)
+SAAS_WARM apr_status_t saas_shtable_get(saas_shtable_t *t, saas_shtable_bytes_t key, uint32_t now, saas_shtable_room_fn *room,
+                              void *baton, saas_shtable_bytes_t *value, saas_shtable_handle_t *handle)
 {
     uint64_t tag;
     entry_t *set = set_of(t, key, &tag);
@@ -164,7 +196,7 @@ apr_status_t saas_shtable_get(saas_shtable_t *t, saas_shtable_bytes_t key, uint3
     for (i = 0; i < WAYS; i++) {
         entry_t *e = &set[i];
         if (atomic_load_explicit(&e->tag, memory_order_relaxed) == tag
-            && read_entry(t, e, key, buffer, value, &handle->version)) {
+            && read_entry(t, e, key, room, baton, value, &handle->version)) {
             handle->slot = (uint32_t)(e - t->entry);
             if (atomic_load_explicit(&e->used, memory_order_relaxed) != now) {
                 atomic_store_explicit(&e->used, now, memory_order_relaxed);
@@ -213,7 +245,7 @@ static apr_status_t fill(saas_shtable_t *t, entry_t *e, uint64_t mine, uint64_t 
     atomic_thread_fence(memory_order_release);
     atomic_store_explicit(&e->tag, tag, memory_order_relaxed);
     atomic_store_explicit(&e->lengths, lengths, memory_order_relaxed);
-    atomic_store_explicit(&e->sum, hash(t->seed ^ lengths, copy, n * WORD), memory_order_relaxed);
+    atomic_store_explicit(&e->sum, hash(t->seed ^ lengths, (saas_shtable_bytes_t){ copy, n * WORD }), memory_order_relaxed);
     put_bytes(e->body, (saas_shtable_bytes_t){ copy, n * WORD });
     atomic_store_explicit(&e->used, now, memory_order_relaxed);
     return atomic_compare_exchange_strong_explicit(&e->version, &mine, mine & ~UINT64_C(1), memory_order_release,

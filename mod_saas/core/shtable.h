@@ -44,14 +44,18 @@ apr_status_t saas_shtable_init(void *memory, size_t bytes, saas_shtable_t **tabl
 /** How many entries it holds at most. */
 size_t saas_shtable_entries(const saas_shtable_t *t);
 
+/** Where a value is read to: so many bytes, aligned to 8, or NULL for not at all.  Asked for an entry that looks like
+ *  the key's, so seldom in vain. */
+typedef void *saas_shtable_room_fn(void *baton, size_t bytes);
+
 /**
- * Reads the value of a key into buffer, which has SAAS_SHTABLE_ROOM bytes and is aligned to 8.
+ * Reads the value of a key into memory of the caller's.
  * @param now seconds of a clock that all callers share and that does not go back
- * @param value where in buffer the value begins
- * @return APR_NOTFOUND when there is none, or it is being written.
+ * @param room gives at most SAAS_SHTABLE_ROOM bytes
+ * @return APR_NOTFOUND when there is none, it is being written, or there is no room.
  */
-apr_status_t saas_shtable_get(saas_shtable_t *t, saas_shtable_bytes_t key, uint32_t now, void *buffer,
-                              saas_shtable_bytes_t *value, saas_shtable_handle_t *handle);
+apr_status_t saas_shtable_get(saas_shtable_t *t, saas_shtable_bytes_t key, uint32_t now, saas_shtable_room_fn *room,
+                              void *baton, saas_shtable_bytes_t *value, saas_shtable_handle_t *handle);
 
 /**
  * Writes a value, in the place of the key's old one, of an empty entry, or of the one that has not been used longest.

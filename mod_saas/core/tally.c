@@ -1,5 +1,7 @@
 #include "tally.h"
+#include "warm.h"
 
+#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -8,10 +10,9 @@
 typedef _Atomic uint64_t cell_t;
 
 struct saas_tally_t {
-    _Atomic unsigned threads; /* that have counted: the last one's number */
     unsigned cells;
     unsigned stride; /* cells from one stripe to the next: whole cache lines */
-    char rest[LINE - 3 * sizeof(unsigned)];
+    char rest[LINE - 2 * sizeof(unsigned)];
     cell_t at[];
 };
 
@@ -37,17 +38,13 @@ saas_tally_t *saas_tally_init(void *memory, unsigned cells)
     return tally;
 }
 
-void saas_tally_add(saas_tally_t *tally, unsigned cell, uint64_t amount)
+SAAS_WARM void saas_tally_add(saas_tally_t *tally, unsigned cell, uint64_t amount)
 {
-    /* From memory that all processes share: numbers of a process's own would begin alike in all of them. */
-    static _Thread_local unsigned number;
-    if (cell >= tally->cells) {
-        return;
+    int processor = sched_getcpu();
+    size_t stripe = processor < 0 ? 0 : (size_t)processor % SAAS_TALLY_STRIPES;
+    if (cell < tally->cells) {
+        atomic_fetch_add_explicit(&tally->at[stripe * tally->stride + cell], amount, memory_order_relaxed);
     }
-    if (!number) {
-        number = 1 + atomic_fetch_add_explicit(&tally->threads, 1, memory_order_relaxed) % SAAS_TALLY_STRIPES;
-    }
-    atomic_fetch_add_explicit(&tally->at[(size_t)(number - 1) * tally->stride + cell], amount, memory_order_relaxed);
 }
 
 uint64_t saas_tally_total(const saas_tally_t *tally, unsigned cell)

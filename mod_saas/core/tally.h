@@ -3,8 +3,8 @@
 
 /*
  * Counters in shared memory that many threads of many processes add to all the time: one relaxed atomic addition, no
- * lock, and hardly ever on a cache line that another thread is writing. Each thread is given one of SAAS_TALLY_STRIPES
- * copies of all cells when it first counts, and reading adds the copies up. A process that is killed in the middle
+ * lock, and hardly ever on a cache line that another processor is writing: each has one of SAAS_TALLY_STRIPES copies of
+ * all cells, and reading adds the copies up. A process that is killed in the middle
  * leaves nothing behind but what it has counted.
  */
 

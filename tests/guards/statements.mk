@@ -7,5 +7,5 @@ OBJS = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard mod_saas/*.c)) $(BUILD)/obj/op
 
 $(OUT): tests/guards/statements.c $(OBJS) $(BUILD)/libsaas_core.a
 	printf '{ global: saas_module; local: *; };\n' > $@.map
-	$(CC) $(SAAS_CPPFLAGS) -Imod_saas $(SAAS_CFLAGS) $(SAAS_LDFLAGS) -Wl,--version-script=$@.map \
+	$(CC) $(SAAS_CPPFLAGS) -Imod_saas $(SAAS_CFLAGS) -fno-lto $(SAAS_LDFLAGS) -Wl,--version-script=$@.map \
 	    -Wl,--wrap=saas_statements_register -o $@ $^ -lpq -lsqlite3 -ljansson -lcrypto

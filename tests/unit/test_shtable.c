@@ -16,6 +16,13 @@
 
 static uint64_t buffer[SAAS_SHTABLE_ROOM / sizeof(uint64_t)];
 
+/* Room in a buffer of SAAS_SHTABLE_ROOM bytes. */
+static void *in_buffer(void *to, size_t bytes)
+{
+    ck_assert_uint_le(bytes, SAAS_SHTABLE_ROOM);
+    return to;
+}
+
 static saas_shtable_bytes_t text(const char *s)
 {
     return (saas_shtable_bytes_t){ s, strlen(s) };
@@ -46,7 +53,7 @@ static const char *get(saas_shtable_t *t, const char *key, uint32_t now)
 {
     saas_shtable_bytes_t value;
     saas_shtable_handle_t handle;
-    return saas_shtable_get(t, text(key), now, buffer, &value, &handle) == APR_SUCCESS
+    return saas_shtable_get(t, text(key), now, in_buffer, buffer, &value, &handle) == APR_SUCCESS
                ? apr_pstrmemdup(unit_pool, value.data, value.len)
                : NULL;
 }
@@ -128,8 +135,8 @@ START_TEST(one_of_two_replaces)
     saas_shtable_bytes_t value;
     saas_shtable_handle_t one, two;
     put(t, "k", "v", 1);
-    ck_assert_int_eq(saas_shtable_get(t, text("k"), 1, buffer, &value, &one), APR_SUCCESS);
-    ck_assert_int_eq(saas_shtable_get(t, text("k"), 1, buffer, &value, &two), APR_SUCCESS);
+    ck_assert_int_eq(saas_shtable_get(t, text("k"), 1, in_buffer, buffer, &value, &one), APR_SUCCESS);
+    ck_assert_int_eq(saas_shtable_get(t, text("k"), 1, in_buffer, buffer, &value, &two), APR_SUCCESS);
     ck_assert_int_eq(saas_shtable_replace(t, &one, text("k"), text("1"), 1), APR_SUCCESS);
     ck_assert_int_eq(saas_shtable_replace(t, &two, text("k"), text("2"), 1), APR_EBUSY);
     ck_assert_str_eq(get(t, "k", 1), "1");
@@ -209,7 +216,7 @@ static unsigned work(saas_shtable_t *t, uint64_t seed, int rounds)
         saas_shtable_bytes_t k = { &key, sizeof(key) }, v;
         saas_shtable_handle_t handle;
         if (unit_random(&random) % 3) {
-            if (saas_shtable_get(t, k, (uint32_t)i / 1000, own, &v, &handle) == APR_SUCCESS) {
+            if (saas_shtable_get(t, k, (uint32_t)i / 1000, in_buffer, own, &v, &handle) == APR_SUCCESS) {
                 UNIT_CHECK(whole(v.data, v.len, key));
                 hits++;
             }
