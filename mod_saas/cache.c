@@ -117,8 +117,8 @@ SAAS_WARM static void unpack(const record_t *record, const saas_credential_t *cr
 }
 
 /* Of all requests that find a token's use not noted, the one that says so in the entry notes it. */
-SAAS_COLD static __attribute__((noinline)) int claim_touch(const saas_shtable_handle_t *handle, saas_shtable_bytes_t key, saas_shtable_bytes_t value,
-                       apr_int64_t now)
+SAAS_COLD static int claim_touch(const saas_shtable_handle_t *handle, saas_shtable_bytes_t key,
+                                 saas_shtable_bytes_t value, apr_int64_t now)
 {
     record_t *record = (record_t *)value.data; /* the request's own copy */
     record->touch = now + TOUCH_EVERY;
@@ -131,7 +131,7 @@ SAAS_WARM static void *in_pool(void *pool, size_t bytes)
 }
 
 SAAS_WARM int saas_cache_find(request_rec *r, const saas_credential_t *credential, const saas_selector_t *selector,
-                    saas_context_t *ctx, saas_cache_ticket_t *ticket)
+                              saas_context_t *ctx, saas_cache_ticket_t *ticket)
 {
     char name[KEY_ROOM];
     saas_shtable_bytes_t key = { name, 0 }, value;

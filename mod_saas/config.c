@@ -445,8 +445,8 @@ static const char *set_user_create(cmd_parms *cmd, void *dir, int on)
     return NULL;
 }
 
-/* The directive is mod_authn_core's: httpd shows it to every module that has one of that name.  An expression is left to
- * ap_auth_type(), which costs a gate more than its decision. */
+/* The directive is mod_authn_core's: httpd shows it to every module that has one of that name.  To see here whether it is
+ * ours costs a request nothing; ap_auth_type(), to which an expression is left, costs more than a gate's decision. */
 static const char *see_auth_type(cmd_parms *cmd, void *dir, const char *type)
 {
     (void)cmd;

@@ -173,7 +173,8 @@ static const char *const *evaluate(request_rec *r, const saas_gate_use_t *use, i
     return argv;
 }
 
-SAAS_WARM saas_verdict_e saas_gate_decide(request_rec *r, const saas_context_t *ctx, const saas_gate_use_t *use, int *certain)
+SAAS_WARM saas_verdict_e saas_gate_decide(request_rec *r, const saas_context_t *ctx, const saas_gate_use_t *use,
+                                          int *certain)
 {
     const char *const *argv = use->argv;
     saas_verdict_e verdict;

@@ -296,7 +296,7 @@ int saas_context_same(const saas_context_t *ctx, const saas_credential_t *creden
     return same_selector(&ctx->selector, selector) && same_credential(&ctx->credential, credential);
 }
 
-SAAS_WARM int saas_context_ours(request_rec *r)
+int saas_context_ours(request_rec *r)
 {
     const char *type = ap_auth_type(r);
     return type && !strcasecmp(type, SAAS_AUTH_TYPE);

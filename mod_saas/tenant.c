@@ -294,7 +294,7 @@ SAAS_WARM static saas_selector_t resolve(const saas_selector_t *wanted)
 }
 
 SAAS_WARM int saas_tenant_recall(request_rec *r, const saas_credential_t *credential, const saas_selector_t *wanted,
-                       saas_context_t *ctx)
+                                 saas_context_t *ctx)
 {
     const saas_selector_t selector = resolve(wanted);
     return saas_cache_find(r, credential, &selector, ctx, NULL);

@@ -151,8 +151,8 @@ SAAS_WARM static entry_t *set_of(saas_shtable_t *t, saas_shtable_bytes_t key, ui
 }
 
 /* Reads the value out; true when what was read is whole, and the key's. */
-SAAS_WARM static int read_entry(saas_shtable_t *t, entry_t *e, saas_shtable_bytes_t key, saas_shtable_room_fn *room, void *baton,
-                      saas_shtable_bytes_t *value, uint64_t *version)
+SAAS_WARM static int read_entry(saas_shtable_t *t, entry_t *e, saas_shtable_bytes_t key, saas_shtable_room_fn *room,
+                                void *baton, saas_shtable_bytes_t *value, uint64_t *version)
 {
     uint64_t lengths, sum, seed, h, w, other = 0;
     uint64_t *to;
@@ -187,8 +187,9 @@ SAAS_WARM static int read_entry(saas_shtable_t *t, entry_t *e, saas_shtable_byte
     return atomic_load_explicit(&e->version, memory_order_relaxed) == *version && !other && end(h, seed, 0) == sum;
 }
 
-SAAS_WARM apr_status_t saas_shtable_get(saas_shtable_t *t, saas_shtable_bytes_t key, uint32_t now, saas_shtable_room_fn *room,
-                              void *baton, saas_shtable_bytes_t *value, saas_shtable_handle_t *handle)
+SAAS_WARM apr_status_t saas_shtable_get(saas_shtable_t *t, saas_shtable_bytes_t key, uint32_t now,
+                                        saas_shtable_room_fn *room, void *baton, saas_shtable_bytes_t *value,
+                                        saas_shtable_handle_t *handle)
 {
     uint64_t tag;
     entry_t *set = set_of(t, key, &tag);
@@ -245,7 +246,8 @@ static apr_status_t fill(saas_shtable_t *t, entry_t *e, uint64_t mine, uint64_t 
     atomic_thread_fence(memory_order_release);
     atomic_store_explicit(&e->tag, tag, memory_order_relaxed);
     atomic_store_explicit(&e->lengths, lengths, memory_order_relaxed);
-    atomic_store_explicit(&e->sum, hash(t->seed ^ lengths, (saas_shtable_bytes_t){ copy, n * WORD }), memory_order_relaxed);
+    atomic_store_explicit(&e->sum, hash(t->seed ^ lengths, (saas_shtable_bytes_t){ copy, n * WORD }),
+                          memory_order_relaxed);
     put_bytes(e->body, (saas_shtable_bytes_t){ copy, n * WORD });
     atomic_store_explicit(&e->used, now, memory_order_relaxed);
     return atomic_compare_exchange_strong_explicit(&e->version, &mine, mine & ~UINT64_C(1), memory_order_release,

@@ -11,6 +11,6 @@
 #define SAAS_WARM __attribute__((hot))
 
 /** One that it does not: a branch that calls it is unlikely, and lies elsewhere. */
-#define SAAS_COLD __attribute__((cold))
+#define SAAS_COLD __attribute__((cold, noinline))
 
 #endif

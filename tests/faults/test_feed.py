@@ -15,6 +15,7 @@ from feed import Namespace, Relay, proc_state
 from nodes import BOUND, CONF, SLACK, Asker, answered_from, backend, cache, in_use, pages, until_live
 from rights import Membership, Role, Round, Subscription, Token, report
 from saastest import Site
+from saastest.places import halt
 
 pytestmark = pytest.mark.long(60)
 
@@ -83,10 +84,8 @@ def test_a_frozen_listening_backend(watched):
     keeper = Asker(site, kept.token["token"], "/user/")
     assert in_use(site, keeper)
     stopped = backend(site.database, "node1")
-    os.kill(stopped, signal.SIGSTOP)
+    halt(stopped)
     try:
-        while proc_state(stopped) != "T":
-            time.sleep(0.001)
         froze = time.monotonic()
         for right, asker in zip(rights, askers):
             right.take()
@@ -227,7 +226,7 @@ def test_a_stopped_listening_child_is_no_feed(watched):
     assert in_use(site, asker)
     asker.close()
     listener = cache(site)["listener"]
-    os.kill(listener, signal.SIGSTOP)
+    halt(listener)
     stopped = time.monotonic()
     try:
         right.take()

@@ -7,9 +7,11 @@ import os
 import pwd
 import random
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -113,6 +115,27 @@ def port_is_open(port, host="127.0.0.1"):
     with socket.socket() as s:
         s.settimeout(1)
         return s.connect_ex((host, port)) == 0
+
+
+def halt(pid):
+    """Stops a process where it is (SIGSTOP); returns when it is: until each of its threads has been scheduled, those that
+    have not been go on, and could take what is sent next with them."""
+    os.kill(pid, signal.SIGSTOP)
+    end = time.monotonic() + 10
+    while any(state not in "TtZX" for state in thread_states(pid)):
+        assert time.monotonic() < end, f"process {pid} does not stop"
+        time.sleep(0.001)
+
+
+def thread_states(pid):
+    """The letters of proc(5), one for each thread."""
+    states = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        try:
+            states.append((task / "stat").read_text().rsplit(")", 1)[1].split()[0])
+        except FileNotFoundError:
+            pass
+    return states
 
 
 class Places:
