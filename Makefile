@@ -86,6 +86,9 @@ $(BUILD)/obj/mod_saas/%.o: mod_saas/%.c $(wildcard mod_saas/*.h) $(wildcard mod_
 	@mkdir -p $(dir $@)
 	$(call say,CC,$<) $(CC) $(SAAS_CPPFLAGS) -I$(PG_INCLUDE) -Imod_saas $(SAAS_CFLAGS) $(LTO) -c -o $@ $<
 
+# But what requests pass that are none of ours stays small: nothing is taken into it.
+$(BUILD)/obj/mod_saas/hooks.o: LTO =
+
 $(BUILD)/modules/mod_saas.so: $(HOST_OBJS) $(CORE_OBJS)
 	@mkdir -p $(dir $@)
 	@printf '{ global: saas_module; local: *; };\n' > $(BUILD)/obj/mod_saas.map
