@@ -52,6 +52,23 @@ def test_the_log_names_it(site):
     assert line and "mod_lua.c" in line[0] and "info" in line[0]
 
 
+def test_modules_that_have_nothing_to_say(databases, db_kind):
+    """Of those that have hooks there, the ones that do nothing for AuthType Saas."""
+    places = Places()
+    made = Site(databases.fresh(db_kind, places), places=places, with_stripe=False, conf=SITE_CONF.split("LuaHook")[0],
+                modules=("auth_basic", "auth_digest", "session", "request", "auth_form", "ssl", "auth_openidc"))
+    try:
+        made.httpd.page("all/page.html", "<p>words</p>")
+        made.start()
+        assert "SAAS1307" not in made.httpd.error_log.read_text()
+        person = made.register()
+        api = Api(made.base, token=person.new_token(organization=person.org["id"])["token"])
+        shown = [ask(made, api, "all") for _ in range(10)]
+        assert any(once for _, once in shown) and all(what == shown[0][0] for what, _ in shown)
+    finally:
+        made.close()
+
+
 @pytest.mark.parametrize("merging, once", [("And", True), ("Or", False)])
 def test_sections_that_are_merged(databases, db_kind, merging, once):
     """With Or, an address lets in without a user where, in the section around, a gate stands."""
