@@ -3,17 +3,16 @@
 /*
  * Granting the first time that httpd asks.
  *
- * httpd asks the Require lines before it authenticates, and only when they say that they need a user, it has him
- * authenticated and asks them again.  All of that is what a gated page costs more than an open one, and when the
- * caller's principal is in memory, a gate knows its answer the first time.  It gives it then, where nothing but the
- * time it takes can tell the difference:
+ * httpd asks the Require lines before it authenticates; when they say that they need a user, it has the request
+ * authenticated and asks them again.  When the caller's principal is in memory, a gate knows its answer the first
+ * time, and gives it then, where nothing but the time it takes can tell the difference:
  *
  *  - It only ever grants.  Whoever is refused, in doubt, or not in memory, goes the whole way, and so does a request
  *    of which any gate that was asked has not granted.
  *  - In its section nobody is let in without being known (sections.c): else it would depend on what is in memory
  *    whether somebody whom another line lets in has a name.
  *  - AuthType says Saas in a word, and its arguments are words: expressions may want the user.
- *  - No other module has a say in what is left out, check_authn and check_authz: as one that judges a user by paths.
+ *  - No other module has a say in what is left out, check_authn and check_authz; one that judges users by paths does.
  */
 #include "first_pass.h"
 #include "request.h"
