@@ -17,7 +17,9 @@ GATES = """
         Require saas-member
         Require saas-role ADMIN MEMBER
         Require saas-subscription free"""
-SITE_CONF = f"""
+
+# Tells what ask() reads, and has the first of the places.
+ALL = f"""
 LogLevel core:trace3 saas:info
 Header always set X-Who "expr=%{{REMOTE_USER}}|%{{AUTH_TYPE}}|%{{reqenv:SAAS_EMAIL}}|%{{reqenv:SAAS_ROLE}}"
 LogFormat "%u %{{saas-user}}n %{{saas-verdict}}n %{{SAAS_ORG}}e %>s %U" told
@@ -27,6 +29,9 @@ CustomLog "{{docs}}/../told.log" told
     <RequireAll>{GATES}
     </RequireAll>
 </Location>
+"""
+SITE_CONF = f"""
+{ALL}
 <Location "/all/basic">
     AuthType Basic
     AuthName "staff"

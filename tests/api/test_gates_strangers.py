@@ -5,22 +5,13 @@ in memory. And a configuration that could let in without a user what a gate stan
 import pytest
 
 from saastest import Api, Places, Site
-from test_gates_first_pass import GATES, ask
+from test_gates_first_pass import ALL, ask
 
 pytestmark = pytest.mark.expects("AH01630", "AH01631")
 
 SITE_MODULES = ("lua",)
-SITE_CONF = f"""
-LogLevel core:trace3 saas:info
-Header always set X-Who "expr=%{{REMOTE_USER}}|%{{AUTH_TYPE}}|%{{reqenv:SAAS_EMAIL}}|%{{reqenv:SAAS_ROLE}}"
-LogFormat "%u %{{saas-user}}n %{{saas-verdict}}n %{{SAAS_ORG}}e %>s %U" told
-CustomLog "{{docs}}/../told.log" told
-<Location "/all">
-    AuthType Saas
-    <RequireAll>{GATES}
-    </RequireAll>
-</Location>
-LuaHookAuthChecker "{{docs}}/../paths.lua" judge
+SITE_CONF = ALL + """
+LuaHookAuthChecker "{docs}/../paths.lua" judge
 """
 PATHS = """
 require 'apache2'
@@ -55,7 +46,7 @@ def test_the_log_names_it(site):
 def test_modules_that_have_nothing_to_say(databases, db_kind):
     """Of those that have hooks there, the ones that do nothing for AuthType Saas."""
     places = Places()
-    made = Site(databases.fresh(db_kind, places), places=places, with_stripe=False, conf=SITE_CONF.split("LuaHook")[0],
+    made = Site(databases.fresh(db_kind, places), places=places, with_stripe=False, conf=ALL,
                 modules=("auth_basic", "auth_digest", "session", "request", "auth_form", "ssl", "auth_openidc"))
     try:
         made.httpd.page("all/page.html", "<p>words</p>")
@@ -73,7 +64,7 @@ def test_modules_that_have_nothing_to_say(databases, db_kind):
 def test_sections_that_are_merged(databases, db_kind, merging, once):
     """With Or, an address lets in without a user where, in the section around, a gate stands."""
     places = Places()
-    made = Site(databases.fresh(db_kind, places), places=places, with_stripe=False, conf=SITE_CONF.split("LuaHook")[0] + f"""
+    made = Site(databases.fresh(db_kind, places), places=places, with_stripe=False, conf=ALL + f"""
 <Location "/all/merged">
     AuthMerging {merging}
     Require ip 127.0.0.0/8
