@@ -2,6 +2,7 @@
 # Relative paths only, so that a checkout may live in a folder with spaces.
 
 include apxs.mk
+include mod_saas/rooms.mk
 
 BUILD = build
 PORT ?= 8080
@@ -59,10 +60,16 @@ $(BUILD)/libsaas_core.a: $(CORE_OBJS)
 # The host is optimized as a whole, where the compiler can: what every request passes are small functions in many files.
 LTO := $(shell echo | $(CC) -flto=auto -ffat-lto-objects -Werror -x c -c -o /dev/null - 2>/dev/null && echo -flto=auto -ffat-lto-objects)
 
-# The core has no httpd header on its include path.
+# Core and drivers have no httpd header on their include path.
 $(BUILD)/obj/mod_saas/core/%.o: mod_saas/core/%.c $(wildcard mod_saas/core/*.h)
 	@mkdir -p $(dir $@)
 	$(call say,CC,$<) $(CC) $(CORE_CPPFLAGS) $(SAAS_CFLAGS) $(LTO) -c -o $@ $<
+
+DRIVER_SRCS = $(wildcard mod_saas/drivers/*.c)
+
+$(BUILD)/obj/mod_saas/drivers/%.o: mod_saas/drivers/%.c $(wildcard mod_saas/drivers/*.h mod_saas/core/*.h)
+	@mkdir -p $(dir $@)
+	$(call say,CC,$<) $(CC) $(CORE_CPPFLAGS) -I$(PG_INCLUDE) -Imod_saas $(SAAS_CFLAGS) $(LTO) -c -o $@ $<
 
 # ---------------------------------------------------------------- openapi --
 # docs/openapi/common.json goes into the host, docs/openapi/<plugin>.json into
@@ -79,10 +86,11 @@ $(BUILD)/obj/openapi/%.o: $(BUILD)/obj/openapi/%.c
 
 # ------------------------------------------------------------------- host --
 
-HOST_SRCS = $(wildcard mod_saas/*.c)
+HOST_SRCS = $(wildcard mod_saas/*.c $(patsubst %,mod_saas/%/*.c,$(filter-out core,$(ROOMS))))
+HOST_HDRS = $(wildcard mod_saas/*.h mod_saas/*/*.h)
 HOST_OBJS = $(HOST_SRCS:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/openapi/common.o
 
-$(BUILD)/obj/mod_saas/%.o: mod_saas/%.c $(wildcard mod_saas/*.h) $(wildcard mod_saas/core/*.h)
+$(BUILD)/obj/mod_saas/%.o: mod_saas/%.c $(HOST_HDRS)
 	@mkdir -p $(dir $@)
 	$(call say,CC,$<) $(CC) $(SAAS_CPPFLAGS) -I$(PG_INCLUDE) -Imod_saas $(SAAS_CFLAGS) $(LTO) -c -o $@ $<
 
@@ -118,8 +126,8 @@ $(foreach e,$(ENGINES),$(eval $(call plugin_rules,engine_$(e),plugins/engines/$(
 
 # ---------------------------------------------------------------- saasctl --
 
-CTL_SRCS = $(wildcard tools/saasctl/*.c) $(wildcard mod_saas/db_*.c)
-$(BUILD)/bin/saasctl: $(CTL_SRCS) $(wildcard tools/saasctl/*.h mod_saas/*.h) $(BUILD)/libsaas_core.a
+CTL_SRCS = $(wildcard tools/saasctl/*.c) $(DRIVER_SRCS)
+$(BUILD)/bin/saasctl: $(CTL_SRCS) $(wildcard tools/saasctl/*.h) $(HOST_HDRS) $(BUILD)/libsaas_core.a
 	@mkdir -p $(dir $@)
 	$(call say,LD,$@) $(CC) $(CORE_CPPFLAGS) -I$(PG_INCLUDE) -Imod_saas -Itools/saasctl -DSAAS_SQLDIR='"$(SQLDIR)"' \
 	    $(filter-out -fPIC,$(SAAS_CFLAGS)) $(LDFLAGS) -o $@ $(CTL_SRCS) $(BUILD)/libsaas_core.a $(LIBS_host) \
@@ -211,4 +219,4 @@ bench bench-quick:
 	@$(PYTHON) tests/bench/bench.py $(if $(filter bench-quick,$@),--quick)
 
 format:
-	clang-format -i $(wildcard mod_saas/*.[ch] mod_saas/core/*.[ch] plugins/*/*.[ch] plugins/engines/*/*.[ch] tools/saasctl/*.[ch])
+	clang-format -i $(wildcard mod_saas/*.[ch] mod_saas/*/*.[ch] plugins/*/*.[ch] plugins/engines/*/*.[ch] tools/saasctl/*.[ch])

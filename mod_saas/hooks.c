@@ -12,8 +12,11 @@
  * A request is, if its section is a mount point (the directory configuration
  * has a mount) or a gate has been asked about it (it has a state).
  */
-#include "first_pass.h"
-#include "request.h"
+#include "plugins.h"
+#include "api/api.h"
+#include "gate/gate.h"
+#include "watch/watch.h"
+#include "who/who.h"
 
 SAAS_WARM static const saas_dir_config_t *section(request_rec *r)
 {
@@ -68,15 +71,22 @@ SAAS_WARM static int fixups(request_rec *r)
     return saas_state_find(r) || r->main || r->prev ? saas_gates_fixups(r) : DECLINED;
 }
 
+/* r->handler may have been set anew since it was claimed (SetHandler, a file's extension): the section decides. */
+SAAS_COLD static int serve(request_rec *r)
+{
+    return section(r)->api == 1 ? saas_router_serve(r) : saas_status_serve(r);
+}
+
 SAAS_WARM static int handler(request_rec *r)
 {
-    return section(r)->mount ? saas_router_handler(r) : DECLINED;
+    return section(r)->mount && saas_router_is_mounted(r) ? serve(r) : DECLINED;
 }
 
 /* Before the modules that log. */
 SAAS_WARM static int log_transaction(request_rec *r)
 {
     if (saas_state_find(r) || r->next) {
+        saas_verdicts_log(r);
         saas_identity_log(r);
     }
     return DECLINED;

@@ -6,27 +6,28 @@
  * Start-up, in httpd's order:
  *  1. register_hooks   the services for plugins (services.c)
  *  2. pre_config       plugins are found, their tables checked, their gates
- *                      become Require providers (plugins.c, authz.c)
- *  3. directives       (config.c)
+ *                      become Require providers (plugins.c, gate/)
+ *  3. directives       (config/)
  *  4. check_config     what only the whole configuration shows, and the OpenAPI
- *                      document (openapi.c); the last thing that configtest runs
+ *                      document (api/); the last thing that configtest runs
  *  5. post_config      shared memory, watchdogs; skipped in httpd's first pass
- *  6. child_init       the child's place among what is counted (counters.c),
- *                      its counters of borrowed connections (db.c) and
- *                      of passwords that are being hashed (hashing.c); the
- *                      count of streams (stream.c)
+ *  6. child_init       the child's place among what is counted (count/), its
+ *                      counters of borrowed connections (db/), of passwords
+ *                      that are being hashed (who/) and of streams (api/)
  */
-#include "cache.h"
-#include "changes.h"
-#include "counters.h"
-#include "first_pass.h"
-#include "gather.h"
-#include "request.h"
-#include "db.h"
+#include "plugins.h"
+#include "api/api.h"
+#include "count/count.h"
+#include "db/db.h"
+#include "feed/feed.h"
+#include "gate/gate.h"
+#include "watch/watch.h"
+#include "who/who.h"
+#include "work/work.h"
 
 static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
 {
-    const char *err = saas_plugins_load(pconf, ptemp, NULL);
+    const char *err = saas_plugins_load(pconf, ptemp);
     (void)plog;
     if (!err) {
         err = saas_statements_register(pconf, "mod_saas", saas_session_statements);
@@ -44,7 +45,7 @@ static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
         err = saas_tenant_prepare(pconf);
     }
     if (!err) {
-        err = saas_counters_load(pconf);
+        err = saas_plugins_count(pconf);
     }
     if (err) {
         ap_log_perror(APLOG_MARK, APLOG_CRIT, 0, pconf, "SAAS1001: %s", err);

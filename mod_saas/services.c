@@ -4,15 +4,18 @@
  * The one table through which plugins reach the host.  It has no logic of its
  * own: small adapters give the pure core pool-friendly signatures.
  */
-#include "counters.h"
-#include "request.h"
-#include "rows.h"
+#include "plugins.h"
+#include "api/api.h"
 #include "core/csv.h"
 #include "core/id.h"
 #include "core/password.h"
 #include "core/text.h"
 #include "core/timefmt.h"
 #include "core/token.h"
+#include "count/count.h"
+#include "db/db.h"
+#include "who/who.h"
+#include "work/work.h"
 
 #include <apr_strings.h>
 

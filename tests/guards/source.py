@@ -15,7 +15,7 @@ def files(*patterns):
 
 
 def host():
-    return files("mod_saas/*.[ch]", "mod_saas/core/*.[ch]")
+    return files("mod_saas/*.[ch]", "mod_saas/*/*.[ch]")
 
 
 def plugin_folders():

@@ -5,9 +5,8 @@
  * start included, as the databases get them: one JSON object a line, into the file that the environment names.
  * Linked over the host's registration of statements (ld --wrap) by statements.mk; no part of the product.
  */
-#include "identity.h"
-#include "plugins.h"
-#include "db_sqltext.h"
+#include "db/db.h"
+#include "drivers/sqltext.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,19 +28,12 @@ static void write_down(apr_pool_t *p, FILE *out, const char *owner, const saas_s
     }
 }
 
-/* The host's own lists come here one by one; the plugins' are complete before the first of them. */
 const char *__wrap_saas_statements_register(apr_pool_t *p, const char *owner, saas_statement_t *list)
 {
     const char *path = getenv("STATEMENTS_FILE");
     FILE *out = path ? fopen(path, "a") : NULL;
-    const apr_array_header_t *plugins = saas_plugins();
-    int i;
     if (!out) {
         return "STATEMENTS_FILE names no file that can be written";
-    }
-    for (i = 0; list == saas_session_statements && i < plugins->nelts; i++) {
-        const saas_plugin_t *plugin = APR_ARRAY_IDX(plugins, i, const saas_plugin_t *);
-        write_down(p, out, plugin->name, plugin->statements);
     }
     write_down(p, out, owner, list);
     fclose(out);

@@ -32,7 +32,7 @@ ALERTS = {"SaasDown", "SaasUnavailable", "SaasPoolExhausted", "SaasFeedAway", "S
 
 def status_lines():
     """What server-status?auto has lines of."""
-    found = {text for text in source.literals(ROOT / "mod_saas" / "server_status.c") if NAME.fullmatch(text)}
+    found = {text for text in source.literals(ROOT / "mod_saas" / "watch" / "server_status.c") if NAME.fullmatch(text)}
     assert len(found) > 15 and not found & set(in_code())
     return found
 

@@ -17,7 +17,7 @@ LOCAL_INDEXES = {"sqlite": {"memberships_user"}, "pgsql": set()}
 
 
 def version():
-    text = (ROOT / "mod_saas" / "schema.h").read_text()
+    text = (ROOT / "mod_saas" / "core" / "schema.h").read_text()
     return int(re.search(r"^#define SAAS_SCHEMA_VERSION (\d+)$", text, re.M).group(1))
 
 

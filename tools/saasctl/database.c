@@ -4,7 +4,7 @@
  * saasctl's way to the database: its own connection, as the owner of the schema, on the host's drivers.
  */
 #include "saasctl.h"
-#include "schema.h"
+#include "core/schema.h"
 #include "statements.h"
 
 #include <apr_file_info.h>

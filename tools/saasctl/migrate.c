@@ -6,7 +6,7 @@
  * another one is refused.  Concurrent runs wait for each other and find the work done.
  */
 #include "commands.h"
-#include "schema.h"
+#include "core/schema.h"
 #include "statements.h"
 
 #include "core/token.h"

@@ -11,7 +11,7 @@
 #ifndef SAASCTL_H
 #define SAASCTL_H
 
-#include "db_driver.h"
+#include "drivers/drivers.h"
 
 #include <apr_tables.h>
 #include <jansson.h>

@@ -1,0 +1,468 @@
+/* Licensed under the Apache License, Version 2.0: see LICENSE. */
+
+/*
+ * Counters of this node, in memory that all its children share.
+ *
+ * Families are known before the server starts, with every value of every label: nothing that a client sends can make a
+ * new series, and counting is one addition at a place that is known (core/tally.h).  The memory belongs to the process
+ * that was started, not to one reading of its configuration, so counters go on across restarts; only where the families
+ * have become others they begin anew.
+ *
+ * What there is at a moment (connections in use) is kept by each child in a place of its own, which the parent clears
+ * when the child has ended, however it did: a killed child holds nothing.
+ */
+#include "count.h"
+#include "core/roster.h"
+#include "core/tally.h"
+
+#include <ap_mpm.h>
+#include <apr_lib.h>
+#include <apr_shm.h>
+#include <apr_strings.h>
+
+#include <stdatomic.h>
+
+#define LINE 64
+#define KEY "saas-counters"
+#define CHILDREN_FEWEST 16
+#define CHILDREN_MOST 4096
+#define NAME_MAX_LENGTH 64
+
+static const char *const verdicts[SAAS_SAID_COUNT] = {
+    "granted", "unavailable", "not_authenticated", "authentication_failed", "organization_required", "not_found",
+    "permission_denied", "subscription_required", "csrf_failed", "overruled"
+};
+/* In the form that OpenMetrics wants, and as durations. */
+static const char *const bounds[] = { "0.001", "0.01", "0.1", "1.0", "10.0", "+Inf" };
+static const apr_interval_time_t durations[] = { 1000, 10000, 100000, 1000000, 10000000, APR_INT64_MAX };
+static const char *const db_errors[] = { "unique", "serialization", "unavailable", "other" };
+static const char *const hash_outcomes[] = { "computed", "refused" };
+static const char *const job_outcomes[] = { "done", "again", "dead", "released", "canceled", "lost" };
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
+
+static const saas_family_t host_families[SAAS_COUNT_HOST] = {
+    [SAAS_COUNT_CACHE_MISSES] = { .name = "cache_misses", .help = "Principals looked for and not found." },
+    [SAAS_COUNT_CACHE_BYPASSES] = { .name = "cache_bypasses",
+        .help = "Requests that did not ask the cache, the change feed being away." },
+    [SAAS_COUNT_CACHE_STORES] = { .name = "cache_stores", .help = "Principals put into the cache." },
+    [SAAS_COUNT_CACHE_EVICTIONS] = { .name = "cache_evictions", .help = "Principals that gave way to others." },
+    [SAAS_COUNT_CACHE_HITS] = { .name = "cache_hits", .help = "Principals found in the cache." },
+    [SAAS_COUNT_REQUESTS] = { .name = "requests", .label = { "gate", "verdict" },
+        .values = { NULL, verdicts }, .n = { 0, SAAS_SAID_COUNT },
+        .help = "Requests that a gate was asked about, in a route or a Require line, once a request and gate (a"
+                " subrequest or internal redirect that is decided anew is one more); overruled: it refused, and the"
+                " section let the request in. Requests that no gate stood before are not counted." },
+    [SAAS_COUNT_DB_WAITS] = { .name = "database_wait_seconds", .histogram = 1,
+        .values = { bounds }, .n = { COUNT(bounds), 1 },
+        .help = "How long was waited for a connection that was then had, with the time of making a new one." },
+    [SAAS_COUNT_DB_TIMEOUTS] = { .name = "database_wait_timeouts",
+        .help = "Waits for a connection that ended without one, all being in use (503)." },
+    [SAAS_COUNT_DB_ERRORS] = { .name = "database_errors", .label = { "class" },
+        .values = { db_errors }, .n = { COUNT(db_errors) },
+        .help = "Transactions and single statements that failed, and connections that could not be had: by a unique"
+                " constraint (mostly an ordinary refusal), by a conflict with another transaction (tried again), for"
+                " want of an answer, or otherwise." },
+    [SAAS_COUNT_DB_OPENED] = { .name = "database_connections_opened",
+        .help = "Connections of the pool that were made, anew after a loss too." },
+    [SAAS_COUNT_HASHES] = { .name = "password_hashes", .label = { "outcome" }, .values = { hash_outcomes },
+        .n = { COUNT(hash_outcomes) },
+        .help = "Passwords hashed or verified; refused: for want of room (503)." },
+    [SAAS_COUNT_JOBS] = { .name = "job_runs", .label = { "kind", "outcome" }, .values = { NULL, job_outcomes },
+        .n = { 0, COUNT(job_outcomes) },
+        .help = "Attempts at background work that this node has ended: done, failed and to be tried again, dead (given"
+                " up), released to another attempt, canceled, or lost (the end could not be written)." },
+};
+
+/* First words of the names above, and of what watch/metrics.c tells besides: not for plugins. */
+static const char *const reserved[] = {
+    "cache", "database", "feed", "job", "jobs", "password", "requests", "streams", "throttled"
+};
+
+/* Shared. */
+typedef struct child_t {
+    _Atomic int pid;
+    _Atomic int now[SAAS_NOW_COUNT];
+    char rest[LINE - (1 + SAAS_NOW_COUNT) * sizeof(int)];
+} child_t;
+
+typedef struct board_t {
+    _Atomic int database;
+    _Atomic apr_int64_t database_since;
+    char rest[LINE - 2 * sizeof(apr_int64_t)];
+} board_t;
+
+_Static_assert(sizeof(child_t) == LINE && sizeof(board_t) == LINE, "a cache line each");
+
+/* What the process keeps from one configuration to the next. */
+typedef struct kept_t {
+    apr_shm_t *shm;
+    const char *layout;
+} kept_t;
+
+static apr_array_header_t *families;
+static unsigned cells;
+static int children;
+
+static saas_tally_t *tally; /* NULL: nothing is counted, as in configtest */
+static saas_roster_t *roster;
+static board_t *board;
+static child_t *places, *mine;
+
+/* ------------------------------------------------------------- families -- */
+
+static void add_family(const saas_family_t *from)
+{
+    saas_family_t *family = apr_array_push(families);
+    *family = *from;
+    for (int i = 0; i < 2; i++) {
+        if (!family->label[i] && !family->histogram) {
+            family->n[i] = 1;
+        }
+    }
+    family->cell = cells;
+    cells += (unsigned)(family->n[0] * family->n[1] + family->histogram);
+}
+
+static int is_word(const char *text, const char *more)
+{
+    const char *c;
+    for (c = text; *c && (apr_islower(*c) || (c > text && (apr_isdigit(*c) || strchr(more, *c)))); c++) {
+    }
+    return c > text && !*c && c - text <= NAME_MAX_LENGTH;
+}
+
+static int ends_in(const char *text, const char *end)
+{
+    apr_size_t len = strlen(text), n = strlen(end);
+    return len >= n && !strcmp(text + len - n, end);
+}
+
+/* OpenMetrics makes series of these endings by itself. */
+static const char *check_name(apr_pool_t *p, const char *name)
+{
+    static const char *const endings[] = { "_total", "_created", "_bucket", "_count", "_sum", "_info" };
+    if (!is_word(name, "_")) {
+        return "is no name ([a-z][a-z0-9_]*)";
+    }
+    for (int i = 0; i < COUNT(endings); i++) {
+        if (ends_in(name, endings[i])) {
+            return apr_psprintf(p, "may not end in %s", endings[i]);
+        }
+    }
+    for (int i = 0; i < COUNT(reserved); i++) {
+        apr_size_t len = strlen(reserved[i]);
+        if (!strncmp(name, reserved[i], len) && (!name[len] || name[len] == '_')) {
+            return apr_psprintf(p, "begins with %s, as the host's own do", reserved[i]);
+        }
+    }
+    for (int i = 0; i < families->nelts; i++) {
+        if (!strcmp(APR_ARRAY_IDX(families, i, saas_family_t).name, name)) {
+            return "is there already";
+        }
+    }
+    return NULL;
+}
+
+static const char *check_values(apr_pool_t *p, const saas_counter_t *counter, int *n)
+{
+    *n = 1;
+    if (!counter->label) {
+        return counter->values ? "has values, but no label" : NULL;
+    }
+    if (!is_word(counter->label, "_")) {
+        return "has a label that is no name ([a-z][a-z0-9_]*)";
+    }
+    for (*n = 0; counter->values && counter->values[*n]; ++*n) {
+        const char *value = counter->values[*n];
+        if (!is_word(value, "_-.")) {
+            return apr_psprintf(p, "has the label value \"%s\", which is not of [a-z][a-z0-9_.-]*", value);
+        }
+        for (int i = 0; i < *n; i++) {
+            if (!strcmp(counter->values[i], value)) {
+                return apr_psprintf(p, "has the label value \"%s\" twice", value);
+            }
+        }
+        if (*n == SAAS_COUNTER_VALUES_MAX) {
+            return apr_psprintf(p, "has more than %d label values", SAAS_COUNTER_VALUES_MAX);
+        }
+    }
+    return *n ? NULL : "has a label without values";
+}
+
+const char *saas_counters_add_list(apr_pool_t *pconf, const char *owner, saas_counter_t *list)
+{
+    saas_counter_t *counter;
+    for (counter = list; counter && counter->name; counter++) {
+        saas_family_t family = { .name = counter->name, .help = counter->help, .label = { counter->label },
+                                 .values = { counter->values }, .of = counter };
+        const char *wrong = check_name(pconf, counter->name);
+        if (!wrong) {
+            wrong = check_values(pconf, counter, &family.n[0]);
+        }
+        if (!wrong && (!counter->help || !*counter->help)) {
+            wrong = "has no help text";
+        }
+        if (wrong) {
+            return apr_psprintf(pconf, "%s: counter %s %s", owner, counter->name, wrong);
+        }
+        counter->number = families->nelts;
+        add_family(&family);
+    }
+    return NULL;
+}
+
+void saas_counters_load(apr_pool_t *pconf, const char *const *gates, int ngates, const char *const *kinds, int nkinds)
+{
+    tally = NULL;
+    mine = NULL;
+    cells = 0;
+    families = apr_array_make(pconf, 32, sizeof(saas_family_t));
+    for (int i = 0; i < SAAS_COUNT_HOST; i++) {
+        saas_family_t family = host_families[i];
+        if (i == SAAS_COUNT_REQUESTS) {
+            family.values[0] = gates;
+            family.n[0] = ngates;
+        }
+        else if (i == SAAS_COUNT_JOBS) {
+            family.values[0] = kinds;
+            family.n[0] = nkinds;
+        }
+        add_family(&family);
+    }
+}
+
+const apr_array_header_t *saas_counters_families(void)
+{
+    return families;
+}
+
+SAAS_WARM const saas_family_t *saas_counters_family(saas_count_e family)
+{
+    return &APR_ARRAY_IDX(families, (int)family, saas_family_t);
+}
+
+/* ------------------------------------------------------------- counting -- */
+
+/* What is counted together lies together: the same verdict of all gates. */
+SAAS_WARM static unsigned cell_of(const saas_family_t *family, int first, int second)
+{
+    return family->cell + (unsigned)(second * family->n[0] + first);
+}
+
+SAAS_WARM static void add(const saas_family_t *family, int first, int second, apr_uint64_t amount)
+{
+    if (first >= 0 && first < family->n[0] && second >= 0 && second < family->n[1]) {
+        saas_tally_add(tally, cell_of(family, first, second), amount);
+    }
+}
+
+SAAS_WARM void saas_counters_add(saas_count_e family, int first, int second, apr_uint64_t amount)
+{
+    if (tally) {
+        add(saas_counters_family(family), first, second, amount);
+    }
+}
+
+void saas_counters_count(const saas_counter_t *counter, int value, apr_uint64_t amount)
+{
+    if (tally && counter->number >= 0 && counter->number < families->nelts) {
+        const saas_family_t *family = &APR_ARRAY_IDX(families, counter->number, saas_family_t);
+        if (family->of == counter) {
+            add(family, value, 0, amount);
+        }
+    }
+}
+
+void saas_counters_observe(saas_count_e number, apr_interval_time_t duration)
+{
+    const saas_family_t *family;
+    int i = 0;
+    if (!tally) {
+        return;
+    }
+    family = saas_counters_family(number);
+    while (duration > durations[i]) {
+        i++;
+    }
+    add(family, i, 0, 1);
+    if (duration > 0) {
+        saas_tally_add(tally, family->cell + (unsigned)family->n[0], (apr_uint64_t)duration);
+    }
+}
+
+apr_uint64_t saas_counters_get(const saas_family_t *family, int first, int second)
+{
+    return tally ? saas_tally_total(tally, cell_of(family, first, second)) : 0;
+}
+
+apr_uint64_t saas_counters_sum(const saas_family_t *family)
+{
+    return tally ? saas_tally_total(tally, family->cell + (unsigned)family->n[0]) : 0;
+}
+
+void saas_counters_throttled(const char *bucket)
+{
+    if (tally) {
+        saas_roster_add(roster, bucket);
+    }
+}
+
+void saas_counters_throttled_each(void (*each)(void *baton, const char *bucket, uint64_t count), void *baton)
+{
+    if (tally) {
+        saas_roster_each(roster, each, baton);
+    }
+}
+
+/* ------------------------------------------------------------------ now -- */
+
+void saas_counters_now_add(saas_now_e what, int change)
+{
+    if (mine) {
+        atomic_fetch_add_explicit(&mine->now[what], change, memory_order_relaxed);
+    }
+}
+
+apr_int64_t saas_counters_now(saas_now_e what)
+{
+    apr_int64_t sum = 0;
+    for (int i = 0; tally && i < children; i++) {
+        if (atomic_load_explicit(&places[i].pid, memory_order_relaxed)) {
+            sum += atomic_load_explicit(&places[i].now[what], memory_order_relaxed);
+        }
+    }
+    return sum;
+}
+
+/* Written only when it changes: all children read it whenever they borrow a connection. */
+void saas_counters_database(saas_db_state_e state)
+{
+    if (tally && atomic_load_explicit(&board->database, memory_order_relaxed) != (int)state
+        && atomic_exchange(&board->database, (int)state) != (int)state) {
+        atomic_store(&board->database_since, apr_time_now());
+    }
+}
+
+saas_db_state_e saas_counters_database_state(apr_time_t *since)
+{
+    *since = tally ? atomic_load(&board->database_since) : 0;
+    return tally ? (saas_db_state_e)atomic_load(&board->database) : SAAS_DB_UNKNOWN;
+}
+
+static void clear(child_t *place)
+{
+    for (int i = 0; i < SAAS_NOW_COUNT; i++) {
+        atomic_store(&place->now[i], 0);
+    }
+    atomic_store(&place->pid, 0);
+}
+
+/* In the parent. */
+static void on_child_status(server_rec *s, pid_t pid, ap_generation_t gen, int slot, mpm_child_status state)
+{
+    (void)s, (void)gen, (void)slot;
+    for (int i = 0; tally && state == MPM_CHILD_EXITED && i < children; i++) {
+        if (atomic_load(&places[i].pid) == (int)pid) {
+            clear(&places[i]);
+        }
+    }
+}
+
+void saas_counters_hooks(void)
+{
+    ap_hook_child_status(on_child_status, NULL, NULL, APR_HOOK_MIDDLE);
+}
+
+void saas_counters_child_init(apr_pool_t *pchild, server_rec *s)
+{
+    (void)pchild, (void)s;
+    mine = NULL;
+    for (int i = 0; tally && i < children && !mine; i++) {
+        int nobody = 0;
+        if (atomic_compare_exchange_strong(&places[i].pid, &nobody, (int)getpid())) {
+            mine = &places[i];
+        }
+    }
+}
+
+/* --------------------------------------------------------------- memory -- */
+
+/* All that decides what lies where, in words. */
+static const char *describe_layout(apr_pool_t *p)
+{
+    const char *text = apr_psprintf(p, "%d %d %" APR_SIZE_T_FMT, children, SAAS_NOW_COUNT, saas_roster_size());
+    for (int i = 0; i < families->nelts; i++) {
+        const saas_family_t *family = &APR_ARRAY_IDX(families, i, saas_family_t);
+        text = apr_psprintf(p, "%s\n%s %d", text, family->name, family->histogram);
+        for (int k = 0; k < 2; k++) {
+            text = apr_pstrcat(p, text, " ", family->label[k] ? family->label[k] : "-", NULL);
+            for (int v = 0; family->values[k] && v < family->n[k]; v++) {
+                text = apr_pstrcat(p, text, ",", family->values[k][v], NULL);
+            }
+        }
+    }
+    return text;
+}
+
+static void lay_out(char *memory, int anew)
+{
+    apr_size_t tally_size = saas_tally_size(cells);
+    memory += -(apr_uintptr_t)memory & (LINE - 1);
+    board = (board_t *)memory;
+    places = (child_t *)(memory + LINE);
+    memory += LINE + (apr_size_t)children * sizeof(child_t);
+    if (anew) {
+        memset(board, 0, LINE + (apr_size_t)children * sizeof(child_t));
+        roster = saas_roster_init(memory + tally_size);
+        tally = saas_tally_init(memory, cells);
+    }
+    else {
+        roster = (saas_roster_t *)(memory + tally_size);
+        tally = (saas_tally_t *)memory;
+    }
+}
+
+int saas_counters_post_config(apr_pool_t *pconf, server_rec *s)
+{
+    apr_pool_t *process = s->process->pool;
+    const char *layout;
+    kept_t *kept;
+    void *found = NULL;
+    apr_status_t rv;
+
+    tally = NULL;
+    mine = NULL;
+    if (ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &children) != APR_SUCCESS || children < CHILDREN_FEWEST) {
+        children = CHILDREN_FEWEST;
+    }
+    if (children > CHILDREN_MOST) {
+        children = CHILDREN_MOST;
+    }
+    layout = describe_layout(pconf);
+    apr_pool_userdata_get(&found, KEY, process);
+    kept = found;
+    if (kept && kept->shm && !strcmp(kept->layout, layout)) {
+        lay_out(apr_shm_baseaddr_get(kept->shm), 0);
+        return OK;
+    }
+    if (!kept) {
+        kept = apr_pcalloc(process, sizeof(*kept));
+        apr_pool_userdata_set(kept, KEY, NULL, process); /* copies the key: this module is unloaded between */
+    }
+    if (kept->shm) {
+        apr_shm_destroy(kept->shm);
+        kept->shm = NULL;
+    }
+    rv = apr_shm_create(&kept->shm, 2 * LINE + (apr_size_t)children * sizeof(child_t) + saas_tally_size(cells)
+                                        + saas_roster_size(), NULL, process);
+    if (rv != APR_SUCCESS) {
+        kept->shm = NULL;
+        SAAS_LOG(s, APLOG_CRIT, rv, "SAAS1009",
+                 "no shared memory for the counters of /metrics: free some (anonymous, below 1 MiB) and start again");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    kept->layout = apr_pstrdup(process, layout);
+    lay_out(apr_shm_baseaddr_get(kept->shm), 1);
+    return OK;
+}

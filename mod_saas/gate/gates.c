@@ -1,0 +1,254 @@
+/* Licensed under the Apache License, Version 2.0: see LICENSE. */
+
+/*
+ * The gates: what they are called, what arguments they take, what they say.
+ * One set with two faces: a route table names them in text that is parsed by
+ * the same function as a Require line, and both are decided by the same
+ * functions, on the principal alone.  How httpd is made to ask is in
+ * authz.c.
+ */
+#include "registry.h"
+#include "core/id.h"
+#include "core/text.h"
+
+#include <apr_strings.h>
+
+static const char *const subscriptions[] = { "free", "active", "expired", "canceled", NULL };
+
+/* ------------------------------------------------------ the host's own -- */
+
+SAAS_WARM static saas_verdict_e decide_user(const saas_principal_t *who, int argc, const char *const *argv)
+{
+    int i;
+    for (i = 0; i < argc; i++) {
+        if (!strcasecmp(argv[i], who->email)) {
+            return SAAS_GRANTED;
+        }
+    }
+    return argc ? SAAS_WRONG_ROLE : SAAS_GRANTED;
+}
+
+SAAS_WARM static saas_verdict_e decide_member(const saas_principal_t *who, int argc, const char *const *argv)
+{
+    int i;
+    if (!who->org_id) {
+        return SAAS_OUTSIDER;
+    }
+    for (i = 0; i < argc; i++) {
+        if (!strcasecmp(argv[i], who->org_id) || !strcmp(argv[i], who->org_slug)) {
+            return SAAS_GRANTED;
+        }
+    }
+    return argc ? SAAS_OUTSIDER : SAAS_GRANTED;
+}
+
+static const char *check_organization(apr_pool_t *p, const char *arg)
+{
+    return saas_uuid_is(arg) || saas_slug_is(arg) ? NULL
+                                                  : apr_psprintf(p, "\"%s\" is no organization id or slug", arg);
+}
+
+SAAS_WARM static saas_verdict_e decide_role(const saas_principal_t *who, int argc, const char *const *argv)
+{
+    int i;
+    if (!who->org_id) {
+        return SAAS_OUTSIDER;
+    }
+    for (i = 0; i < argc; i++) {
+        if (who->role != SAAS_ROLE_NONE && saas_role_parse(argv[i]) == who->role) {
+            return SAAS_GRANTED;
+        }
+    }
+    return SAAS_WRONG_ROLE;
+}
+
+static const char *check_role(apr_pool_t *p, const char *arg)
+{
+    return saas_role_parse(arg) ? NULL
+                                : apr_psprintf(p, "\"%s\" is no role; the roles are ADMIN, MEMBER, VIEWER", arg);
+}
+
+SAAS_WARM static saas_verdict_e decide_subscription(const saas_principal_t *who, int argc, const char *const *argv)
+{
+    int i;
+    if (!who->org_id) {
+        return SAAS_OUTSIDER;
+    }
+    for (i = 0; i < argc; i++) {
+        /* "active" means access now, not a word in the database. */
+        if (!strcmp(argv[i], "active") ? who->has_active_subscription
+                                       : who->subscription && !strcmp(argv[i], who->subscription)) {
+            return SAAS_GRANTED;
+        }
+    }
+    return SAAS_NO_SUBSCRIPTION;
+}
+
+static const char *check_subscription(apr_pool_t *p, const char *arg)
+{
+    int i;
+    for (i = 0; subscriptions[i]; i++) {
+        if (!strcmp(subscriptions[i], arg)) {
+            return NULL;
+        }
+    }
+    return apr_psprintf(p, "\"%s\" is no subscription status; they are active, free, expired, canceled", arg);
+}
+
+const saas_gate_t saas_host_gates[] = {
+    { "user", NULL, 0, -1, decide_user },
+    { "member", check_organization, 0, -1, decide_member },
+    { "role", check_role, 1, -1, decide_role },
+    { "subscription", check_subscription, 1, -1, decide_subscription },
+    { 0 }
+};
+
+/* ------------------------------------------------------------ parsing -- */
+
+const char *saas_gate_parse(apr_pool_t *p, cmd_parms *cmd, const char *text, saas_gate_use_t *use)
+{
+    apr_array_header_t *words = apr_array_make(p, 4, sizeof(const char *));
+    apr_array_header_t *expressions = apr_array_make(p, 4, sizeof(ap_expr_info_t *));
+    const char *rest = text, *name = ap_getword_conf(p, &rest);
+    int any = 0;
+    use->text = text;
+    use->gate = strncmp(name, "saas-", 5) ? NULL : saas_gate_find(name + 5);
+    if (!use->gate) {
+        return apr_psprintf(p, "there is no gate \"%s\"", name);
+    }
+    use->number = saas_gate_number(use->gate);
+    while (*rest) {
+        const char *word = ap_getword_conf(p, &rest);
+        ap_expr_info_t *expression = NULL;
+        const char *err = NULL;
+        if (cmd && ap_strstr_c(word, "%{")) {
+            expression = ap_expr_parse_cmd(cmd, word, AP_EXPR_FLAG_STRING_RESULT, &err, NULL);
+            any = 1;
+        }
+        else if (use->gate->check_arg) {
+            err = use->gate->check_arg(p, word);
+        }
+        if (err) {
+            return apr_psprintf(p, "%s: %s", name, err);
+        }
+        *(const char **)apr_array_push(words) = word;
+        *(ap_expr_info_t **)apr_array_push(expressions) = expression;
+    }
+    if (words->nelts < use->gate->min_args || (use->gate->max_args >= 0 && words->nelts > use->gate->max_args)) {
+        return apr_psprintf(p, "%s: takes %s%d argument(s)", name,
+                            words->nelts < use->gate->min_args ? "at least " : "at most ",
+                            words->nelts < use->gate->min_args ? use->gate->min_args : use->gate->max_args);
+    }
+    use->argc = words->nelts;
+    use->argv = (const char *const *)words->elts;
+    use->expressions = any ? (ap_expr_info_t *const *)expressions->elts : NULL;
+    return NULL;
+}
+
+/* ----------------------------------------------------------- deciding -- */
+
+/* Evaluates arguments that are expressions; NULL when one fails.  *sound is set
+ * to 0 by a result that configtest would have refused as a word. */
+static const char *const *evaluate(request_rec *r, const saas_gate_use_t *use, int *sound)
+{
+    const char **argv = apr_palloc(r->pool, sizeof(*argv) * (apr_size_t)use->argc);
+    int i;
+    for (i = 0; i < use->argc; i++) {
+        const char *err = NULL;
+        argv[i] = use->argv[i];
+        if (use->expressions[i]) {
+            argv[i] = ap_expr_str_exec(r, use->expressions[i], &err);
+        }
+        if (err || !argv[i]) {
+            SAAS_RLOG(r, APLOG_ERR, 0, "SAAS1301", "Require %s: expression \"%s\" failed: %s; access is refused",
+                      use->text, use->argv[i], err ? err : "no result");
+            return NULL;
+        }
+        if (use->expressions[i] && use->gate->check_arg && (err = use->gate->check_arg(r->pool, argv[i]))) {
+            /* What a client sends can be the cause, so it may not fill the log. */
+            SAAS_RLOG(r, APLOG_INFO, 0, "SAAS1305", "Require %s: expression \"%s\": %s", use->text, use->argv[i], err);
+            *sound = 0;
+        }
+    }
+    return argv;
+}
+
+SAAS_WARM saas_verdict_e saas_gate_decide(request_rec *r, const saas_context_t *ctx, const saas_gate_use_t *use,
+                                          int *certain)
+{
+    const char *const *argv = use->argv;
+    saas_verdict_e verdict;
+    int ignored, *sure = certain ? certain : &ignored;
+    *sure = 0;
+    if (ctx->loaded != SAAS_GRANTED) {
+        return ctx->loaded;
+    }
+    *sure = 1;
+    if (use->expressions && !(argv = evaluate(r, use, sure))) {
+        *sure = 0;
+        return SAAS_WRONG_ROLE;
+    }
+    verdict = use->gate->decide(&ctx->who, use->argc, argv);
+    if (verdict == SAAS_OUTSIDER && !ctx->who.org_id) {
+        *sure = 0;
+        return ctx->several ? SAAS_CHOOSE_ORGANIZATION : verdict;
+    }
+    return verdict;
+}
+
+/* ----------------------------------------------------------- refusing -- */
+
+/* Indexed by saas_verdict_e; the texts and codes of the HTTP contract. */
+static const saas_refusal_t refusals[] = {
+    [SAAS_GRANTED] = { .status = HTTP_OK, .code = "", .detail = "" },
+    [SAAS_UNAVAILABLE] = { .status = HTTP_SERVICE_UNAVAILABLE, .code = "unavailable", .detail = "Service temporarily unavailable, try again later." },
+    [SAAS_NO_USER] = { .status = HTTP_UNAUTHORIZED, .code = "not_authenticated", .detail = "Authentication credentials were not provided." },
+    [SAAS_CHOOSE_ORGANIZATION] = { .status = HTTP_BAD_REQUEST, .code = "organization_required",
+                                   .detail = "You are a member of several organizations: name one with X-Organization-ID or"
+                                   " ?organization=." },
+    [SAAS_OUTSIDER] = { .status = HTTP_NOT_FOUND, .code = "not_found", .detail = "Not found." },
+    [SAAS_WRONG_ROLE] = { .status = HTTP_FORBIDDEN, .code = "permission_denied",
+                          .detail = "You do not have permission to perform this action." },
+    [SAAS_NO_SUBSCRIPTION] = { .status = HTTP_FORBIDDEN, .code = "subscription_required", .detail = "Upgrade to Premium to access this feature" },
+};
+
+const saas_refusal_t saas_refusal_csrf = { .status = HTTP_FORBIDDEN, .code = "csrf_failed",
+                                           .detail = "CSRF Failed: the request does not come from this site." };
+
+void saas_refusal_get(saas_verdict_e verdict, const saas_context_t *ctx, const char *denied,
+                      saas_refusal_t *refusal)
+{
+    *refusal = refusals[verdict];
+    if (verdict == SAAS_NO_USER && ctx && ctx->authentication_failed) {
+        refusal->code = "authentication_failed";
+        refusal->detail = "Invalid token.";
+    }
+    else if (verdict == SAAS_NO_SUBSCRIPTION && denied) {
+        refusal->detail = denied;
+    }
+    else if (verdict == SAAS_CHOOSE_ORGANIZATION) {
+        refusal->choices = ctx ? ctx->choices : NULL;
+    }
+}
+
+const char *saas_refusal_json(apr_pool_t *p, const saas_refusal_t *refusal)
+{
+    json_t *body = json_pack("{s:s, s:s}", "detail", refusal->detail, "code", refusal->code);
+    json_t *list = refusal->choices ? json_array() : NULL;
+    char *text;
+    const char *copy;
+    int i;
+    for (i = 0; list && i < refusal->choices->nelts; i++) {
+        const saas_choice_t *choice = &APR_ARRAY_IDX(refusal->choices, i, saas_choice_t);
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "id", choice->id, "slug", choice->slug, "name",
+                                              choice->name));
+    }
+    if (list) {
+        json_object_set_new(body, "choices", list);
+    }
+    text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    copy = text ? apr_pstrdup(p, text) : "{\"detail\":\"Refused.\",\"code\":\"refused\"}";
+    free(text);
+    json_decref(body);
+    return copy;
+}
