@@ -7,7 +7,7 @@ import time
 import pytest
 
 from saastest import Api
-from saastest.metrics import moved
+from saastest.metrics import moved, wait_for
 
 pytestmark = pytest.mark.expects("AH01630", "AH01631", "AH01617", "AH01618", "AH01797", "AH01796")
 
@@ -159,6 +159,7 @@ def pages(site):
         site.httpd.page(f"{place}/page.html", "<p>words</p>")
     site.httpd.page("ht/.htaccess", "AuthType Saas\n<RequireAll>" + GATES + "\n</RequireAll>\n")
     (site.httpd.root / "staff").write_text("somebody:{SHA}fEqNCco3Yq9h5ZUglD3CZJT4lBs=\n")  # 123456
+    wait_for(site, "saas_feed_live", 1)  # until then nothing is in memory
 
 
 def new_caller(site, person):

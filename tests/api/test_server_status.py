@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from saastest import Httpd, Places
-from saastest.metrics import scrape
+from saastest.metrics import scrape, wait_for
 from saastest.site import MOUNTS
 
 SITE_CONF = """
@@ -61,6 +61,7 @@ def section(site, query=""):
 
 def test_the_lines_say_what_the_metrics_say(site):
     person = site.register()
+    wait_for(site, "saas_feed_live", 1)
     before = lines(site)
     for _ in range(6):
         person.get("auth/me/")
@@ -83,6 +84,7 @@ def test_the_lines_say_what_the_metrics_say(site):
 
 
 def test_the_table_says_the_same(site):
+    wait_for(site, "saas_feed_live", 1)
     found = lines(site)
     html = Tables(section(site))
     assert not html.open
