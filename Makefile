@@ -86,7 +86,7 @@ $(BUILD)/obj/openapi/%.o: $(BUILD)/obj/openapi/%.c
 
 # ------------------------------------------------------------------- host --
 
-HOST_SRCS = $(wildcard mod_saas/*.c $(patsubst %,mod_saas/%/*.c,$(filter-out core,$(ROOMS))))
+HOST_SRCS = $(wildcard $(patsubst %,mod_saas/%/*.c,$(filter-out core,$(ROOMS))))
 HOST_HDRS = $(wildcard mod_saas/*.h mod_saas/*/*.h)
 HOST_OBJS = $(HOST_SRCS:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/openapi/common.o
 
@@ -95,7 +95,7 @@ $(BUILD)/obj/mod_saas/%.o: mod_saas/%.c $(HOST_HDRS)
 	$(call say,CC,$<) $(CC) $(SAAS_CPPFLAGS) -I$(PG_INCLUDE) -Imod_saas $(SAAS_CFLAGS) $(LTO) -c -o $@ $<
 
 # But what requests pass that are none of ours stays small: nothing is taken into it.
-$(BUILD)/obj/mod_saas/hooks.o: LTO =
+$(BUILD)/obj/mod_saas/module/hooks.o: LTO =
 
 $(BUILD)/modules/mod_saas.so: $(HOST_OBJS) $(CORE_OBJS)
 	@mkdir -p $(dir $@)

@@ -1,5 +1,5 @@
 """The rooms of the host, and who knows whom: from the order in mod_saas/rooms.mk, the includes, and the objects of the
-build. A room knows those before it, by their one header; what stands beside the rooms knows them all.
+build. A room knows those before it, by their one header; all but the purest know mod_saas.h, which stands beside them.
 """
 
 import re
@@ -25,28 +25,23 @@ def order():
 
 
 def room_of(name):
-    """The room of a file, by its path below mod_saas/; "": beside the rooms."""
-    return str(PurePosixPath(name).parent).replace(".", "", 1)
-
-
-def height(rooms, room):
-    return rooms.index(room) if room else len(rooms)
+    """The room of a file, by its path below mod_saas/; ".": beside the rooms."""
+    return str(PurePosixPath(name).parent)
 
 
 def judge_include(rooms, name, included, exists):
     """None, or what is wrong with a file (below mod_saas/) that includes a quoted name. exists tells of names below."""
     room = room_of(name)
-    own = f"{room}/{included}" if room else included
-    if "/" not in included and included != PUBLIC and exists(own):
+    if "/" not in included and included != PUBLIC and exists(f"{room}/{included}"):
         return None
     if included == PUBLIC:
         return f"{name} includes {PUBLIC}, which knows httpd" if room in PURE else None
     other = room_of(included)
-    if not other or other not in rooms:
+    if other not in rooms:
         return f"{name} includes {included}, which is in no room"
     if other == room:
         return f"{name} includes {included}: files of its own room go by their name alone"
-    if height(rooms, other) > height(rooms, room):
+    if rooms.index(other) > rooms.index(room):
         return f"{name} includes {included}: {other} is above {room}; let {room} offer a registration instead"
     if other != "core" and included != f"{other}/{other}.h":
         return f"{name} includes {included}, which is private to {other}: what others may use is in {other}/{other}.h"
@@ -55,7 +50,7 @@ def judge_include(rooms, name, included, exists):
 
 def wrong_includes(rooms):
     found = []
-    for path in source.host():
+    for path in source.files("mod_saas/*/*.[ch]"):
         name = str(path.relative_to(HOST))
         for included in source.includes(path)[0]:
             wrong = judge_include(rooms, name, included, lambda below: (HOST / below).is_file())
@@ -66,7 +61,7 @@ def wrong_includes(rooms):
 
 def objects():
     """(defines, needs) of each object of the host, by the path of its source below mod_saas/."""
-    sources = [path.relative_to(HOST) for path in source.files("mod_saas/*.c", "mod_saas/*/*.c")]
+    sources = [path.relative_to(HOST) for path in source.files("mod_saas/*/*.c")]
     paths = {str(BUILD / "obj" / "mod_saas" / name.with_suffix(".o")): str(name) for name in sources}
     out = subprocess.run([program("nm"), "-A", "-P", *paths], capture_output=True, text=True, check=True).stdout
     found = {name: (set(), set()) for name in paths.values()}
@@ -88,5 +83,5 @@ def arrows(tables):
 
 
 def wrong_arrows(rooms, tables):
-    return [f"{name} takes {symbol} from {other}: {room_of(other) or 'what stands beside the rooms'} is above {room_of(name)}"
-            for name, other, symbol in arrows(tables) if height(rooms, room_of(other)) > height(rooms, room_of(name))]
+    return [f"{name} takes {symbol} from {other}: {room_of(other)} is above {room_of(name)}"
+            for name, other, symbol in arrows(tables) if rooms.index(room_of(other)) > rooms.index(room_of(name))]

@@ -4,7 +4,7 @@ include apxs.mk
 include mod_saas/rooms.mk
 
 BUILD ?= build
-OBJS = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard mod_saas/*.c $(patsubst %,mod_saas/%/*.c,$(filter-out core,$(ROOMS))))) $(BUILD)/obj/openapi/common.o
+OBJS = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(patsubst %,mod_saas/%/*.c,$(filter-out core,$(ROOMS))))) $(BUILD)/obj/openapi/common.o
 
 $(OUT): tests/guards/statements.c $(OBJS) $(BUILD)/libsaas_core.a
 	printf '{ global: saas_module; local: *; };\n' > $@.map

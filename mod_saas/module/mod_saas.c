@@ -15,7 +15,7 @@
  *                      counters of borrowed connections (db/), of passwords
  *                      that are being hashed (who/) and of streams (api/)
  */
-#include "plugins.h"
+#include "module.h"
 #include "api/api.h"
 #include "count/count.h"
 #include "db/db.h"

@@ -12,7 +12,7 @@
  * A request is, if its section is a mount point (the directory configuration
  * has a mount) or a gate has been asked about it (it has a state).
  */
-#include "plugins.h"
+#include "module.h"
 #include "api/api.h"
 #include "gate/gate.h"
 #include "watch/watch.h"

@@ -7,7 +7,7 @@
  * gates can be registered for them.  A table that is wrong refuses the start
  * with the plugin's name, the entry and what to change.
  */
-#include "plugins.h"
+#include "module.h"
 #include "api/api.h"
 #include "count/count.h"
 #include "db/db.h"

@@ -4,7 +4,7 @@
  * The one table through which plugins reach the host.  It has no logic of its
  * own: small adapters give the pure core pool-friendly signatures.
  */
-#include "plugins.h"
+#include "module.h"
 #include "api/api.h"
 #include "core/csv.h"
 #include "core/id.h"

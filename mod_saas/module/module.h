@@ -1,11 +1,11 @@
 /* Licensed under the Apache License, Version 2.0: see LICENSE. */
 
 /**
- * @file plugins.h
- * The plugins that are loaded, and what they are handed.
+ * @file module.h
+ * The room at the top: the module as httpd sees it, its start, the plugins and what they are handed.
  */
-#ifndef SAAS_PLUGINS_H
-#define SAAS_PLUGINS_H
+#ifndef SAAS_MODULE_H
+#define SAAS_MODULE_H
 
 #include "config/config.h"
 
