@@ -21,33 +21,34 @@ static struct {
     apr_thread_mutex_t *lock; /* NULL: could not be made, nothing is hashed */
     apr_thread_cond_t *freed;
     server_rec *server;
-    int free;
+    int free; /* of them */
     apr_time_t said;
-} room;
+} hashers;
 
 void saas_hashing_child_init(apr_pool_t *pchild, server_rec *s)
 {
     apr_thread_mutex_t *lock;
     apr_status_t rv = apr_thread_mutex_create(&lock, APR_THREAD_MUTEX_DEFAULT, pchild);
 
-    room.server = s;
-    room.free = saas_config_hash_concurrency(s);
-    if (rv == APR_SUCCESS && (rv = apr_thread_cond_create(&room.freed, pchild)) == APR_SUCCESS) {
-        room.lock = lock;
+    hashers.server = s;
+    hashers.free = saas_config_hash_concurrency(s);
+    if (rv == APR_SUCCESS && (rv = apr_thread_cond_create(&hashers.freed, pchild)) == APR_SUCCESS) {
+        hashers.lock = lock;
     }
     else {
-        SAAS_LOG(s, APLOG_CRIT, rv, "SAAS1006", "no lock for the hashing of passwords: this child answers 503 to log-ins");
+        SAAS_LOG(s, APLOG_CRIT, rv, "SAAS1006",
+                 "no lock for the hashing of passwords: this child answers 503 to log-ins");
     }
 }
 
-/* True when it shall be said that hashing is short of room; called locked. */
+/* True when it shall be said that hashing is short of hashers; called locked. */
 static int shall_say(void)
 {
     apr_time_t now = apr_time_now();
-    if (now - room.said < SAY_EVERY) {
+    if (now - hashers.said < SAY_EVERY) {
         return 0;
     }
-    room.said = now;
+    hashers.said = now;
     return 1;
 }
 
@@ -57,38 +58,39 @@ static apr_status_t enter(void)
     apr_status_t rv = APR_SUCCESS;
     int say = 0;
 
-    if (!room.lock || apr_thread_mutex_lock(room.lock) != APR_SUCCESS) {
+    if (!hashers.lock || apr_thread_mutex_lock(hashers.lock) != APR_SUCCESS) {
         return SAAS_EUNAVAILABLE;
     }
-    while (room.free <= 0 && rv == APR_SUCCESS) {
+    while (hashers.free <= 0 && rv == APR_SUCCESS) {
         apr_interval_time_t left = end - apr_time_now();
         if (left <= 0) {
             rv = SAAS_EUNAVAILABLE;
             say = shall_say();
         }
         else {
-            apr_thread_cond_timedwait(room.freed, room.lock, left);
+            apr_thread_cond_timedwait(hashers.freed, hashers.lock, left);
         }
     }
     if (rv == APR_SUCCESS) {
-        room.free--;
+        hashers.free--;
     }
-    apr_thread_mutex_unlock(room.lock);
+    apr_thread_mutex_unlock(hashers.lock);
     saas_counters_add(SAAS_COUNT_HASHES, rv != APR_SUCCESS, 0, 1);
     if (say) {
-        SAAS_LOG(room.server, APLOG_WARNING, 0, "SAAS1005",
+        SAAS_LOG(hashers.server, APLOG_WARNING, 0, "SAAS1005",
                  "a password could not be hashed for want of room: more log-ins at once than SaasHashConcurrency "
-                 "(%d) can serve; the client was told 503", saas_config_hash_concurrency(room.server));
+                 "(%d) can serve; the client was told 503",
+                 saas_config_hash_concurrency(hashers.server));
     }
     return rv;
 }
 
 static void leave(void)
 {
-    apr_thread_mutex_lock(room.lock);
-    room.free++;
-    apr_thread_cond_signal(room.freed);
-    apr_thread_mutex_unlock(room.lock);
+    apr_thread_mutex_lock(hashers.lock);
+    hashers.free++;
+    apr_thread_cond_signal(hashers.freed);
+    apr_thread_mutex_unlock(hashers.lock);
 }
 
 apr_status_t saas_hashing_hash(apr_pool_t *p, const char *password, const char **stored)

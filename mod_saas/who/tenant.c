@@ -77,7 +77,7 @@ static const struct {
 #define LISTED (SAAS_CHOOSE_SLUG + 1)
 static const struct {
     const char *name, *condition, *end;
-} choose[] = {
+} ways[] = {
     [SAAS_CHOOSE_NOT] = { "user", NULL, "" },
     /* Whose condition is the credential's.  A second row says that there are several; a sort would cost as much as
      * another table. */
@@ -142,10 +142,10 @@ static void describe(apr_pool_t *p, saas_statement_t *st, int credential, int i)
         condition = apr_psprintf(p, " AND EXISTS (SELECT 1 FROM %s x WHERE x.org_id = d.org_id AND x.id = $2)", name);
     }
     else {
-        name = choose[i].name;
+        name = ways[i].name;
         condition = i == SAAS_CHOOSE_DEFAULT ? apr_pstrcat(p, " AND d.org_id = ", by[credential].meant, NULL)
-                                             : choose[i].condition;
-        end = choose[i].end;
+                                             : ways[i].condition;
+        end = ways[i].end;
     }
     st->scope = SAAS_SYSTEM;
     st->name = apr_psprintf(p, "principal_%s_%s", by[credential].name, name);
