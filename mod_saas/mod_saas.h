@@ -20,12 +20,16 @@
 #include <httpd.h>
 #include <http_config.h>
 #include <http_log.h>
+#include <ap_expr.h>
 #include <ap_provider.h>
+#include <apr_file_info.h>
+#include <apr_general.h>
 #include <apr_optional.h>
 #include <apr_pools.h>
 #include <apr_strings.h>
 #include <apr_tables.h>
 #include <apr_time.h>
+#include <apr_uri.h>
 #include <jansson.h>
 
 #ifdef __cplusplus
@@ -571,6 +575,468 @@ static inline void saas_engine_register(apr_pool_t *p, const saas_engine_t *engi
 }
 
 /* The host's own files call the implementations instead. */
+/* ---------------------------------------------------------- directives -- */
+
+/*
+ * A module's directives are one list: a macro that is given another one, X, and the name of what comes of it.
+ *
+ *     #define HELLO_DIRECTIVES(X, of) \
+ *         X(of, NUMBER, times, "SaasHelloTimes", SAAS_VHOST, "1", SAAS_RANGE(1, 10), "how often hello is said") \
+ *         X(of, TEXT, word, "SaasHelloWord", SAAS_VHOST, NULL, SAAS_ANY, "what is said instead of hello")
+ *
+ *     SAAS_DIRECTIVES_DECLARE(hello_config, saas_hello_module, HELLO_DIRECTIVES)
+ *     SAAS_DIRECTIVES_DEFINE(hello_config, saas_hello_module, HELLO_DIRECTIVES)
+ *
+ * The first makes the struct hello_config_t, with a member of each line, hello_config_of(s), a server's struct, and a
+ * getter of each line that fills in the default, hello_config_times(s); it may stand in a header.  The second, once in a
+ * module, makes what the module record wants: hello_config_create, hello_config_merge, and the command table
+ * hello_config_commands.
+ *
+ * The columns: kind, member, name, where it may stand, default as it would be written (NULL: none), what is allowed, help.
+ *
+ *     FLAG        int                   On or Off
+ *     NUMBER      int                   SAAS_RANGE(least, most), least not below 0
+ *     SIZE        apr_off_t             bytes, or with K, M or G behind; SAAS_RANGE, SAAS_RANGE_OR_0
+ *     INTERVAL    apr_interval_time_t   5, 5s, 500ms, 2mi, 1h; SAAS_RANGE in microseconds
+ *     WORD        int                   one of SAAS_WORDS("off", "try"), as its number; letter case is ignored
+ *     TEXT        const char *          SAAS_ANY, or SAAS_CHECKED(function)
+ *     EXPRESSION  ap_expr_info_t *      one of httpd's expressions that makes a text
+ *     LIST        apr_array_header_t *  of const char *, arguments of one line or of several; as TEXT
+ *     OWN, OWN_NUMBER, OWN_FLAG, OWN_LIST, OWN_2_OR_3   a pointer, int, int, array, pointer: in place of what is allowed
+ *                                       a function of the module's, as httpd wants it for TAKE1, TAKE1, FLAG, ITERATE,
+ *                                       TAKE23; the default is told, not parsed
+ *     KEPT        any pointer           no directive but something that such functions keep: the rest is NULL, 0
+ *
+ * What nobody has said is SAAS_UNSET or NULL in the struct, or an empty array: so a value wins over an inherited one also
+ * when it is the default.  Wrong values refuse the start with a message that names the directive and what is allowed.
+ */
+#define SAAS_UNSET (-1)
+
+/** Where a directive may stand: in the main server alone, also in virtual hosts, in sections, there and in servers, and
+ *  also in .htaccess. */
+#define SAAS_GLOBAL (RSRC_CONF | 0x10000)
+#define SAAS_VHOST RSRC_CONF
+#define SAAS_SECTION ACCESS_CONF
+#define SAAS_ANYWHERE (RSRC_CONF | ACCESS_CONF)
+#define SAAS_HTACCESS (RSRC_CONF | OR_AUTHCFG)
+
+typedef enum {
+    SAAS_KIND_FLAG, SAAS_KIND_NUMBER, SAAS_KIND_SIZE, SAAS_KIND_INTERVAL, SAAS_KIND_WORD, SAAS_KIND_TEXT,
+    SAAS_KIND_EXPRESSION, SAAS_KIND_LIST, SAAS_KIND_OWN, SAAS_KIND_OWN_NUMBER, SAAS_KIND_OWN_FLAG,
+    SAAS_KIND_OWN_LIST, SAAS_KIND_OWN_2_OR_3, SAAS_KIND_KEPT
+} saas_kind_e;
+
+/** Judges the text of a directive, and may put another one into *value, which is arg before.  NULL, or what is wrong,
+ *  without the directive's name and never with a secret in it. */
+typedef const char *saas_check_fn(apr_pool_t *p, const char *arg, const char **value);
+
+/** A line of the list. */
+typedef struct saas_directive_t {
+    const char *name;
+    saas_kind_e kind;
+    apr_size_t at;          /**< offset of the member */
+    int where;
+    const char *standard;   /**< the default, as it would be written */
+    apr_int64_t least, most;
+    int or_0;
+    const char *const *words;
+    saas_check_fn *check;
+} saas_directive_t;
+
+/** All lines. */
+typedef struct saas_directives_t {
+    module *of;
+    int section;            /**< the struct is a section's, else a server's */
+    const saas_directive_t *lines;
+    int count;
+} saas_directives_t;
+
+#define SAAS_ANY .least = 0
+#define SAAS_RANGE(lowest, highest) .least = (lowest), .most = (highest)
+#define SAAS_RANGE_OR_0(lowest, highest) SAAS_RANGE(lowest, highest), .or_0 = 1
+#define SAAS_WORDS(...) .words = (const char *const[]){ __VA_ARGS__, NULL }
+#define SAAS_CHECKED(function) .check = (function)
+
+static inline const char *saas_directive_size_text(apr_pool_t *p, apr_int64_t size)
+{
+    static const char units[] = "KMG";
+    int unit = -1;
+    while (unit < 2 && size && size % 1024 == 0) {
+        size /= 1024;
+        unit++;
+    }
+    return apr_psprintf(p, "%" APR_INT64_T_FMT "%.*s", size, unit >= 0, unit >= 0 ? units + unit : units);
+}
+
+static inline const char *saas_directive_number(const saas_directive_t *line, apr_pool_t *p, const char *arg,
+                                                apr_int64_t *value)
+{
+    static const char units[] = "KMG";
+    const char *unit;
+    char *end;
+    *value = apr_strtoi64(arg, &end, 10);
+    if (line->kind == SAAS_KIND_SIZE && end != arg && *end && !end[1] && (unit = strchr(units, *end & ~0x20)) && *unit
+        && *value >= 0 && *value <= APR_INT64_MAX >> 40) {
+        *value <<= 10 * (unit - units + 1);
+        end++;
+    }
+    if (end != arg && !*end && ((*value >= line->least && *value <= line->most) || (line->or_0 && !*value))) {
+        return NULL;
+    }
+    return line->kind == SAAS_KIND_SIZE
+               ? apr_psprintf(p, "\"%s\" is %s size from %s to %s", arg, line->or_0 ? "neither 0 nor a" : "no",
+                              saas_directive_size_text(p, line->least), saas_directive_size_text(p, line->most))
+               : apr_psprintf(p, "\"%s\" is no number from %" APR_INT64_T_FMT " to %" APR_INT64_T_FMT, arg, line->least,
+                              line->most);
+}
+
+static inline const char *saas_directive_interval(const saas_directive_t *line, apr_pool_t *p, const char *arg,
+                                                  apr_interval_time_t *value)
+{
+    if (ap_timeout_parameter_parse(arg, value, "s") != APR_SUCCESS) {
+        return apr_psprintf(p, "\"%s\" is no time; write 5, 5s or 500ms", arg);
+    }
+    return *value >= line->least && *value <= line->most
+               ? NULL
+               : apr_psprintf(p, "\"%s\" is out of range, %" APR_INT64_T_FMT " to %" APR_INT64_T_FMT " ms", arg,
+                              line->least / 1000, line->most / 1000);
+}
+
+static inline const char *saas_directive_word(const saas_directive_t *line, apr_pool_t *p, const char *arg, int *value)
+{
+    const char *all = "";
+    int i;
+    for (i = 0; line->words[i]; i++) {
+        if (!strcasecmp(arg, line->words[i])) {
+            *value = i;
+            return NULL;
+        }
+        all = apr_pstrcat(p, all, i ? ", " : "", line->words[i], NULL);
+    }
+    return apr_psprintf(p, "\"%s\" is none of %s", arg, all);
+}
+
+/** Reads an argument into the member; NULL, or what is wrong. */
+static inline const char *saas_directive_read(const saas_directive_t *line, apr_pool_t *p, const char *arg, void *conf)
+{
+    void *at = (char *)conf + line->at;
+    const char *err = NULL, *text = arg;
+    apr_int64_t number;
+    switch (line->kind) {
+    case SAAS_KIND_FLAG:
+        *(int *)at = !strcasecmp(arg, "On");
+        break;
+    case SAAS_KIND_NUMBER:
+        if (!(err = saas_directive_number(line, p, arg, &number))) {
+            *(int *)at = (int)number;
+        }
+        break;
+    case SAAS_KIND_SIZE:
+        if (!(err = saas_directive_number(line, p, arg, &number))) {
+            *(apr_off_t *)at = number;
+        }
+        break;
+    case SAAS_KIND_INTERVAL: {
+        apr_interval_time_t interval;
+        if (!(err = saas_directive_interval(line, p, arg, &interval))) {
+            *(apr_interval_time_t *)at = interval;
+        }
+        break;
+    }
+    case SAAS_KIND_WORD:
+        err = saas_directive_word(line, p, arg, at);
+        break;
+    case SAAS_KIND_TEXT:
+    case SAAS_KIND_LIST:
+        if (!line->check || !(err = line->check(p, arg, &text))) {
+            if (line->kind == SAAS_KIND_TEXT) {
+                *(const char **)at = text;
+            }
+            else {
+                APR_ARRAY_PUSH(*(apr_array_header_t **)at, const char *) = text;
+            }
+        }
+        break;
+    default:
+        break;
+    }
+    return err;
+}
+
+static inline const saas_directive_t *saas_directive_find(cmd_parms *cmd)
+{
+    const saas_directives_t *all = cmd->cmd->cmd_data;
+    const saas_directive_t *line = all->lines;
+    while (!line->name || strcasecmp(line->name, cmd->cmd->name)) {
+        line++; /* it is there: the command was made of it */
+    }
+    return line;
+}
+
+static inline void *saas_directive_struct(cmd_parms *cmd, void *section)
+{
+    const saas_directives_t *all = cmd->cmd->cmd_data;
+    return all->section ? section : ap_get_module_config(cmd->server->module_config, all->of);
+}
+
+static inline const char *saas_directive_take(cmd_parms *cmd, void *section, const char *arg)
+{
+    const saas_directive_t *line = saas_directive_find(cmd);
+    const char *err = line->where == SAAS_GLOBAL ? ap_check_cmd_context(cmd, GLOBAL_ONLY) : NULL;
+    void *conf = saas_directive_struct(cmd, section);
+    if (err) {
+        return err;
+    }
+    if (line->kind == SAAS_KIND_EXPRESSION) {
+        *(ap_expr_info_t **)((char *)conf + line->at)
+            = ap_expr_parse_cmd(cmd, arg, AP_EXPR_FLAG_STRING_RESULT, &err, NULL);
+        return err ? apr_psprintf(cmd->pool, "%s: \"%s\" is no expression: %s", line->name, arg, err) : NULL;
+    }
+    err = saas_directive_read(line, cmd->pool, arg, conf);
+    return err ? apr_pstrcat(cmd->pool, line->name, ": ", err, NULL) : NULL;
+}
+
+static inline const char *saas_directive_flag(cmd_parms *cmd, void *section, int on)
+{
+    return saas_directive_take(cmd, section, on ? "On" : "Off");
+}
+
+/* What the defaults say: the list's own, so nothing can be wrong with them once the module has been started. */
+static inline void saas_directives_standard(const saas_directives_t *all, apr_pool_t *p, void *conf)
+{
+    int i;
+    for (i = 0; i < all->count; i++) {
+        const saas_directive_t *line = &all->lines[i];
+        ap_assert(!line->standard || !saas_directive_read(line, p, line->standard, conf));
+    }
+}
+
+/* What one line becomes, by its kind: member, unset member, merged member, getter, command, allowed values. */
+#define SAAS_TYPE_FLAG int
+#define SAAS_TYPE_NUMBER int
+#define SAAS_TYPE_SIZE apr_off_t
+#define SAAS_TYPE_INTERVAL apr_interval_time_t
+#define SAAS_TYPE_WORD int
+#define SAAS_TYPE_TEXT const char *
+#define SAAS_TYPE_EXPRESSION ap_expr_info_t *
+#define SAAS_TYPE_LIST apr_array_header_t *
+#define SAAS_TYPE_OWN void *
+#define SAAS_TYPE_OWN_NUMBER int
+#define SAAS_TYPE_OWN_FLAG int
+#define SAAS_TYPE_OWN_LIST apr_array_header_t *
+#define SAAS_TYPE_OWN_2_OR_3 void *
+#define SAAS_TYPE_KEPT void *
+#define SAAS_MEMBER_(of, kind, member, ...) SAAS_TYPE_##kind member;
+
+#define SAAS_UNSET_FLAG(member) conf->member = SAAS_UNSET;
+#define SAAS_UNSET_NUMBER(member) conf->member = SAAS_UNSET;
+#define SAAS_UNSET_SIZE(member) conf->member = SAAS_UNSET;
+#define SAAS_UNSET_INTERVAL(member) conf->member = SAAS_UNSET;
+#define SAAS_UNSET_WORD(member) conf->member = SAAS_UNSET;
+#define SAAS_UNSET_TEXT(member)
+#define SAAS_UNSET_EXPRESSION(member)
+#define SAAS_UNSET_LIST(member) conf->member = apr_array_make(p, 2, sizeof(const char *));
+#define SAAS_UNSET_OWN(member)
+#define SAAS_UNSET_OWN_NUMBER(member) conf->member = SAAS_UNSET;
+#define SAAS_UNSET_OWN_FLAG(member) conf->member = SAAS_UNSET;
+#define SAAS_UNSET_OWN_LIST(member) conf->member = apr_array_make(p, 2, sizeof(void *));
+#define SAAS_UNSET_OWN_2_OR_3(member)
+#define SAAS_UNSET_KEPT(member)
+#define SAAS_UNSET_(of, kind, member, ...) SAAS_UNSET_##kind(member)
+
+#define SAAS_SAID_NUMBER(conf, member) ((conf)->member != SAAS_UNSET)
+#define SAAS_SAID_TEXT(conf, member) ((conf)->member != NULL)
+#define SAAS_SAID_LIST(conf, member) ((conf)->member->nelts > 0)
+#define SAAS_SAID_FLAG SAAS_SAID_NUMBER
+#define SAAS_SAID_SIZE SAAS_SAID_NUMBER
+#define SAAS_SAID_INTERVAL SAAS_SAID_NUMBER
+#define SAAS_SAID_WORD SAAS_SAID_NUMBER
+#define SAAS_SAID_EXPRESSION SAAS_SAID_TEXT
+#define SAAS_SAID_OWN SAAS_SAID_TEXT
+#define SAAS_SAID_OWN_NUMBER SAAS_SAID_NUMBER
+#define SAAS_SAID_OWN_FLAG SAAS_SAID_NUMBER
+#define SAAS_SAID_OWN_LIST SAAS_SAID_LIST
+#define SAAS_SAID_OWN_2_OR_3 SAAS_SAID_TEXT
+#define SAAS_SAID_KEPT SAAS_SAID_TEXT
+#define SAAS_MERGED_(of, kind, member, ...) merged->member = SAAS_SAID_##kind(add, member) ? add->member : base->member;
+
+#define SAAS_GETTER_(of, kind, member, ...) \
+    static inline SAAS_TYPE_##kind of##_##member(const server_rec *s) \
+    { \
+        const of##_t *conf = of##_of(s); \
+        return SAAS_SAID_##kind(conf, member) ? conf->member : of##_standard.member; \
+    }
+
+#define SAAS_BITS(where) ((where) & 0xffff)
+#define SAAS_TAKES_1(of, name, where, help) \
+    AP_INIT_TAKE1(name, saas_directive_take, (void *)&of##_directives, SAAS_BITS(where), help),
+#define SAAS_COMMAND_FLAG(of, name, where, help, ...) \
+    AP_INIT_FLAG(name, saas_directive_flag, (void *)&of##_directives, SAAS_BITS(where), help),
+#define SAAS_COMMAND_NUMBER(of, name, where, help, ...) SAAS_TAKES_1(of, name, where, help)
+#define SAAS_COMMAND_SIZE(of, name, where, help, ...) SAAS_TAKES_1(of, name, where, help)
+#define SAAS_COMMAND_INTERVAL(of, name, where, help, ...) SAAS_TAKES_1(of, name, where, help)
+#define SAAS_COMMAND_WORD(of, name, where, help, ...) SAAS_TAKES_1(of, name, where, help)
+#define SAAS_COMMAND_TEXT(of, name, where, help, ...) SAAS_TAKES_1(of, name, where, help)
+#define SAAS_COMMAND_EXPRESSION(of, name, where, help, ...) SAAS_TAKES_1(of, name, where, help)
+#define SAAS_COMMAND_LIST(of, name, where, help, ...) \
+    AP_INIT_ITERATE(name, saas_directive_take, (void *)&of##_directives, SAAS_BITS(where), help),
+#define SAAS_COMMAND_OWN(of, name, where, help, function) AP_INIT_TAKE1(name, function, NULL, SAAS_BITS(where), help),
+#define SAAS_COMMAND_OWN_NUMBER SAAS_COMMAND_OWN
+#define SAAS_COMMAND_OWN_FLAG(of, name, where, help, function) AP_INIT_FLAG(name, function, NULL, SAAS_BITS(where), help),
+#define SAAS_COMMAND_OWN_LIST(of, name, where, help, function) \
+    AP_INIT_ITERATE(name, function, NULL, SAAS_BITS(where), help),
+#define SAAS_COMMAND_OWN_2_OR_3(of, name, where, help, function) \
+    AP_INIT_TAKE23(name, function, NULL, SAAS_BITS(where), help),
+#define SAAS_COMMAND_KEPT(of, name, where, help, ...)
+#define SAAS_COMMAND_(of, kind, member, name, where, standard, allowed, help) \
+    SAAS_COMMAND_##kind(of, name, where, help, allowed)
+
+#define SAAS_ALLOWED_FLAG(...) __VA_ARGS__
+#define SAAS_ALLOWED_NUMBER(...) __VA_ARGS__
+#define SAAS_ALLOWED_SIZE(...) __VA_ARGS__
+#define SAAS_ALLOWED_INTERVAL(...) __VA_ARGS__
+#define SAAS_ALLOWED_WORD(...) __VA_ARGS__
+#define SAAS_ALLOWED_TEXT(...) __VA_ARGS__
+#define SAAS_ALLOWED_EXPRESSION(...) __VA_ARGS__
+#define SAAS_ALLOWED_LIST(...) __VA_ARGS__
+#define SAAS_ALLOWED_OWN(...) SAAS_ANY
+#define SAAS_ALLOWED_OWN_NUMBER(...) SAAS_ANY
+#define SAAS_ALLOWED_OWN_FLAG(...) SAAS_ANY
+#define SAAS_ALLOWED_OWN_LIST(...) SAAS_ANY
+#define SAAS_ALLOWED_OWN_2_OR_3(...) SAAS_ANY
+#define SAAS_ALLOWED_KEPT(...) SAAS_ANY
+#define SAAS_LINE_(of, kind_, member, name_, where_, standard_, allowed, help) \
+    { .name = (name_), .kind = SAAS_KIND_##kind_, .at = APR_OFFSETOF(of##_t, member), .where = (where_), \
+      .standard = (standard_), SAAS_ALLOWED_##kind_(allowed) },
+
+/* What DEFINE makes for servers and sections alike. */
+#define SAAS_DIRECTIVES_COMMON_(name, module_, LIST_, section_) \
+    static const saas_directive_t name##_lines[] = { LIST_(SAAS_LINE_, name) }; \
+    static const saas_directives_t name##_directives \
+        = { &module_, section_, name##_lines, sizeof(name##_lines) / sizeof(name##_lines[0]) }; \
+    static void *name##_unset(apr_pool_t *p) \
+    { \
+        name##_t *conf = apr_pcalloc(p, sizeof(*conf)); \
+        LIST_(SAAS_UNSET_, name) \
+        return conf; \
+    } \
+    void *name##_merge(apr_pool_t *p, void *base_, void *add_) \
+    { \
+        const name##_t *base = base_, *add = add_; \
+        name##_t *merged = apr_palloc(p, sizeof(*merged)); \
+        LIST_(SAAS_MERGED_, name) \
+        return merged; \
+    }
+
+/** The lines as rows of a command table. */
+#define SAAS_COMMANDS(name, LIST_) LIST_(SAAS_COMMAND_, name)
+
+/** Of a server's directives: the struct name_t, name_of(s), and the getters. */
+#define SAAS_DIRECTIVES_DECLARE(name, module_, LIST_) \
+    typedef struct name##_t { LIST_(SAAS_MEMBER_, name) } name##_t; \
+    extern name##_t name##_standard; \
+    extern const command_rec name##_commands[]; \
+    void *name##_create(apr_pool_t *p, server_rec *s); \
+    void *name##_merge(apr_pool_t *p, void *base, void *add); \
+    extern module AP_MODULE_DECLARE_DATA module_; \
+    static inline name##_t *name##_of(const server_rec *s) \
+    { \
+        return (name##_t *)ap_get_module_config(s->module_config, &module_); \
+    } \
+    LIST_(SAAS_GETTER_, name)
+
+/** Once in a module: name_create, name_merge; with SAAS_DIRECTIVES_DEFINE also name_commands. */
+#define SAAS_DIRECTIVES_DEFINE(name, module_, LIST_) \
+    SAAS_SERVER_DEFINE(name, module_, LIST_) \
+    const command_rec name##_commands[] = { SAAS_COMMANDS(name, LIST_) { NULL } };
+#define SAAS_SERVER_DEFINE(name, module_, LIST_) \
+    SAAS_DIRECTIVES_COMMON_(name, module_, LIST_, 0) \
+    name##_t name##_standard; \
+    void *name##_create(apr_pool_t *p, server_rec *s) \
+    { \
+        (void)s; \
+        name##_standard = *(name##_t *)name##_unset(p); \
+        saas_directives_standard(&name##_directives, p, &name##_standard); \
+        return name##_unset(p); \
+    }
+
+/** The same for directives of sections, whose members are read as they are: name_t; name_create, name_merge. */
+#define SAAS_SECTION_DECLARE(name, LIST_) \
+    typedef struct name##_t { LIST_(SAAS_MEMBER_, name) } name##_t; \
+    void *name##_create(apr_pool_t *p, char *path); \
+    void *name##_merge(apr_pool_t *p, void *base, void *add);
+#define SAAS_SECTION_DEFINE(name, module_, LIST_) \
+    SAAS_DIRECTIVES_COMMON_(name, module_, LIST_, 1) \
+    void *name##_create(apr_pool_t *p, char *path) \
+    { \
+        (void)path; \
+        return name##_unset(p); \
+    }
+
+/** Checks for SAAS_CHECKED.  An http:// or https:// URL without user, query and fragment; a slash at its end goes. */
+static inline const char *saas_check_url(apr_pool_t *p, const char *arg, const char **value)
+{
+    const unsigned char *c = (const unsigned char *)arg;
+    apr_size_t len = strlen(arg);
+    apr_uri_t uri;
+    while (*c > ' ' && *c < 0x7f && !strchr("\"<>", *c)) {
+        c++;
+    }
+    if (*c || len > 255 || apr_uri_parse(p, arg, &uri) != APR_SUCCESS || !uri.scheme || !uri.hostname || !*uri.hostname
+        || uri.query || uri.fragment || uri.user || (strcmp(uri.scheme, "https") && strcmp(uri.scheme, "http"))) {
+        return apr_psprintf(p, "\"%s\" is not an http:// or https:// URL without user, query and fragment", arg);
+    }
+    while (len && arg[len - 1] == '/') {
+        len--;
+    }
+    *value = apr_pstrmemdup(p, arg, len);
+    return NULL;
+}
+
+/** A page of somebody's: an http:// or https:// URL of visible ASCII, which may have a query and a fragment. */
+static inline const char *saas_check_web_page(apr_pool_t *p, const char *arg, const char **value)
+{
+    const unsigned char *c = (const unsigned char *)arg;
+    (void)value;
+    while (*c > ' ' && *c < 0x7f && !strchr("\"<>", *c)) {
+        c++;
+    }
+    return *c || (strncmp(arg, "https://", 8) && strncmp(arg, "http://", 7))
+               ? apr_psprintf(p, "\"%s\" is not an http:// or https:// URL", arg)
+               : NULL;
+}
+
+/** Visible ASCII, 1 to 255 characters: it may stand in a header or a form. */
+static inline const char *saas_check_plain(apr_pool_t *p, const char *arg, const char **value)
+{
+    const unsigned char *c = (const unsigned char *)arg;
+    (void)p, (void)value;
+    while (*c > ' ' && *c < 0x7f) {
+        c++;
+    }
+    return *c || !*arg || strlen(arg) > 255 ? "it is empty, too long or contains white space" : NULL;
+}
+
+static inline const char *saas_check_there(apr_pool_t *p, const char *arg, const char **value, apr_filetype_e type)
+{
+    apr_finfo_t info;
+    *value = ap_server_root_relative(p, arg);
+    return *value && apr_stat(&info, *value, APR_FINFO_TYPE, p) == APR_SUCCESS && info.filetype == type
+               ? NULL
+               : apr_psprintf(p, "there is no %s %s", type == APR_DIR ? "folder" : "file", arg);
+}
+
+/** A folder, or a file, that is there; relative to ServerRoot. */
+static inline const char *saas_check_folder(apr_pool_t *p, const char *arg, const char **value)
+{
+    return saas_check_there(p, arg, value, APR_DIR);
+}
+
+static inline const char *saas_check_file(apr_pool_t *p, const char *arg, const char **value)
+{
+    return saas_check_there(p, arg, value, APR_REG);
+}
+
 #ifndef SAAS_HOST_SIDE
 
 /* Database ------------------------------------------------------------- */
@@ -1040,6 +1506,18 @@ static inline json_t *saas_cell_json(const saas_rows_t *rows, int row, int colum
 static inline const char *saas_secret_read(apr_pool_t *p, const char *value, const char **secret)
 {
     return saas_host() ? saas_host()->secret_read(p, value, secret) : "mod_saas must be loaded";
+}
+
+/** Checks for SAAS_CHECKED: a secret, given as saas_secret_read() reads it; a key, which has no blanks in it either. */
+static inline const char *saas_check_secret(apr_pool_t *p, const char *arg, const char **value)
+{
+    return saas_secret_read(p, arg, value);
+}
+
+static inline const char *saas_check_key(apr_pool_t *p, const char *arg, const char **value)
+{
+    const char *wrong = saas_secret_read(p, arg, value);
+    return wrong ? wrong : saas_check_plain(p, *value, value);
 }
 
 #endif /* SAAS_HOST_SIDE */

@@ -24,7 +24,7 @@ static const struct {
 
 static const saas_dir_config_t *dir_config(request_rec *r)
 {
-    return ap_get_module_config(r->per_dir_config, &saas_module);
+    return saas_dir_config(r);
 }
 
 int saas_router_is_mounted(request_rec *r)

@@ -25,28 +25,6 @@ extern __typeof__(ap_log_error_) ap_log_error_ SAAS_COLD;
 extern module AP_MODULE_DECLARE_DATA saas_module;
 APLOG_USE_MODULE(saas);
 
-#define SAAS_UNSET (-1)
-
-/** Server-wide settings; those of the main server rule the shared parts. */
-typedef struct saas_server_config_t {
-    apr_interval_time_t db_wait;      /**< longest wait for a connection */
-    apr_interval_time_t db_timeout;   /**< longest wait for one answer of the database */
-    apr_off_t max_body;               /**< bytes of a JSON or raw body */
-    int session_lifetime;             /**< seconds */
-    const char *node_name;            /**< names this node in leases */
-    int job_threads;                  /**< background threads a child */
-    int secure_cookies;               /**< behind a TLS proxy: cookies as under TLS */
-    int trust_forwarded;              /**< X-Forwarded-Proto and -Host make links */
-    apr_off_t cache_size;             /**< bytes of memory for principals; 0: no cache */
-    apr_interval_time_t feed_timeout; /**< a change feed that is silent for this long is none */
-    int hash_concurrency;             /**< passwords hashed at once, a child */
-    const char *throttle_cache;       /**< "redis" or "memcache"; NULL: this node's memory alone */
-    const char *throttle_servers;     /**< of it */
-    apr_off_t export_buffer;          /**< bytes of a stream kept in memory for a slow client */
-    int exports_max;                  /**< streams at once, of a child */
-    const char *spool_dir;            /**< folder of what does not fit into memory; NULL: the system's */
-} saas_server_config_t;
-
 /** What a client is told when it is refused. */
 typedef struct saas_denied_t {
     const char *text;
@@ -56,52 +34,26 @@ typedef struct saas_denied_t {
 /** AuthType Saas: our own log-in stands before the section. */
 #define SAAS_AUTH_TYPE "Saas"
 
-typedef struct saas_dir_config_t {
-    int api;                          /**< SaasAPI On */
-    int status;                       /**< SaasStatus On */
-    const char *mount;                /**< path of the section that said so */
-    ap_expr_info_t *organization;     /**< SaasOrganization */
-    ap_expr_info_t *user;             /**< SaasUser */
-    int user_create;                  /**< SaasUserCreate */
-    int auth_type_saas;               /**< AuthType Saas */
-    int varies;                       /**< a gate of the section has an expression among its arguments */
-    int identity_headers;             /**< SaasIdentityHeaders */
-    const char *login_url;            /**< SaasLoginURL */
-    const saas_denied_t *denied[SAAS_NO_SUBSCRIPTION + 1]; /**< SaasDenied, by verdict */
-} saas_dir_config_t;
+#include "directives.h"
 
+/** The struct of a request's section: each member as its lines have said, SAAS_UNSET or NULL where none has. */
+static inline const saas_dir_config_t *saas_dir_config(const request_rec *r)
+{
+    return (const saas_dir_config_t *)ap_get_module_config(r->per_dir_config, &saas_module);
+}
+
+/** All commands, for the module record. */
 extern const command_rec saas_directives[];
-void *saas_config_create_server(apr_pool_t *p, server_rec *s);
-void *saas_config_merge_server(apr_pool_t *p, void *base, void *add);
-void *saas_config_create_dir(apr_pool_t *p, char *path);
-void *saas_config_merge_dir(apr_pool_t *p, void *base, void *add);
 
-/** Settings with defaults filled in: never SAAS_UNSET. */
-apr_interval_time_t saas_config_db_wait(server_rec *s);
-apr_interval_time_t saas_config_db_timeout(server_rec *s);
-apr_off_t saas_config_max_body(server_rec *s);
-int saas_config_session_lifetime(server_rec *s);
-int saas_config_job_threads(server_rec *s);
-int saas_config_hash_concurrency(server_rec *s);
-/** The provider of SaasThrottleCache and its argument; NULL: shm. */
-const char *saas_config_throttle_cache(server_rec *s, const char **servers);
-const char *saas_config_node(server_rec *s);
-/** Cookies as under TLS although this server speaks plain HTTP. */
-int saas_config_secure_cookies(server_rec *s);
-/** A trusted proxy's X-Forwarded-* headers make links. */
-int saas_config_trust_forwarded(server_rec *s);
-/** Bytes of shared memory for principals; 0: they are not cached. */
-apr_off_t saas_config_cache_size(server_rec *s);
-/** How stale a cached principal may be at worst. */
-apr_interval_time_t saas_config_feed_timeout(server_rec *s);
+/** What SaasDenied says of a verdict in a section, or NULL. */
+const saas_denied_t *saas_config_denied(const saas_dir_config_t *conf, saas_verdict_e verdict);
 
-/** Most bytes of a streamed reply in memory for a client that is slow. */
-apr_off_t saas_config_export_buffer(server_rec *s);
-/** Most streamed replies at once in a child. */
-int saas_config_exports_max(server_rec *s);
-/** Where the rest is kept; NULL: the system's folder for temporary files. */
-const char *saas_config_spool_dir(server_rec *s);
-
+/** SaasHashConcurrency, or twice the cores of this machine. */
+int saas_config_hashes_at_once(const server_rec *s);
+/** SaasNodeName, or the host's name. */
+const char *saas_config_node(const server_rec *s);
+/** The socache provider of SaasThrottleCache and its argument; NULL: shm. */
+const char *saas_config_throttle_provider(const server_rec *s, const char **servers);
 
 /* ------------------------------------------------------------- secrets -- */
 

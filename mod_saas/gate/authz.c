@@ -146,7 +146,7 @@ static const char *parse_require_line(cmd_parms *cmd, const char *line, const vo
         /* The line is mod_authz_core's: our configuration of this section may not have been made yet. */
         saas_dir_config_t *conf
             = ap_set_config_vectors(cmd->server, cmd->context, cmd->path, &saas_module, cmd->pool);
-        conf->varies = 1;
+        conf->varies = "yes";
     }
     *parsed = use;
     return err;
@@ -211,7 +211,7 @@ static int decide_again(request_rec *r)
     if (!r->user || saas_context_own(r) || !(before = saas_context_get(r))) {
         return OK;
     }
-    conf = ap_get_module_config(r->per_dir_config, &saas_module);
+    conf = saas_dir_config(r);
     if (!conf->organization && !conf->user && !conf->varies) {
         return OK;
     }
@@ -238,7 +238,7 @@ static int decide_again(request_rec *r)
 
 SAAS_WARM int saas_gates_fixups(request_rec *r)
 {
-    const saas_dir_config_t *conf = ap_get_module_config(r->per_dir_config, &saas_module);
+    const saas_dir_config_t *conf = saas_dir_config(r);
     const saas_context_t *ctx;
     int status;
     if (r->main || r->prev) {

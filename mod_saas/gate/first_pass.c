@@ -86,7 +86,7 @@ void saas_first_pass_post_config(server_rec *s)
 
 SAAS_WARM int saas_first_pass_grants(request_rec *r, const saas_gate_use_t *use)
 {
-    const saas_dir_config_t *conf = ap_get_module_config(r->per_dir_config, &saas_module);
+    const saas_dir_config_t *conf = saas_dir_config(r);
     saas_state_t *state;
     if (!enabled || !use->needs_user || use->expressions) {
         return 0;

@@ -92,8 +92,8 @@ static const char *page(request_rec *r, const saas_refusal_t *refusal, const cha
 
 int saas_refuse(request_rec *r, saas_verdict_e verdict, const saas_context_t *ctx)
 {
-    const saas_dir_config_t *conf = ap_get_module_config(r->per_dir_config, &saas_module);
-    const saas_denied_t *denied = conf->denied[verdict];
+    const saas_dir_config_t *conf = saas_dir_config(r);
+    const saas_denied_t *denied = saas_config_denied(conf, verdict);
     saas_refusal_t refusal;
     saas_refusal_get(verdict, ctx, NULL, &refusal);
     if (ctx->loaded == SAAS_GRANTED) {

@@ -20,7 +20,7 @@
 
 SAAS_WARM static const saas_dir_config_t *section(request_rec *r)
 {
-    return ap_get_module_config(r->per_dir_config, &saas_module);
+    return saas_dir_config(r);
 }
 
 /* Identity headers that a client sends, or has mod_proxy drop by "Connection". */

@@ -124,10 +124,10 @@ static void register_hooks(apr_pool_t *p)
 
 module AP_MODULE_DECLARE_DATA saas_module = {
     STANDARD20_MODULE_STUFF,
-    saas_config_create_dir,
-    saas_config_merge_dir,
-    saas_config_create_server,
-    saas_config_merge_server,
+    saas_dir_config_create,
+    saas_dir_config_merge,
+    saas_config_create,
+    saas_config_merge,
     saas_directives,
     register_hooks,
     AP_MODULE_FLAG_NONE

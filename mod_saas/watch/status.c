@@ -85,7 +85,7 @@ static const struct {
 
 int saas_status_serve(request_rec *r)
 {
-    const saas_dir_config_t *conf = ap_get_module_config(r->per_dir_config, &saas_module);
+    const saas_dir_config_t *conf = saas_dir_config(r);
     const char *rest = r->uri + strlen(conf->mount);
     size_t i;
     r->allowed |= (apr_int64_t)1 << M_GET;

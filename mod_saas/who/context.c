@@ -95,7 +95,7 @@ SAAS_WARM int saas_context_recall(request_rec *r, saas_context_t *ctx)
 saas_context_t *saas_context_load(request_rec *r, const saas_credential_t *credential,
                                   const saas_selector_t *selector)
 {
-    const saas_dir_config_t *conf = ap_get_module_config(r->per_dir_config, &saas_module);
+    const saas_dir_config_t *conf = saas_dir_config(r);
     saas_context_t *ctx = saas_context_get(r);
     if (ctx && ctx->loaded == SAAS_GRANTED && saas_context_same(ctx, credential, selector)) {
         saas_state_get(r)->ctx = ctx;

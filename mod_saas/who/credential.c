@@ -129,7 +129,7 @@ static int is_cross_site(request_rec *r, int by_cookie)
 
 void saas_credential_outer(request_rec *r, saas_credential_t *credential)
 {
-    const saas_dir_config_t *conf = ap_get_module_config(r->per_dir_config, &saas_module);
+    const saas_dir_config_t *conf = saas_dir_config(r);
     const char *user = r->user, *err = NULL, *email;
     memset(credential, 0, sizeof(*credential));
     if (conf->user) {
@@ -208,7 +208,7 @@ SAAS_WARM void saas_credential_find(request_rec *r, saas_credential_t *credentia
 
 SAAS_WARM void saas_selector_find(request_rec *r, saas_selector_t *selector)
 {
-    const saas_dir_config_t *conf = ap_get_module_config(r->per_dir_config, &saas_module);
+    const saas_dir_config_t *conf = saas_dir_config(r);
     const char *text = NULL, *err = NULL;
     memset(selector, 0, sizeof(*selector));
     if (conf->organization) {

@@ -31,7 +31,7 @@ void saas_hashing_child_init(apr_pool_t *pchild, server_rec *s)
     apr_status_t rv = apr_thread_mutex_create(&lock, APR_THREAD_MUTEX_DEFAULT, pchild);
 
     hashers.server = s;
-    hashers.free = saas_config_hash_concurrency(s);
+    hashers.free = saas_config_hashes_at_once(s);
     if (rv == APR_SUCCESS && (rv = apr_thread_cond_create(&hashers.freed, pchild)) == APR_SUCCESS) {
         hashers.lock = lock;
     }
@@ -80,7 +80,7 @@ static apr_status_t enter(void)
         SAAS_LOG(hashers.server, APLOG_WARNING, 0, "SAAS1005",
                  "a password could not be hashed for want of room: more log-ins at once than SaasHashConcurrency "
                  "(%d) can serve; the client was told 503",
-                 saas_config_hash_concurrency(hashers.server));
+                 saas_config_hashes_at_once(hashers.server));
     }
     return rv;
 }

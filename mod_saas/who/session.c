@@ -57,7 +57,7 @@ apr_status_t saas_session_start_impl(saas_request_t *rq, saas_db_t *db, const ch
     }
     rv = saas_db_queue_impl(db, &saas_session_statements[SESSION_INSERT],
                             SAAS_ARGS(id, user_id, hash,
-                                      apr_itoa(rq->pool, saas_config_session_lifetime(r->server)),
+                                      apr_itoa(rq->pool, (int)apr_time_sec(saas_config_session_lifetime(r->server))),
                                       r->useragent_ip, agent));
     if (rv == APR_SUCCESS) {
         ctx->session_token = token;
@@ -76,7 +76,7 @@ void saas_session_cookie_impl(saas_request_t *rq)
 {
     saas_context_t *ctx = saas_context_get(rq->r);
     if (ctx && ctx->session_token) {
-        set_cookie(rq->r, ctx->session_token, saas_config_session_lifetime(rq->r->server));
+        set_cookie(rq->r, ctx->session_token, (int)apr_time_sec(saas_config_session_lifetime(rq->r->server)));
     }
 }
 

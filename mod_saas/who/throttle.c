@@ -49,7 +49,7 @@ static void *aligned(void *memory)
 const char *saas_throttle_check_config(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s)
 {
     const char *servers, *wrong;
-    const char *name = saas_config_throttle_cache(s, &servers);
+    const char *name = saas_config_throttle_provider(s, &servers);
 
     shared.provider = NULL;
     shared.instance = NULL;

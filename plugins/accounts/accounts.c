@@ -210,6 +210,6 @@ module AP_MODULE_DECLARE_DATA saas_accounts_module = {
     STANDARD20_MODULE_STUFF,
     .create_server_config = accounts_config_create,
     .merge_server_config = accounts_config_merge,
-    .cmds = accounts_directives,
+    .cmds = accounts_config_commands,
     .register_hooks = register_hooks,
 };

@@ -96,9 +96,6 @@ enum {
     PROFILE_TOKEN_EXPIRES
 };
 
-/** SaasInviteAnyEmail: an invite may be accepted with another address. */
-int accounts_any_email(const server_rec *s);
-
 /** Id of the token that the caller uses, or NULL: what a call may see and give
  *  away is limited to what this token may. */
 const char *accounts_calling_token(const saas_request_t *rq);
@@ -119,9 +116,16 @@ saas_role_e accounts_profile_role(const saas_rows_t *rows, int row);
 /** {"id", "name", "slug"} from three neighbouring cells, or null. */
 json_t *accounts_organization_json(const saas_rows_t *rows, int row, int first_column);
 
-void *accounts_config_create(apr_pool_t *p, server_rec *s);
-void *accounts_config_merge(apr_pool_t *p, void *base, void *add);
-extern const command_rec accounts_directives[];
+/** SaasFrontendURL and SaasInviteAnyEmail are other plugins' too: httpd asks every module that knows a directive. */
+#define ACCOUNTS_DIRECTIVES(X, of) \
+    X(of, TEXT, reset_url, "SaasPasswordResetURL", SAAS_VHOST, NULL, SAAS_CHECKED(check_reset_url), \
+      "page of the product where a new password is set, with {token} in it") \
+    X(of, TEXT, frontend, "SaasFrontendURL", SAAS_VHOST, NULL, SAAS_CHECKED(saas_check_url), \
+      "URL of the product's own pages") \
+    X(of, FLAG, any_email, "SaasInviteAnyEmail", SAAS_VHOST, "Off", SAAS_ANY, \
+      "whether an invite may be accepted with another e-mail address")
+
+SAAS_DIRECTIVES_DECLARE(accounts_config, saas_accounts_module, ACCOUNTS_DIRECTIVES)
 
 /** Where the request's server sends people to set a new password: a URL with
  *  {token} in it; NULL: not configured. */

@@ -142,7 +142,7 @@ static refusal_e judge_invite(const registration_t *reg, const saas_rows_t *invi
     if (strcmp(state, "pending")) {
         return INVITE_REVOKED;
     }
-    return strcmp(saas_cell(invite, 0, INVITE_EMAIL_KEY), reg->email_key) && !accounts_any_email(reg->rq->r->server)
+    return strcmp(saas_cell(invite, 0, INVITE_EMAIL_KEY), reg->email_key) && !accounts_config_any_email(reg->rq->r->server)
                ? INVITE_MISMATCH : NOT_REFUSED;
 }
 

@@ -18,83 +18,7 @@
 
 SAAS_PLUGIN_DEFINE;
 
-/* ----------------------------------------------------------- directives -- */
-
-#define DEFAULT_PER_ORGANIZATION 2
-#define DEFAULT_PER_NODE 8
-#define DEFAULT_DEADLINE 600
-#define UNSET (-1)
-
-typedef struct config_t {
-    int per_organization;
-    int per_node;
-    int deadline;
-} config_t;
-
-static void *create_config(apr_pool_t *p, server_rec *s)
-{
-    config_t *conf = apr_palloc(p, sizeof(*conf));
-    (void)s;
-    conf->per_organization = conf->per_node = conf->deadline = UNSET;
-    return conf;
-}
-
-static const char *set_int(cmd_parms *cmd, const char *arg, int least, int most, int *value)
-{
-    char *end;
-    apr_int64_t n;
-    const char *err = ap_check_cmd_context(cmd, GLOBAL_ONLY);
-
-    if (err) {
-        return err;
-    }
-    n = apr_strtoi64(arg, &end, 10);
-    if (*end || end == arg || n < least || n > most) {
-        return apr_psprintf(cmd->pool, "%s: a whole number from %d to %d is needed, not '%s'", cmd->cmd->name, least,
-                            most, arg);
-    }
-    *value = (int)n;
-    return NULL;
-}
-
-static config_t *config_of(server_rec *s)
-{
-    return ap_get_module_config(s->module_config, &saas_audits_module);
-}
-
-static const char *set_per_organization(cmd_parms *cmd, void *dir, const char *arg)
-{
-    (void)dir;
-    return set_int(cmd, arg, 0, 100000, &config_of(cmd->server)->per_organization);
-}
-
-static const char *set_per_node(cmd_parms *cmd, void *dir, const char *arg)
-{
-    (void)dir;
-    return set_int(cmd, arg, 0, 100000, &config_of(cmd->server)->per_node);
-}
-
-static const char *set_deadline(cmd_parms *cmd, void *dir, const char *arg)
-{
-    (void)dir;
-    return set_int(cmd, arg, 1, 86400, &config_of(cmd->server)->deadline);
-}
-
-static const command_rec directives[] = {
-    AP_INIT_TAKE1("SaasAuditsPerOrganization", set_per_organization, NULL, RSRC_CONF,
-                  "audits of one organization that run at once, 0 for any number (default 2)"),
-    AP_INIT_TAKE1("SaasAuditsPerNode", set_per_node, NULL, RSRC_CONF,
-                  "audits that run at once on this node, 0 for any number (default 8)"),
-    AP_INIT_TAKE1("SaasAuditDeadline", set_deadline, NULL, RSRC_CONF,
-                  "seconds after which a running audit is failed (default 600)"),
-    { NULL }
-};
-
-int audits_deadline(server_rec *s)
-{
-    const config_t *conf = config_of(s);
-    return conf->deadline == UNSET ? DEFAULT_DEADLINE : conf->deadline;
-}
+SAAS_DIRECTIVES_DEFINE(audits_config, saas_audits_module, AUDITS_DIRECTIVES)
 
 /* ----------------------------------------------------------- statements -- */
 
@@ -287,11 +211,10 @@ static saas_job_kind_t jobs[] = {
 
 static const char *check_config(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s)
 {
-    const config_t *conf = config_of(s);
     (void)pconf;
     (void)ptemp;
-    jobs[0].per_organization = conf->per_organization == UNSET ? DEFAULT_PER_ORGANIZATION : conf->per_organization;
-    jobs[0].per_node = conf->per_node == UNSET ? DEFAULT_PER_NODE : conf->per_node;
+    jobs[0].per_organization = audits_config_per_organization(s);
+    jobs[0].per_node = audits_config_per_node(s);
     return NULL;
 }
 
@@ -315,9 +238,9 @@ module AP_MODULE_DECLARE_DATA saas_audits_module = {
     STANDARD20_MODULE_STUFF,
     NULL,
     NULL,
-    create_config,
-    NULL,
-    directives,
+    audits_config_create,
+    audits_config_merge,
+    audits_config_commands,
     register_hooks,
     AP_MODULE_FLAG_NONE
 };

@@ -12,6 +12,16 @@
 extern module AP_MODULE_DECLARE_DATA saas_audits_module;
 APLOG_USE_MODULE(saas_audits);
 
+#define AUDITS_DIRECTIVES(X, of) \
+    X(of, NUMBER, per_organization, "SaasAuditsPerOrganization", SAAS_GLOBAL, "2", SAAS_RANGE(0, 100000), \
+      "audits of one organization that run at once, 0 for any number") \
+    X(of, NUMBER, per_node, "SaasAuditsPerNode", SAAS_GLOBAL, "8", SAAS_RANGE(0, 100000), \
+      "audits that run at once on this node, 0 for any number") \
+    X(of, NUMBER, deadline, "SaasAuditDeadline", SAAS_GLOBAL, "600", SAAS_RANGE(1, 86400), \
+      "seconds after which a running audit is failed")
+
+SAAS_DIRECTIVES_DECLARE(audits_config, saas_audits_module, AUDITS_DIRECTIVES)
+
 /** The kind of the background job that runs an audit; its object is the audit. */
 #define AUDIT_JOB "audit"
 /** Tries of one audit before it is failed. */
@@ -52,9 +62,6 @@ extern const char *const evidence_orders[];
 
 /** Index of an order; 0 for NULL. */
 int audits_order(const char *const *orders, const char *name);
-
-/** Seconds that one try of an audit may take. */
-int audits_deadline(server_rec *s);
 
 /** The columns that audits_members shows. */
 #define AUDIT_COLUMNS \

@@ -351,7 +351,7 @@ static apr_status_t conclude(run_t *run, apr_status_t rv)
     }
     if (run->halt == TOO_LATE) {
         return end(run, "failed", apr_psprintf(job->pool, "The audit did not finish within %d seconds.",
-                                               audits_deadline(job->server)));
+                                               audits_config_deadline(job->server)));
     }
     if (saas_job_stopped(job)) {
         return APR_EINTR;
@@ -404,7 +404,7 @@ apr_status_t audits_job_run(saas_job_t *job)
     run->rows = json_array();
     apr_pool_cleanup_register(p, run->rows, drop_json, apr_pool_cleanup_null);
     run->next_write = monotonic_ms() + BATCH_MS;
-    run->deadline = monotonic_ms() + (apr_int64_t)audits_deadline(job->server) * 1000;
+    run->deadline = monotonic_ms() + (apr_int64_t)audits_config_deadline(job->server) * 1000;
     run->engine.pool = p;
     run->engine.server = job->server;
     run->engine.audit_id = job->object_id;

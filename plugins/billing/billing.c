@@ -18,136 +18,16 @@ SAAS_PLUGIN_DEFINE;
 
 /* ---------------------------------------------------------- directives -- */
 
-static void *create_config(apr_pool_t *p, server_rec *s)
+static const char *check_key(apr_pool_t *p, const char *arg, const char **value)
 {
-    saas_billing_config_t *conf = apr_pcalloc(p, sizeof(*conf));
-    (void)s;
-    conf->prices = apr_array_make(p, 2, sizeof(const char *));
-    return conf;
+    const char *wrong = saas_check_key(p, arg, value);
+    return wrong ? wrong
+           : !strncmp(*value, "pk_", 3)
+               ? "this is a publishable key (pk_...), a secret or restricted one is needed"
+               : NULL;
 }
 
-#define MERGE(member) conf->member = add->member ? add->member : base->member
-
-static void *merge_config(apr_pool_t *p, void *basev, void *addv)
-{
-    const saas_billing_config_t *base = basev, *add = addv;
-    saas_billing_config_t *conf = apr_pcalloc(p, sizeof(*conf));
-    MERGE(api);
-    MERGE(key);
-    MERGE(version);
-    MERGE(frontend);
-    conf->prices = add->prices->nelts ? add->prices : base->prices;
-    return conf;
-}
-
-const saas_billing_config_t *saas_billing_config(const server_rec *s)
-{
-    return ap_get_module_config(s->module_config, &saas_billing_module);
-}
-
-static saas_billing_config_t *config_of(const cmd_parms *cmd)
-{
-    return ap_get_module_config(cmd->server->module_config, &saas_billing_module);
-}
-
-/* Visible ASCII, so that it may stand in a header or a form. */
-static int is_plain(const char *text)
-{
-    const char *c;
-    for (c = text; *c; c++) {
-        if (*c <= ' ' || *c >= 0x7f) {
-            return 0;
-        }
-    }
-    return c > text && c - text <= 255;
-}
-
-/* An http(s) URL without query, without the slash at its end; NULL: it is none. */
-static const char *read_url(apr_pool_t *p, const char *text)
-{
-    apr_uri_t uri;
-    apr_size_t len = strlen(text);
-    if (!is_plain(text) || apr_uri_parse(p, text, &uri) != APR_SUCCESS || !uri.scheme || !uri.hostname
-        || !*uri.hostname || uri.query || uri.fragment || uri.user
-        || (strcmp(uri.scheme, "https") && strcmp(uri.scheme, "http"))) {
-        return NULL;
-    }
-    while (len && text[len - 1] == '/') {
-        len--;
-    }
-    return apr_pstrmemdup(p, text, len);
-}
-
-static const char *set_url(cmd_parms *cmd, const char *arg, const char **member)
-{
-    *member = read_url(cmd->pool, arg);
-    return *member ? NULL
-                   : apr_psprintf(cmd->pool, "%s: \"%s\" is not an http:// or https:// URL without user, query and fragment",
-                                  cmd->cmd->name, arg);
-}
-
-static const char *set_api(cmd_parms *cmd, void *dir, const char *arg)
-{
-    (void)dir;
-    return set_url(cmd, arg, &config_of(cmd)->api);
-}
-
-static const char *set_frontend(cmd_parms *cmd, void *dir, const char *arg)
-{
-    (void)dir;
-    return set_url(cmd, arg, &config_of(cmd)->frontend);
-}
-
-static const char *set_key(cmd_parms *cmd, void *dir, const char *arg)
-{
-    const char *key;
-    const char *wrong = saas_secret_read(cmd->pool, arg, &key);
-    (void)dir;
-    if (wrong) {
-        return apr_pstrcat(cmd->pool, "SaasStripeSecretKey: ", wrong, NULL);
-    }
-    if (!is_plain(key)) {
-        return "SaasStripeSecretKey: the key is empty, too long or contains white space";
-    }
-    if (!strncmp(key, "pk_", 3)) {
-        return "SaasStripeSecretKey: this is a publishable key (pk_...), a secret or restricted one is needed";
-    }
-    config_of(cmd)->key = key;
-    return NULL;
-}
-
-static const char *set_price(cmd_parms *cmd, void *dir, const char *arg)
-{
-    (void)dir;
-    if (!is_plain(arg)) {
-        return "SaasStripePrice: a price is the id of one, price_...";
-    }
-    APR_ARRAY_PUSH(config_of(cmd)->prices, const char *) = arg;
-    return NULL;
-}
-
-static const char *set_version(cmd_parms *cmd, void *dir, const char *arg)
-{
-    (void)dir;
-    if (!is_plain(arg)) {
-        return "SaasStripeVersion: a version is like " SAAS_STRIPE_VERSION;
-    }
-    config_of(cmd)->version = arg;
-    return NULL;
-}
-
-static const command_rec directives[] = {
-    AP_INIT_TAKE1("SaasStripeAPI", set_api, NULL, RSRC_CONF,
-                  "base URL of Stripe's API (default " SAAS_BILLING_API "); for tests"),
-    AP_INIT_TAKE1("SaasStripeSecretKey", set_key, NULL, RSRC_CONF,
-                  "secret key of the Stripe account, or file:/path or env:NAME"),
-    AP_INIT_ITERATE("SaasStripePrice", set_price, NULL, RSRC_CONF,
-                    "prices (price_...) that are sold here, the default one first"),
-    AP_INIT_TAKE1("SaasStripeVersion", set_version, NULL, RSRC_CONF,
-                  "version of Stripe's API (default " SAAS_STRIPE_VERSION ")"),
-    AP_INIT_TAKE1("SaasFrontendURL", set_frontend, NULL, RSRC_CONF, "URL of the product's own pages"),
-    { NULL }
-};
+SAAS_DIRECTIVES_DEFINE(saas_billing_config, saas_billing_module, SAAS_BILLING_DIRECTIVES)
 
 /* Only what is an address, or "localhost": 127.example.org is somebody's name. */
 static int is_loopback(apr_pool_t *p, const char *url)
@@ -164,16 +44,17 @@ static const char *check_config(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec
 {
     server_rec *s;
     for (s = main_server; s; s = s->next) {
-        const saas_billing_config_t *conf = saas_billing_config(s);
-        if (!conf->key || !strstr(conf->key, "_live_")) {
+        const char *key = saas_billing_config_key(s), *api = saas_billing_config_api(s);
+        const char *frontend = saas_billing_config_frontend(s);
+        if (!key || !strstr(key, "_live_")) {
             continue;
         }
-        if (conf->api && !strncmp(conf->api, "http://", 7) && !is_loopback(ptemp, conf->api)) {
-            return apr_psprintf(pconf, "SaasStripeAPI %s would send a live key in the clear: use https://", conf->api);
+        if (!strncmp(api, "http://", 7) && !is_loopback(ptemp, api)) {
+            return apr_psprintf(pconf, "SaasStripeAPI %s would send a live key in the clear: use https://", api);
         }
-        if (conf->frontend && !strncmp(conf->frontend, "http://", 7)) {
+        if (frontend && !strncmp(frontend, "http://", 7)) {
             SAAS_LOG(s, APLOG_WARNING, 0, "SAAS1501",
-                     "SaasFrontendURL %s is plain http and the Stripe key is a live one: use https://", conf->frontend);
+                     "SaasFrontendURL %s is plain http and the Stripe key is a live one: use https://", frontend);
         }
     }
     return NULL;
@@ -265,5 +146,6 @@ static void register_hooks(apr_pool_t *p)
 }
 
 module AP_MODULE_DECLARE_DATA saas_billing_module = {
-    STANDARD20_MODULE_STUFF, NULL, NULL, create_config, merge_config, directives, register_hooks, 0
+    STANDARD20_MODULE_STUFF, NULL, NULL, saas_billing_config_create, saas_billing_config_merge,
+    saas_billing_config_commands, register_hooks, 0
 };

@@ -6,19 +6,33 @@
 
 #include <mod_saas.h>
 
+#include "stripe.h"
+
 /** Where Stripe's API is, unless SaasStripeAPI says otherwise. */
 #define SAAS_BILLING_API "https://api.stripe.com"
 
-/** A server's settings, merged per virtual host. */
-typedef struct saas_billing_config_t {
-    const char *api;            /**< no slash at the end; NULL: Stripe's own */
-    const char *key;            /**< NULL: billing is not configured */
-    const char *version;        /**< NULL: SAAS_STRIPE_VERSION */
-    const char *frontend;       /**< where people come back to; no slash at the end */
-    apr_array_header_t *prices; /**< const char *; the first is what is sold by default */
-} saas_billing_config_t;
+/** The first price is what is sold by default; without a key billing is not configured. SaasFrontendURL is other plugins'
+ *  too: httpd asks every module that knows a directive. */
+#define SAAS_BILLING_DIRECTIVES(X, of) \
+    X(of, TEXT, api, "SaasStripeAPI", SAAS_VHOST, SAAS_BILLING_API, SAAS_CHECKED(saas_check_url), \
+      "base URL of Stripe's API; for tests") \
+    X(of, TEXT, key, "SaasStripeSecretKey", SAAS_VHOST, NULL, SAAS_CHECKED(check_key), \
+      "secret key of the Stripe account, or file:/path or env:NAME") \
+    X(of, LIST, prices, "SaasStripePrice", SAAS_VHOST, NULL, SAAS_CHECKED(saas_check_plain), \
+      "prices (price_...) that are sold here, the default one first") \
+    X(of, TEXT, version, "SaasStripeVersion", SAAS_VHOST, SAAS_STRIPE_VERSION, SAAS_CHECKED(saas_check_plain), \
+      "version of Stripe's API") \
+    X(of, TEXT, frontend, "SaasFrontendURL", SAAS_VHOST, NULL, SAAS_CHECKED(saas_check_url), \
+      "URL of the product's own pages")
 
-const saas_billing_config_t *saas_billing_config(const server_rec *s) __attribute__((visibility("hidden")));
+SAAS_DIRECTIVES_DECLARE(saas_billing_config, saas_billing_module, SAAS_BILLING_DIRECTIVES)
+
+/** The account at Stripe of a server that has a key. */
+static inline saas_stripe_account_t saas_billing_account(const server_rec *s)
+{
+    return (saas_stripe_account_t){ .base = saas_billing_config_api(s), .key = saas_billing_config_key(s),
+                                    .version = saas_billing_config_version(s) };
+}
 
 /** Indices into saas_billing_statements. */
 enum {

@@ -85,13 +85,9 @@ static ending_fn *ending_of(const char *id)
     return NULL;
 }
 
-static apr_status_t end_at(saas_job_t *job, const saas_billing_config_t *conf, ending_fn *end)
+static apr_status_t end_at(saas_job_t *job, const server_rec *s, ending_fn *end)
 {
-    saas_stripe_account_t account = {
-        .base = conf->api ? conf->api : SAAS_BILLING_API,
-        .key = conf->key,
-        .version = conf->version ? conf->version : SAAS_STRIPE_VERSION,
-    };
+    saas_stripe_account_t account = saas_billing_account(s);
     saas_stripe_result_t result;
 
     if (end(saas_stripe_create(job->pool, &account), job->pool, job->object_id, &result)) {
@@ -112,7 +108,7 @@ static int is_first_with_key(const saas_job_t *job, const server_rec *s, const c
     const server_rec *earlier;
 
     for (earlier = job->server; earlier != s; earlier = earlier->next) {
-        const char *other = saas_billing_config(earlier)->key;
+        const char *other = saas_billing_config_key(earlier);
         if (other && !strcmp(other, key)) {
             return 0;
         }
@@ -131,12 +127,12 @@ apr_status_t saas_billing_cancel(saas_job_t *job)
         return APR_EINVAL;
     }
     for (s = job->server; s && rv == APR_SUCCESS; s = s->next) {
-        const saas_billing_config_t *conf = saas_billing_config(s);
-        if (conf->key && is_first_with_key(job, s, conf->key)) {
+        const char *key = saas_billing_config_key(s);
+        if (key && is_first_with_key(job, s, key)) {
             if (saas_job_stopped(job)) {
                 return APR_EINTR;
             }
-            rv = end_at(job, conf, end);
+            rv = end_at(job, s, end);
             asked++;
         }
     }

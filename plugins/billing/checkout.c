@@ -36,7 +36,7 @@ enum { COL_NAME, COL_STATUS, COL_STRIPE_STATUS, COL_CUSTOMER, COL_IN_TIME, COL_S
 
 typedef struct {
     saas_request_t *rq;
-    const saas_billing_config_t *conf;
+    const server_rec *server;
     saas_stripe_t *stripe;
     saas_stripe_result_t result; /* of the last call */
     const char *price;
@@ -91,8 +91,9 @@ static int is_live(const saas_rows_t *rows)
 }
 
 /* The price to sell; NULL: the one asked for is not sold here, noted. */
-static const char *choose_price(saas_request_t *rq, const saas_billing_config_t *conf)
+static const char *choose_price(saas_request_t *rq)
 {
+    const apr_array_header_t *prices = saas_billing_config_prices(rq->r->server);
     const char *wanted = saas_request_field(rq, "price", SAAS_FIELD_NULLABLE, 255);
     int i;
 
@@ -100,10 +101,10 @@ static const char *choose_price(saas_request_t *rq, const saas_billing_config_t 
         return NULL;
     }
     if (!wanted) {
-        return APR_ARRAY_IDX(conf->prices, 0, const char *);
+        return APR_ARRAY_IDX(prices, 0, const char *);
     }
-    for (i = 0; i < conf->prices->nelts; i++) {
-        if (!strcmp(wanted, APR_ARRAY_IDX(conf->prices, i, const char *))) {
+    for (i = 0; i < prices->nelts; i++) {
+        if (!strcmp(wanted, APR_ARRAY_IDX(prices, i, const char *))) {
             return wanted;
         }
     }
@@ -167,7 +168,7 @@ static const char *result_text(const checkout_t *c, const char *key, apr_size_t 
 static const char *result_url(const checkout_t *c)
 {
     const char *url = result_text(c, "url", URL_MAX);
-    int plain = c->conf->api && !strncmp(c->conf->api, "http://", 7);
+    int plain = !strncmp(saas_billing_config_api(c->server), "http://", 7);
     return url && (!strncmp(url, "https://", 8) || (plain && !strncmp(url, "http://", 7))) ? url : NULL;
 }
 
@@ -246,8 +247,8 @@ static void ask_session(checkout_t *c)
         { "line_items[0][price]", c->price },
         { "line_items[0][quantity]", "1" },
         { "success_url",
-          apr_pstrcat(p, c->conf->frontend, "/billing/return?session_id={CHECKOUT_SESSION_ID}", NULL) },
-        { "cancel_url", apr_pstrcat(p, c->conf->frontend, "/billing", NULL) },
+          apr_pstrcat(p, saas_billing_config_frontend(c->server), "/billing/return?session_id={CHECKOUT_SESSION_ID}", NULL) },
+        { "cancel_url", apr_pstrcat(p, saas_billing_config_frontend(c->server), "/billing", NULL) },
         { "metadata[org_id]", org },
         { "subscription_data[metadata][org_id]", org },
         { NULL, NULL },
@@ -320,21 +321,17 @@ static apr_status_t keep_session(saas_db_t *db, void *baton)
 
 int saas_billing_checkout(saas_request_t *rq)
 {
-    const saas_billing_config_t *conf = saas_billing_config(rq->r->server);
-    saas_stripe_account_t account = {
-        .base = conf->api ? conf->api : SAAS_BILLING_API,
-        .key = conf->key,
-        .version = conf->version ? conf->version : SAAS_STRIPE_VERSION,
-    };
-    checkout_t c = { .rq = rq, .conf = conf };
+    const server_rec *s = rq->r->server;
+    saas_stripe_account_t account = saas_billing_account(s);
+    checkout_t c = { .rq = rq, .server = s };
     saas_rows_t *rows;
     apr_status_t rv;
 
-    if (!conf->key || !conf->frontend || !conf->prices->nelts) {
+    if (!account.key || !saas_billing_config_frontend(s) || !saas_billing_config_prices(s)->nelts) {
         return saas_reply_error(rq, HTTP_SERVICE_UNAVAILABLE, "billing_not_configured",
                                 "Billing is not configured on this server.");
     }
-    c.price = choose_price(rq, conf);
+    c.price = choose_price(rq);
     if (!c.price) {
         return saas_reply_errors(rq);
     }

@@ -28,31 +28,6 @@ SAAS_PLUGIN_DEFINE;
 
 /* ---------------------------------------------------------- directives -- */
 
-static void *create_config(apr_pool_t *p, server_rec *s)
-{
-    (void)s;
-    return apr_pcalloc(p, sizeof(saas_mail_config_t));
-}
-
-const saas_mail_config_t *saas_mail_config(const server_rec *s)
-{
-    return ap_get_module_config(s->module_config, &saas_mail_module);
-}
-
-static saas_mail_config_t *config_of(const cmd_parms *cmd)
-{
-    return ap_get_module_config(cmd->server->module_config, &saas_mail_module);
-}
-
-saas_mail_tls_e saas_mail_tls(const saas_mail_config_t *conf)
-{
-    if (conf->tls != SAAS_MAIL_TLS_UNSET) {
-        return conf->tls;
-    }
-    /* A password is not sent to whoever answers without TLS. */
-    return conf->user && !conf->relay_is_local ? SAAS_MAIL_TLS_REQUIRE : SAAS_MAIL_TLS_TRY;
-}
-
 static int is_printable(const char *text)
 {
     const unsigned char *c;
@@ -64,89 +39,31 @@ static int is_printable(const char *text)
     return c > (const unsigned char *)text;
 }
 
-static int is_loopback(const char *host)
+static int is_relay(apr_pool_t *p, const char *text, apr_uri_t *uri)
 {
-    return !strcasecmp(host, "localhost") || !strcmp(host, "::1")
-           || (!strncmp(host, "127.", 4) && !host[strspn(host, "0123456789.")]);
+    return is_printable(text) && apr_uri_parse(p, text, uri) == APR_SUCCESS && uri->scheme && uri->hostname
+           && *uri->hostname && !uri->user && !uri->query && !uri->fragment && (!uri->path || !strcmp(uri->path, "/"))
+           && (!strcmp(uri->scheme, "smtp") || !strcmp(uri->scheme, "smtps"));
 }
 
-static const char *set_relay(cmd_parms *cmd, void *dir, const char *arg)
+static const char *check_relay(apr_pool_t *p, const char *arg, const char **value)
 {
-    saas_mail_config_t *conf = config_of(cmd);
-    const char *err = ap_check_cmd_context(cmd, GLOBAL_ONLY);
     apr_uri_t uri;
-    (void)dir;
-    if (err) {
-        return err;
-    }
-    if (!is_printable(arg) || apr_uri_parse(cmd->pool, arg, &uri) != APR_SUCCESS || !uri.scheme || !uri.hostname
-        || !*uri.hostname || uri.user || uri.query || uri.fragment || (uri.path && strcmp(uri.path, "/"))
-        || (strcmp(uri.scheme, "smtp") && strcmp(uri.scheme, "smtps"))) {
-        return apr_psprintf(cmd->pool, "SaasMailRelay: \"%s\" is not smtp://host[:port] or smtps://host[:port]; user and "
-                            "password have directives of their own", arg);
-    }
-    conf->relay = arg;
-    conf->relay_is_local = is_loopback(uri.hostname);
-    return NULL;
+    (void)value;
+    return is_relay(p, arg, &uri) ? NULL
+                                  : apr_psprintf(p, "\"%s\" is not smtp://host[:port] or smtps://host[:port]; user and "
+                                                 "password have directives of their own", arg);
 }
 
-static const char *set_tls(cmd_parms *cmd, void *dir, const char *arg)
+static const char *check_user(apr_pool_t *p, const char *arg, const char **value)
 {
-    static const struct {
-        const char *word;
-        saas_mail_tls_e tls;
-    } words[] = { { "off", SAAS_MAIL_TLS_OFF }, { "try", SAAS_MAIL_TLS_TRY }, { "require", SAAS_MAIL_TLS_REQUIRE } };
-    const char *err = ap_check_cmd_context(cmd, GLOBAL_ONLY);
-    apr_size_t i;
-    (void)dir;
-    for (i = 0; !err && i < sizeof(words) / sizeof(*words); i++) {
-        if (!strcasecmp(arg, words[i].word)) {
-            config_of(cmd)->tls = words[i].tls;
-            return NULL;
-        }
-    }
-    return err ? err : apr_psprintf(cmd->pool, "SaasMailTLS: \"%s\" is none of off, try, require", arg);
-}
-
-static const char *set_ca(cmd_parms *cmd, void *dir, const char *arg)
-{
-    const char *err = ap_check_cmd_context(cmd, GLOBAL_ONLY);
-    const char *path = ap_server_root_relative(cmd->pool, arg);
-    apr_finfo_t info;
-    (void)dir;
-    if (!err && (!path || apr_stat(&info, path, APR_FINFO_TYPE, cmd->pool) != APR_SUCCESS || info.filetype != APR_REG)) {
-        err = apr_psprintf(cmd->pool, "SaasMailCA: there is no file %s", arg);
-    }
-    config_of(cmd)->ca_file = path;
-    return err;
-}
-
-static const char *set_user(cmd_parms *cmd, void *dir, const char *arg)
-{
-    const char *err = ap_check_cmd_context(cmd, GLOBAL_ONLY);
-    (void)dir;
-    if (!err && !is_printable(arg)) {
-        err = "SaasMailUser: the name is empty or contains white space";
-    }
-    config_of(cmd)->user = arg;
-    return err;
-}
-
-static const char *set_password(cmd_parms *cmd, void *dir, const char *arg)
-{
-    const char *err = ap_check_cmd_context(cmd, GLOBAL_ONLY);
-    const char *wrong;
-    (void)dir;
-    if (err) {
-        return err;
-    }
-    wrong = saas_secret_read(cmd->pool, arg, &config_of(cmd)->password);
-    return wrong ? apr_pstrcat(cmd->pool, "SaasMailPassword: ", wrong, NULL) : NULL;
+    (void)p, (void)value;
+    return is_printable(arg) ? NULL : "the name is empty or contains white space";
 }
 
 static const char *set_from(cmd_parms *cmd, void *dir, const char *arg)
 {
-    saas_mail_config_t *conf = config_of(cmd);
+    saas_mail_sender_t *sender = apr_pcalloc(cmd->pool, sizeof(*sender));
     const char *err = ap_check_cmd_context(cmd, GLOBAL_ONLY);
     const char *open = ap_strrchr_c(arg, '<');
     apr_size_t len = strlen(arg), name_len = open ? (apr_size_t)(open - arg) : 0;
@@ -160,43 +77,39 @@ static const char *set_from(cmd_parms *cmd, void *dir, const char *arg)
     while (name_len && arg[name_len - 1] == ' ') {
         name_len--;
     }
-    conf->from_name = apr_pstrmemdup(cmd->pool, arg, name_len);
-    conf->from = NULL;
+    sender->name = apr_pstrmemdup(cmd->pool, arg, name_len);
     if (!open) {
-        conf->from = saas_email_parse(cmd->pool, arg, NULL);
+        sender->address = saas_email_parse(cmd->pool, arg, NULL);
     }
     else if (arg[len - 1] == '>') {
-        conf->from = saas_email_parse(cmd->pool, apr_pstrmemdup(cmd->pool, open + 1, (apr_size_t)(arg + len - open) - 2), NULL);
+        sender->address
+            = saas_email_parse(cmd->pool, apr_pstrmemdup(cmd->pool, open + 1, (apr_size_t)(arg + len - open) - 2), NULL);
     }
-    if (!conf->from || !saas_mail_header_text(cmd->pool, conf->from_name, 0)) {
+    if (!sender->address || !saas_mail_header_text(cmd->pool, sender->name, 0)) {
         return apr_psprintf(cmd->pool, "SaasMailFrom: \"%s\" is neither \"Name <address>\" nor an address", arg);
     }
+    saas_mail_config_of(cmd->server)->from = sender;
     return NULL;
 }
 
-static const char *set_templates(cmd_parms *cmd, void *dir, const char *arg)
+SAAS_DIRECTIVES_DEFINE(saas_mail_config, saas_mail_module, SAAS_MAIL_DIRECTIVES)
+
+static int is_loopback(const char *host)
 {
-    const char *err = ap_check_cmd_context(cmd, GLOBAL_ONLY);
-    const char *path = ap_server_root_relative(cmd->pool, arg);
-    apr_finfo_t info;
-    (void)dir;
-    if (!err && (!path || apr_stat(&info, path, APR_FINFO_TYPE, cmd->pool) != APR_SUCCESS || info.filetype != APR_DIR)) {
-        err = apr_psprintf(cmd->pool, "SaasMailTemplates: there is no folder %s", arg);
-    }
-    config_of(cmd)->template_folder = path;
-    return err;
+    return !strcasecmp(host, "localhost") || !strcmp(host, "::1")
+           || (!strncmp(host, "127.", 4) && !host[strspn(host, "0123456789.")]);
 }
 
-static const command_rec directives[] = {
-    AP_INIT_TAKE1("SaasMailRelay", set_relay, NULL, RSRC_CONF, "where mail is handed over: smtp://host[:port] or smtps://host[:port]"),
-    AP_INIT_TAKE1("SaasMailTLS", set_tls, NULL, RSRC_CONF, "STARTTLS with an smtp:// relay: off, try or require"),
-    AP_INIT_TAKE1("SaasMailCA", set_ca, NULL, RSRC_CONF, "certificates (PEM) that the relay's is checked against (default: the system's)"),
-    AP_INIT_TAKE1("SaasMailUser", set_user, NULL, RSRC_CONF, "user name at the relay"),
-    AP_INIT_TAKE1("SaasMailPassword", set_password, NULL, RSRC_CONF, "password at the relay, or file:/path or env:NAME"),
-    AP_INIT_TAKE1("SaasMailFrom", set_from, NULL, RSRC_CONF, "sender of all mail: \"Name <address>\""),
-    AP_INIT_TAKE1("SaasMailTemplates", set_templates, NULL, RSRC_CONF, "folder with templates that replace those of the plugin"),
-    { NULL }
-};
+saas_mail_tls_e saas_mail_tls(const saas_mail_config_t *conf, apr_pool_t *p)
+{
+    apr_uri_t uri;
+    if (conf->tls != SAAS_UNSET) {
+        return (saas_mail_tls_e)conf->tls;
+    }
+    /* A password is not sent to whoever answers without TLS. */
+    return conf->user && is_relay(p, conf->relay, &uri) && !is_loopback(uri.hostname) ? SAAS_MAIL_TLS_REQUIRE
+                                                                                      : SAAS_MAIL_TLS_TRY;
+}
 
 /* ----------------------------------------------------------- templates -- */
 
@@ -256,7 +169,7 @@ static const char *load_template(apr_pool_t *p, const saas_mail_config_t *conf, 
 
 static const char *check_config(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *main_server)
 {
-    saas_mail_config_t *conf = ap_get_module_config(main_server->module_config, &saas_mail_module);
+    saas_mail_config_t *conf = saas_mail_config_of(main_server);
     const saas_mail_template_t **templates;
     const char *wrong;
     int i, n = 0;
@@ -332,9 +245,10 @@ static const char *label(const saas_job_t *job, const json_t *payload)
 static const saas_mail_template_t *find_template(const saas_mail_config_t *conf, const char *name)
 {
     int i;
-    for (i = 0; name && conf->templates[i]; i++) {
-        if (!strcmp(conf->templates[i]->name, name)) {
-            return conf->templates[i];
+    const saas_mail_template_t *const *templates = conf->templates;
+    for (i = 0; name && templates[i]; i++) {
+        if (!strcmp(templates[i]->name, name)) {
+            return templates[i];
         }
     }
     return NULL;
@@ -372,11 +286,12 @@ static void humanize_times(apr_pool_t *p, json_t *vars)
 static const char *compose(saas_job_t *job, const saas_mail_config_t *conf, const json_t *payload, const char *to,
                            const char **why)
 {
-    const char *at = ap_strrchr_c(conf->from, '@');
+    const saas_mail_sender_t *from = conf->from;
+    const char *at = ap_strrchr_c(from->address, '@');
     const saas_mail_template_t *template = find_template(conf, json_string_value(json_object_get(payload, "template")));
     json_t *vars = json_deep_copy(json_object_get(payload, "vars"));
-    saas_mail_message_t message = { .id = job->id, .date = apr_time_now(), .from_name = conf->from_name,
-                                    .from = conf->from, .to = to };
+    saas_mail_message_t message = { .id = job->id, .date = apr_time_now(), .from_name = from->name,
+                                    .from = from->address, .to = to };
     const char *written;
 
     if (!json_is_object(vars)) {
@@ -384,7 +299,7 @@ static const char *compose(saas_job_t *job, const saas_mail_config_t *conf, cons
         vars = json_object();
     }
     humanize_times(job->pool, vars);
-    json_object_set_new(vars, "product", json_string(*conf->from_name ? conf->from_name : at + 1));
+    json_object_set_new(vars, "product", json_string(*from->name ? from->name : at + 1));
     if (!template) {
         *why = "there is no such template";
         written = NULL;
@@ -419,7 +334,7 @@ static json_t *read_payload(saas_job_t *job)
 
 static apr_status_t run(saas_job_t *job)
 {
-    const saas_mail_config_t *conf = saas_mail_config(job->server);
+    const saas_mail_config_t *conf = saas_mail_config_of(job->server);
     json_t *payload = read_payload(job);
     const char *to = json_string_value(json_object_get(payload, "to"));
     const char *message, *why;
@@ -506,5 +421,6 @@ static void register_hooks(apr_pool_t *p)
 }
 
 module AP_MODULE_DECLARE_DATA saas_mail_module = {
-    STANDARD20_MODULE_STUFF, NULL, NULL, create_config, NULL, directives, register_hooks, 0
+    STANDARD20_MODULE_STUFF, NULL, NULL, saas_mail_config_create, saas_mail_config_merge, saas_mail_config_commands,
+    register_hooks, 0
 };

@@ -12,26 +12,35 @@
 extern module AP_MODULE_DECLARE_DATA saas_mail_module;
 APLOG_USE_MODULE(saas_mail);
 
-/** Whether the connection to the relay is encrypted. */
-typedef enum { SAAS_MAIL_TLS_UNSET = 0, SAAS_MAIL_TLS_OFF, SAAS_MAIL_TLS_TRY, SAAS_MAIL_TLS_REQUIRE } saas_mail_tls_e;
+/** Whether the connection to the relay is encrypted, as SaasMailTLS has their words. */
+typedef enum { SAAS_MAIL_TLS_OFF, SAAS_MAIL_TLS_TRY, SAAS_MAIL_TLS_REQUIRE } saas_mail_tls_e;
 
-/** The main server's settings. */
-typedef struct saas_mail_config_t {
-    const char *relay;           /**< smtp[s]://host[:port]; NULL: mail is dropped */
-    int relay_is_local;          /**< its host is a loopback address */
-    saas_mail_tls_e tls;
-    const char *ca_file;         /**< NULL: the system's */
-    const char *user, *password;
-    const char *from_name;       /**< never NULL once from is set */
-    const char *from;            /**< address */
-    const char *template_folder;
-    const saas_mail_template_t *const *templates; /**< NULL-terminated, filled in by check_config */
-} saas_mail_config_t;
+/** Who a message is from. */
+typedef struct saas_mail_sender_t {
+    const char *name;    /**< may be empty */
+    const char *address;
+} saas_mail_sender_t;
 
-const saas_mail_config_t *saas_mail_config(const server_rec *s);
+/** Without a relay mail is dropped. */
+#define SAAS_MAIL_DIRECTIVES(X, of) \
+    X(of, TEXT, relay, "SaasMailRelay", SAAS_GLOBAL, NULL, SAAS_CHECKED(check_relay), \
+      "where mail is handed over: smtp://host[:port] or smtps://host[:port]") \
+    X(of, WORD, tls, "SaasMailTLS", SAAS_GLOBAL, NULL, SAAS_WORDS("off", "try", "require"), \
+      "STARTTLS with an smtp:// relay: off, try or require") \
+    X(of, TEXT, ca_file, "SaasMailCA", SAAS_GLOBAL, NULL, SAAS_CHECKED(saas_check_file), \
+      "certificates (PEM) that the relay's is checked against (default: the system's)") \
+    X(of, TEXT, user, "SaasMailUser", SAAS_GLOBAL, NULL, SAAS_CHECKED(check_user), "user name at the relay") \
+    X(of, TEXT, password, "SaasMailPassword", SAAS_GLOBAL, NULL, SAAS_CHECKED(saas_check_secret), \
+      "password at the relay, or file:/path or env:NAME") \
+    X(of, OWN, from, "SaasMailFrom", SAAS_GLOBAL, NULL, set_from, "sender of all mail: \"Name <address>\"") \
+    X(of, TEXT, template_folder, "SaasMailTemplates", SAAS_GLOBAL, NULL, SAAS_CHECKED(saas_check_folder), \
+      "folder with templates that replace those of the plugin") \
+    X(of, KEPT, templates, NULL, 0, NULL, NULL, NULL) /* const saas_mail_template_t **, NULL-terminated, by check_config */
 
-/** The encryption that holds, defaults considered. */
-saas_mail_tls_e saas_mail_tls(const saas_mail_config_t *conf);
+SAAS_DIRECTIVES_DECLARE(saas_mail_config, saas_mail_module, SAAS_MAIL_DIRECTIVES)
+
+/** The encryption that holds with a relay, defaults considered. */
+saas_mail_tls_e saas_mail_tls(const saas_mail_config_t *conf, apr_pool_t *p);
 
 /** Texts of the templates that come with the plugin; ends with a NULL name. */
 typedef struct saas_mail_default_t {

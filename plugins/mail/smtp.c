@@ -82,7 +82,7 @@ static void set_options(CURL *curl, const saas_mail_config_t *conf, talk_t *talk
     curl_easy_setopt(curl, CURLOPT_URL, conf->relay);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
-    curl_easy_setopt(curl, CURLOPT_USE_SSL, tls[saas_mail_tls(conf)]);
+    curl_easy_setopt(curl, CURLOPT_USE_SSL, tls[saas_mail_tls(conf, talk->job->pool)]);
     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
     if (conf->ca_file) {
@@ -95,7 +95,7 @@ static void set_options(CURL *curl, const saas_mail_config_t *conf, talk_t *talk
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, TOTAL_MS);
-    curl_easy_setopt(curl, CURLOPT_MAIL_FROM, conf->from);
+    curl_easy_setopt(curl, CURLOPT_MAIL_FROM, ((const saas_mail_sender_t *)conf->from)->address);
     curl_easy_setopt(curl, CURLOPT_MAIL_RCPT, to);
     curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
     curl_easy_setopt(curl, CURLOPT_READFUNCTION, give);

@@ -230,7 +230,7 @@ static apr_status_t take_invite(saas_db_t *db, void *baton)
     if ((refusal = judge(acceptance->invite)) != NULL) {
         return refuse(acceptance, refusal);
     }
-    if (!organizations_any_email(rq->r->server)
+    if (!organizations_config_any_email(rq->r->server)
         && (!saas_email_parse(rq->pool, rq->who->email, &key)
             || strcmp(key, saas_cell(acceptance->invite, 0, COLUMN_EMAIL_KEY)))) {
         return refuse(acceptance, &mismatch);

@@ -222,7 +222,7 @@ static apr_status_t revoke_invite(saas_db_t *db, void *baton)
 static apr_status_t make_token(invite_t *invite)
 {
     saas_request_t *rq = invite->rq;
-    const char *template = organizations_invite_url(rq->r->server), *mark;
+    const char *template = organizations_config_invite_url(rq->r->server), *mark;
     char *prefix = apr_pstrcat(rq->pool, "inv_", rq->who->org_id, ".", NULL), *to = prefix;
     const char *from;
     apr_status_t rv;

@@ -14,75 +14,14 @@
 
 SAAS_PLUGIN_DEFINE;
 
-/* ----------------------------------------------------------- directives -- */
-
-typedef struct config_t {
-    const char *invite_url; /* with {token}; NULL: the API's own preview */
-    int any_email;          /* -1: not said */
-} config_t;
-
-static void *create_config(apr_pool_t *p, server_rec *s)
+static const char *check_invite_url(apr_pool_t *p, const char *arg, const char **value)
 {
-    config_t *conf = apr_pcalloc(p, sizeof(*conf));
-    (void)s;
-    conf->any_email = -1;
-    return conf;
+    return !ap_strstr_c(arg, ORGANIZATIONS_TOKEN_MARK)
+               ? "the URL has no " ORGANIZATIONS_TOKEN_MARK ", where the invite's token is to stand"
+               : saas_check_web_page(p, arg, value);
 }
 
-static void *merge_config(apr_pool_t *p, void *basev, void *addv)
-{
-    const config_t *base = basev, *add = addv;
-    config_t *conf = apr_pcalloc(p, sizeof(*conf));
-    conf->invite_url = add->invite_url ? add->invite_url : base->invite_url;
-    conf->any_email = add->any_email >= 0 ? add->any_email : base->any_email;
-    return conf;
-}
-
-static config_t *config_of(const server_rec *s)
-{
-    return ap_get_module_config(s->module_config, &saas_organizations_module);
-}
-
-static const char *set_invite_url(cmd_parms *cmd, void *dir, const char *arg)
-{
-    const char *c;
-    (void)dir;
-    for (c = arg; *c > ' ' && *c < 0x7f; c++) {
-    }
-    if (*c || (strncmp(arg, "https://", 8) && strncmp(arg, "http://", 7))) {
-        return apr_psprintf(cmd->pool, "SaasInviteURL: \"%s\" is not an http:// or https:// URL", arg);
-    }
-    if (!ap_strstr_c(arg, ORGANIZATIONS_TOKEN_MARK)) {
-        return "SaasInviteURL: the URL has no " ORGANIZATIONS_TOKEN_MARK ", where the invite's token is to stand";
-    }
-    config_of(cmd->server)->invite_url = arg;
-    return NULL;
-}
-
-static const char *set_any_email(cmd_parms *cmd, void *dir, int on)
-{
-    (void)dir;
-    config_of(cmd->server)->any_email = on;
-    return NULL;
-}
-
-static const command_rec directives[] = {
-    AP_INIT_TAKE1("SaasInviteURL", set_invite_url, NULL, RSRC_CONF,
-                  "URL that invited people are sent to; {token} stands for the invite's token"),
-    AP_INIT_FLAG("SaasInviteAnyEmail", set_any_email, NULL, RSRC_CONF,
-                 "whether an invite may be accepted with another e-mail address (default Off)"),
-    { NULL }
-};
-
-const char *organizations_invite_url(const server_rec *s)
-{
-    return config_of(s)->invite_url;
-}
-
-int organizations_any_email(const server_rec *s)
-{
-    return config_of(s)->any_email == 1;
-}
+SAAS_DIRECTIVES_DEFINE(organizations_config, saas_organizations_module, ORGANIZATIONS_DIRECTIVES)
 
 /* --------------------------------------------------------------- plugin -- */
 
@@ -134,8 +73,8 @@ static void register_hooks(apr_pool_t *p)
 
 module AP_MODULE_DECLARE_DATA saas_organizations_module = {
     STANDARD20_MODULE_STUFF,
-    .create_server_config = create_config,
-    .merge_server_config = merge_config,
-    .cmds = directives,
+    .create_server_config = organizations_config_create,
+    .merge_server_config = organizations_config_merge,
+    .cmds = organizations_config_commands,
     .register_hooks = register_hooks,
 };

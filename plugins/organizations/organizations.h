@@ -100,10 +100,14 @@ json_t *organizations_detail_json(apr_pool_t *p, const saas_rows_t *rows, saas_r
 #define ORGANIZATIONS_PURGE_JOB "organization.purge"
 #define ORGANIZATIONS_PURGE_ATTEMPTS 20
 
-/** SaasInviteURL, or NULL. */
-const char *organizations_invite_url(const server_rec *s);
-/** SaasInviteAnyEmail. */
-int organizations_any_email(const server_rec *s);
+/** Without SaasInviteURL a link leads to the API's own preview. */
+#define ORGANIZATIONS_DIRECTIVES(X, of) \
+    X(of, TEXT, invite_url, "SaasInviteURL", SAAS_VHOST, NULL, SAAS_CHECKED(check_invite_url), \
+      "URL that invited people are sent to; {token} stands for the invite's token") \
+    X(of, FLAG, any_email, "SaasInviteAnyEmail", SAAS_VHOST, "Off", SAAS_ANY, \
+      "whether an invite may be accepted with another e-mail address")
+
+SAAS_DIRECTIVES_DECLARE(organizations_config, saas_organizations_module, ORGANIZATIONS_DIRECTIVES)
 
 /** Why a change is refused: as a gate would, or in words of its own. */
 typedef struct organizations_refusal_t {

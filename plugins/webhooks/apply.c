@@ -21,7 +21,6 @@
 #include <apr_strings.h>
 
 #define SECONDS_A_DAY 86400
-#define DEFAULT_GRACE_DAYS 14
 #define OTHER_MODE "ignored:mode of the account"
 
 /* Columns of SAAS_WEBHOOKS_LOAD. */
@@ -33,7 +32,7 @@ enum {
 
 typedef struct {
     saas_request_t *rq;
-    const saas_webhooks_config_t *conf;
+    const server_rec *server;
     const saas_event_t *event;
     const char *payload;
     saas_db_t *db;
@@ -70,7 +69,7 @@ static int same(const char *a, const char *b)
 /* The price that counts: the first that is sold here, else the first. */
 static const char *pick_price(const work_t *w, int *ours)
 {
-    const apr_array_header_t *given = w->event->prices, *sold = w->conf->prices;
+    const apr_array_header_t *given = w->event->prices, *sold = saas_webhooks_config_prices(w->server);
     int i, k;
 
     *ours = sold->nelts == 0 || given->nelts == 0;
@@ -85,10 +84,12 @@ static const char *pick_price(const work_t *w, int *ours)
     return given->nelts ? APR_ARRAY_IDX(given, 0, const char *) : NULL;
 }
 
-static saas_stripe_mode_e mode_of(const saas_webhooks_config_t *conf)
+static saas_stripe_mode_e mode_of(const server_rec *s)
 {
-    saas_stripe_mode_e mode = conf->mode ? conf->mode : conf->key_mode;
-    return mode ? mode : SAAS_STRIPE_TEST;
+    int said = saas_webhooks_config_mode(s), by_key = saas_webhooks_config_key_mode(s);
+    return said != SAAS_UNSET ? (saas_stripe_mode_e)said
+           : by_key != SAAS_UNSET ? (saas_stripe_mode_e)by_key
+                                  : SAAS_STRIPE_TEST;
 }
 
 /* Why an event is none of ours, from itself alone; NULL: it may be ours. */
@@ -99,7 +100,7 @@ static const char *foreign(const work_t *w)
     if (event->account) {
         return "ignored:connected account";
     }
-    if (mode_of(w->conf) != SAAS_STRIPE_ANY && event->livemode != (mode_of(w->conf) == SAAS_STRIPE_LIVE)) {
+    if (mode_of(w->server) != SAAS_STRIPE_ANY && event->livemode != (mode_of(w->server) == SAAS_STRIPE_LIVE)) {
         return OTHER_MODE;
     }
     switch (event->kind) {
@@ -250,7 +251,7 @@ static apr_status_t settle(work_t *w, const saas_rows_t *rows, const saas_subscr
     apr_pool_t *p = w->rq->pool;
     const saas_event_t *event = w->event;
     const char *customer = saas_cell(rows, 0, COL_CUSTOMER);
-    int days = w->conf->grace_days >= 0 ? w->conf->grace_days : DEFAULT_GRACE_DAYS;
+    int days = saas_webhooks_config_grace_days(w->server);
     int i, deleted = event->kind == SAAS_EVENT_CUSTOMER_DELETED;
     saas_effective_t now;
     apr_status_t rv;
@@ -319,6 +320,7 @@ static apr_status_t fold(work_t *w, const char *price, saas_subscription_t *subs
 /* Mail to the ADMINs that a payment failed, where a plugin sends mail. */
 static apr_status_t tell_admins(work_t *w)
 {
+    const char *frontend = saas_webhooks_config_frontend(w->server);
     saas_rows_t *rows;
     apr_status_t rv;
     int row;
@@ -331,7 +333,7 @@ static apr_status_t tell_admins(work_t *w)
         json_t *payload = json_pack("{s:s, s:s, s:{s:s, s:s, s:s}}", "template", "payment_failed",
                                     "to", saas_cell(rows, row, 0), "vars", "name", saas_cell(rows, row, 1),
                                     "organization", saas_cell(rows, row, 2), "url",
-                                    w->conf->frontend ? apr_pstrcat(w->rq->pool, w->conf->frontend, "/billing", NULL) : "");
+                                    frontend ? apr_pstrcat(w->rq->pool, frontend, "/billing", NULL) : "");
         rv = saas_job_enqueue(w->db, "mail", w->org, w->event->id, payload, 0);
         json_decref(payload);
         w->mail = 1;
@@ -455,7 +457,7 @@ static saas_webhook_e counted_as(const char *verdict)
 
 apr_status_t saas_webhooks_apply(saas_request_t *rq, const saas_event_t *event, const char *payload)
 {
-    work_t w = { .rq = rq, .conf = saas_webhooks_config(rq->r->server), .event = event, .payload = payload };
+    work_t w = { .rq = rq, .server = rq->r->server, .event = event, .payload = payload };
     saas_db_t *db;
     apr_status_t rv = saas_db_open(&db, rq->pool, rq->r->server, NULL);
 

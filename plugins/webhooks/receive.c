@@ -16,7 +16,7 @@ static int refuse(saas_request_t *rq, const char *code, const char *detail)
 
 int saas_webhooks_receive(saas_request_t *rq)
 {
-    const saas_webhooks_config_t *conf = saas_webhooks_config(rq->r->server);
+    const apr_array_header_t *secrets = saas_webhooks_config_secrets(rq->r->server);
     saas_signature_e signature;
     saas_event_t event;
     const char *wrong;
@@ -24,7 +24,7 @@ int saas_webhooks_receive(saas_request_t *rq)
     json_error_t error;
     json_t *root;
 
-    if (!conf->secrets->nelts) {
+    if (!secrets->nelts) {
         saas_webhooks_count(SAAS_WEBHOOK_NOT_CONFIGURED);
         SAAS_RLOG(rq->r, APLOG_NOTICE, 0, "SAAS1601",
                   "a Stripe event was not taken: no SaasStripeWebhookSecret is set for this server");
@@ -32,7 +32,7 @@ int saas_webhooks_receive(saas_request_t *rq)
                                 "Billing is not configured on this server.");
     }
     signature = saas_signature_verify(apr_table_get(rq->r->headers_in, "Stripe-Signature"), rq->raw, rq->raw_len,
-                                      (const char *const *)conf->secrets->elts, conf->secrets->nelts,
+                                      (const char *const *)secrets->elts, secrets->nelts,
                                       apr_time_sec(apr_time_now()), SAAS_SIGNATURE_TOLERANCE);
     if (signature != SAAS_SIGNATURE_OK) {
         saas_webhooks_count(signature == SAAS_SIGNATURE_STALE ? SAAS_WEBHOOK_STALE_SIGNATURE

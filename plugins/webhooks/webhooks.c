@@ -15,139 +15,30 @@
 #include <apr_strings.h>
 #include <stdlib.h>
 
-#define MAX_GRACE_DAYS 365
-
 module AP_MODULE_DECLARE_DATA saas_webhooks_module;
 SAAS_PLUGIN_DEFINE;
 
 /* ---------------------------------------------------------- directives -- */
 
-static void *create_config(apr_pool_t *p, server_rec *s)
-{
-    saas_webhooks_config_t *conf = apr_pcalloc(p, sizeof(*conf));
-    (void)s;
-    conf->secrets = apr_array_make(p, 2, sizeof(const char *));
-    conf->prices = apr_array_make(p, 2, sizeof(const char *));
-    conf->grace_days = -1;
-    return conf;
-}
-
-static void *merge_config(apr_pool_t *p, void *basev, void *addv)
-{
-    const saas_webhooks_config_t *base = basev, *add = addv;
-    saas_webhooks_config_t *conf = apr_pcalloc(p, sizeof(*conf));
-    conf->secrets = add->secrets->nelts ? add->secrets : base->secrets;
-    conf->prices = add->prices->nelts ? add->prices : base->prices;
-    conf->key_mode = add->key_mode ? add->key_mode : base->key_mode;
-    conf->mode = add->mode ? add->mode : base->mode;
-    conf->frontend = add->frontend ? add->frontend : base->frontend;
-    conf->grace_days = add->grace_days >= 0 ? add->grace_days : base->grace_days;
-    return conf;
-}
-
-const saas_webhooks_config_t *saas_webhooks_config(const server_rec *s)
-{
-    return ap_get_module_config(s->module_config, &saas_webhooks_module);
-}
-
-static saas_webhooks_config_t *config_of(const cmd_parms *cmd)
-{
-    return ap_get_module_config(cmd->server->module_config, &saas_webhooks_module);
-}
-
-static const char *set_secret(cmd_parms *cmd, void *dir, const char *arg)
-{
-    const char *secret, *c;
-    const char *wrong = saas_secret_read(cmd->pool, arg, &secret);
-    (void)dir;
-    if (wrong) {
-        return apr_pstrcat(cmd->pool, "SaasStripeWebhookSecret: ", wrong, NULL);
-    }
-    for (c = secret; *c; c++) {
-        if ((unsigned char)*c <= ' ') {
-            return "SaasStripeWebhookSecret: the secret contains white space";
-        }
-    }
-    if (!*secret) {
-        return "SaasStripeWebhookSecret: the secret is empty, anybody could sign events";
-    }
-    APR_ARRAY_PUSH(config_of(cmd)->secrets, const char *) = secret;
-    return NULL;
-}
-
-static const char *set_price(cmd_parms *cmd, void *dir, const char *arg)
-{
-    (void)dir;
-    APR_ARRAY_PUSH(config_of(cmd)->prices, const char *) = arg;
-    return NULL;
-}
-
 static const char *note_key(cmd_parms *cmd, void *dir, const char *arg)
 {
-    const char *key;
-    const char *wrong = saas_secret_read(cmd->pool, arg, &key);
+    const char *key, *wrong = saas_secret_read(cmd->pool, arg, &key);
     (void)dir;
     if (wrong) {
-        return apr_pstrcat(cmd->pool, "SaasStripeSecretKey: ", wrong, NULL);
+        return apr_pstrcat(cmd->pool, cmd->cmd->name, ": ", wrong, NULL);
     }
-    config_of(cmd)->key_mode = strstr(key, "_live_") ? SAAS_STRIPE_LIVE : SAAS_STRIPE_TEST;
+    saas_webhooks_config_of(cmd->server)->key_mode = strstr(key, "_live_") ? SAAS_STRIPE_LIVE : SAAS_STRIPE_TEST;
     return NULL;
 }
 
-static const char *note_frontend(cmd_parms *cmd, void *dir, const char *arg)
+/* Whoever knows the secret may sign events: blanks in it are somebody's mistake. */
+static const char *check_secret(apr_pool_t *p, const char *arg, const char **value)
 {
-    apr_size_t len = strlen(arg);
-    (void)dir;
-    while (len && arg[len - 1] == '/') {
-        len--;
-    }
-    config_of(cmd)->frontend = apr_pstrmemdup(cmd->pool, arg, len);
-    return NULL;
+    const char *wrong = saas_secret_read(p, arg, value);
+    return wrong ? wrong : saas_check_plain(p, *value, value) ? "the secret is too long or contains white space" : NULL;
 }
 
-static const char *set_mode(cmd_parms *cmd, void *dir, const char *arg)
-{
-    static const struct {
-        const char *word;
-        saas_stripe_mode_e mode;
-    } modes[] = { { "test", SAAS_STRIPE_TEST }, { "live", SAAS_STRIPE_LIVE }, { "any", SAAS_STRIPE_ANY } };
-    apr_size_t i;
-    (void)dir;
-    for (i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
-        if (!strcasecmp(arg, modes[i].word)) {
-            config_of(cmd)->mode = modes[i].mode;
-            return NULL;
-        }
-    }
-    return apr_psprintf(cmd->pool, "SaasStripeMode: \"%s\" is none of test, live, any", arg);
-}
-
-static const char *set_grace(cmd_parms *cmd, void *dir, const char *arg)
-{
-    char *end;
-    long days = strtol(arg, &end, 10);
-    (void)dir;
-    if (!*arg || *end || days < 0 || days > MAX_GRACE_DAYS) {
-        return apr_psprintf(cmd->pool, "SaasPastDueGrace: \"%s\" is not a number of days from 0 to %d", arg,
-                            MAX_GRACE_DAYS);
-    }
-    config_of(cmd)->grace_days = (int)days;
-    return NULL;
-}
-
-static const command_rec directives[] = {
-    AP_INIT_ITERATE("SaasStripeWebhookSecret", set_secret, NULL, RSRC_CONF,
-                    "signing secrets (whsec_...) of the webhook endpoint, or file:/path or env:NAME"),
-    AP_INIT_ITERATE("SaasStripePrice", set_price, NULL, RSRC_CONF, "prices (price_...) that are sold here"),
-    AP_INIT_TAKE1("SaasStripeSecretKey", note_key, NULL, RSRC_CONF,
-                  "secret key of the Stripe account, or file:/path or env:NAME"),
-    AP_INIT_TAKE1("SaasFrontendURL", note_frontend, NULL, RSRC_CONF, "URL of the product's own pages"),
-    AP_INIT_TAKE1("SaasStripeMode", set_mode, NULL, RSRC_CONF,
-                  "whose events count: test, live or any (default: as the secret key, test without one)"),
-    AP_INIT_TAKE1("SaasPastDueGrace", set_grace, NULL, RSRC_CONF,
-                  "days of access after a renewal failed (default 14, 0: none)"),
-    { NULL }
-};
+SAAS_DIRECTIVES_DEFINE(saas_webhooks_config, saas_webhooks_module, SAAS_WEBHOOKS_DIRECTIVES)
 
 /* ---------------------------------------------------------- statements -- */
 
@@ -251,5 +142,6 @@ static void register_hooks(apr_pool_t *p)
 }
 
 module AP_MODULE_DECLARE_DATA saas_webhooks_module = {
-    STANDARD20_MODULE_STUFF, NULL, NULL, create_config, merge_config, directives, register_hooks, 0
+    STANDARD20_MODULE_STUFF, NULL, NULL, saas_webhooks_config_create, saas_webhooks_config_merge,
+    saas_webhooks_config_commands, register_hooks, 0
 };

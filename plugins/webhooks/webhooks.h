@@ -8,20 +8,26 @@
 
 #include "event.h"
 
-/** Which of Stripe's two worlds this server belongs to. */
-typedef enum { SAAS_STRIPE_UNSET = 0, SAAS_STRIPE_TEST, SAAS_STRIPE_LIVE, SAAS_STRIPE_ANY } saas_stripe_mode_e;
+/** Which of Stripe's two worlds this server belongs to, as SaasStripeMode has their words. */
+typedef enum { SAAS_STRIPE_TEST, SAAS_STRIPE_LIVE, SAAS_STRIPE_ANY } saas_stripe_mode_e;
 
-/** A server's settings, merged per virtual host. */
-typedef struct saas_webhooks_config_t {
-    apr_array_header_t *secrets; /**< const char *; empty: not configured */
-    apr_array_header_t *prices;  /**< const char *; empty: any price is ours */
-    saas_stripe_mode_e mode;     /**< by SaasStripeMode */
-    saas_stripe_mode_e key_mode; /**< by the secret key */
-    const char *frontend;        /**< without a slash at its end; NULL: no links in mail */
-    int grace_days;              /**< -1: not set */
-} saas_webhooks_config_t;
+/** SaasStripePrice, SaasStripeSecretKey and SaasFrontendURL are the billing plugin's too: httpd asks every module that
+ *  knows a directive.  Without a price any is ours; without SaasStripeMode the key says which world it is. */
+#define SAAS_WEBHOOKS_DIRECTIVES(X, of) \
+    X(of, LIST, secrets, "SaasStripeWebhookSecret", SAAS_VHOST, NULL, SAAS_CHECKED(check_secret), \
+      "signing secrets (whsec_...) of the webhook endpoint, or file:/path or env:NAME") \
+    X(of, LIST, prices, "SaasStripePrice", SAAS_VHOST, NULL, SAAS_CHECKED(saas_check_plain), \
+      "prices (price_...) that are sold here") \
+    X(of, OWN_NUMBER, key_mode, "SaasStripeSecretKey", SAAS_VHOST, NULL, note_key, \
+      "secret key of the Stripe account, or file:/path or env:NAME") \
+    X(of, TEXT, frontend, "SaasFrontendURL", SAAS_VHOST, NULL, SAAS_CHECKED(saas_check_url), \
+      "URL of the product's own pages") \
+    X(of, WORD, mode, "SaasStripeMode", SAAS_VHOST, NULL, SAAS_WORDS("test", "live", "any"), \
+      "events of which of Stripe's modes count: test, live or any (default: as the secret key)") \
+    X(of, NUMBER, grace_days, "SaasPastDueGrace", SAAS_VHOST, "14", SAAS_RANGE(0, 365), \
+      "days of access after a renewal failed, 0: none")
 
-const saas_webhooks_config_t *saas_webhooks_config(const server_rec *s);
+SAAS_DIRECTIVES_DECLARE(saas_webhooks_config, saas_webhooks_module, SAAS_WEBHOOKS_DIRECTIVES)
 
 /** Indices into saas_webhooks_statements. */
 enum {

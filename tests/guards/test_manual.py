@@ -15,15 +15,66 @@ REFERENCE = ROOT / "conf" / "saas.conf"
 NAME = re.compile(r"\bSaas[A-Z]\w*")
 
 
+TEXT = r'"(?:\\.|[^"\\])*"'
+# kind, member, name, where, default; what is allowed may have parentheses; help.
+LINE = re.compile(rf'\bX\(of, (\w+), (\w+),\s*({TEXT}), (\w+),\s*(NULL|\w+|{TEXT}),(.*?),\s*({TEXT}|\w+(?:\s*{TEXT})*)\)(?=\s|$)', re.S)
+PUBLIC = ROOT / "mod_saas" / "mod_saas.h"  # tells of the columns by an example
+
+
+def lines():
+    """(path, kind, name, default, help) of each line of the lists of directives."""
+    found = []
+    for path in source.host() + source.plugins():
+        if path == PUBLIC:
+            continue
+        code = source.code(path).replace("\\\n", "  ")
+        for match in LINE.finditer(code):
+            name, default, told = match.group(3)[1:-1], match.group(5), match.group(7)
+            if name != "AuthType":  # httpd's own, which the host reads too
+                found.append((path, match.group(1), name, default, told))
+        assert len(LINE.findall(code)) == len(re.findall(r"\bX\(of, (?!KEPT)", code)), f"{source.shown(path)} has a line that this test cannot read"
+    return found
+
+
 def in_code():
     """Directives by name, with the components that have them."""
     found = collections.defaultdict(set)
-    for path in source.host() + source.plugins():
-        for name in re.findall(r'\bAP_INIT_\w+\(\s*"(\w+)"', source.code(path)):
-            if name != "AuthType":  # httpd's own, which the host reads too
-                found[name].add(path.parent.name)
+    for path, _, name, _, _ in lines():
+        found[name].add(path.parent.name)
     assert {"SaasAPI", "SaasScanAllow"} <= set(found)
     return found
+
+
+def test_a_directive_is_in_a_list():
+    """What comes of a list (default, merge, range, getter) is not written by hand beside it."""
+    by_hand = [source.shown(path) for path in source.host() + source.plugins() if path != PUBLIC and re.search(r"\bAP_INIT_\w+\(", source.code(path))]
+    assert not by_hand
+
+
+def constants():
+    """Texts that a macro stands for, by its name."""
+    found = {}
+    for path in source.host() + source.plugins():
+        found |= {name: text for name, text in re.findall(rf"^#define (\w+) ({TEXT})$", source.code(path), re.M)}
+    return found
+
+
+def test_the_manual_and_the_reference_have_the_default():
+    known, wrong = constants(), []
+    for path, kind, name, default, _ in lines():
+        default = known.get(default, default)
+        part = re.search(rf"^#+ {name}\s*\n(.*?)(?=^#+ |\Z)", DIRECTIVES.read_text(), re.M | re.S).group(1)
+        told = re.search(r"^\| Default \| (.*?) \|$", part, re.M).group(1)
+        if default == "NULL":
+            if re.search(rf"`{name} [^%`]+`", told):
+                wrong.append(f"{name}: the manual has {told}, {source.shown(path)} none")
+            continue
+        if f"`{name} {default[1:-1]}`" not in told:
+            wrong.append(f"{name}: the manual has {told}, {source.shown(path)} has {default}")
+        # The reference shows sections with their mount switched on.
+        if kind != "OWN_FLAG" and f"#{name} {default[1:-1]}" not in REFERENCE.read_text():
+            wrong.append(f"{name}: {default} is not in {source.shown(REFERENCE)}")
+    assert not wrong, "\n".join(wrong)
 
 
 # Names that the manual gives to the alerts of its example.
@@ -69,9 +120,8 @@ def test_no_text_names_a_directive_that_is_not(path):
 
 
 def test_every_directive_has_a_help_text():
-    for path in source.host() + source.plugins():
-        for call in re.findall(r'\bAP_INIT_\w+\(((?:[^()"]|"(?:\\.|[^"\\])*")*)\)', source.code(path)):
-            assert len(re.findall(r'"', call)) >= 4, f"{source.shown(path)}: {call[:60]}"
+    for path, _, name, _, told in lines():
+        assert len(told) > 10, f"{source.shown(path)}: {name}"
 
 
 # --------------------------------------------------------------------- tags --

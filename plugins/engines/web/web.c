@@ -29,46 +29,39 @@ static const saas_severity_e severities[] = {
     [SAAS_WEB_INFORMATIONAL] = SAAS_INFORMATIONAL,
 };
 
-static void *create_config(apr_pool_t *p, server_rec *s)
+/* Made of the directive when the configuration has been read: the same for all servers. */
+static saas_web_guard_t *guard;
+
+static const char *check_range(apr_pool_t *p, const char *arg, const char **value)
 {
-    (void)s;
-    return saas_web_guard_create(p);
+    (void)value;
+    return saas_web_guard_allow(saas_web_guard_create(p), p, arg);
 }
 
-static void *merge_config(apr_pool_t *p, void *base, void *add)
-{
-    return saas_web_guard_merge(p, base, add);
-}
+#define WEB_DIRECTIVES(X, of) \
+    X(of, LIST, scan_allow, "SaasScanAllow", SAAS_GLOBAL, NULL, SAAS_CHECKED(check_range), \
+      "address ranges (CIDR) that audits may scan although they are not publicly routable, on every port; for labs and tests")
 
-static const saas_web_guard_t *guard_of(server_rec *s)
-{
-    return ap_get_module_config(s->module_config, &saas_engine_web_module);
-}
+SAAS_DIRECTIVES_DECLARE(web_config, saas_engine_web_module, WEB_DIRECTIVES)
+SAAS_DIRECTIVES_DEFINE(web_config, saas_engine_web_module, WEB_DIRECTIVES)
 
-static const char *set_scan_allow(cmd_parms *cmd, void *dir, const char *range)
+static int make_guard(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
-    saas_web_guard_t *g = ap_get_module_config(cmd->server->module_config, &saas_engine_web_module);
-    const char *message = ap_check_cmd_context(cmd, GLOBAL_ONLY);
-
-    if (!message) {
-        message = saas_web_guard_allow(g, cmd->pool, range);
+    const apr_array_header_t *ranges = web_config_scan_allow(s);
+    int i;
+    (void)plog, (void)ptemp;
+    guard = saas_web_guard_create(pconf);
+    for (i = 0; i < ranges->nelts; i++) {
+        saas_web_guard_allow(guard, pconf, APR_ARRAY_IDX(ranges, i, const char *));
     }
-
-    (void)dir;
-    return message ? apr_pstrcat(cmd->pool, "SaasScanAllow: ", message, NULL) : NULL;
+    return OK;
 }
-
-static const command_rec directives[] = {
-    AP_INIT_ITERATE("SaasScanAllow", set_scan_allow, NULL, RSRC_CONF,
-                    "address ranges (CIDR) that audits may scan although they are not publicly "
-                    "routable, on every port; for labs and tests"),
-    { NULL }
-};
 
 static const char *validate(apr_pool_t *p, server_rec *s, const char *target, const char **canonical)
 {
     const saas_web_target_t *t;
-    const char *message = saas_web_target_parse(p, guard_of(s), target, &t);
+    const char *message = saas_web_target_parse(p, guard, target, &t);
+    (void)s;
 
     *canonical = message ? NULL : t->url;
     return message;
@@ -109,7 +102,7 @@ static apr_status_t run_audit(saas_audit_run_t *run)
     const char *host = run->server->server_hostname;
     saas_web_run_t web = {
         .pool = run->pool,
-        .guard = guard_of(run->server),
+        .guard = guard,
         .user_agent = host ? apr_pstrcat(run->pool, "mod_saas-web-audit/1.0 (+https://", host, "/)", NULL)
                            : "mod_saas-web-audit/1.0",
         .targets = run->targets,
@@ -141,9 +134,10 @@ static void init_child(apr_pool_t *p, server_rec *s)
 static void register_hooks(apr_pool_t *p)
 {
     saas_engine_register(p, &engine);
+    ap_hook_check_config(make_guard, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(init_child, NULL, NULL, APR_HOOK_MIDDLE);
 }
 
 AP_DECLARE_MODULE(saas_engine_web) = {
-    STANDARD20_MODULE_STUFF, NULL, NULL, create_config, merge_config, directives, register_hooks, AP_MODULE_FLAG_NONE
+    STANDARD20_MODULE_STUFF, NULL, NULL, web_config_create, web_config_merge, web_config_commands, register_hooks, AP_MODULE_FLAG_NONE
 };
