@@ -11,6 +11,7 @@
 #include <apr_network_io.h>
 #include <apr_strings.h>
 
+#include <stddef.h>
 #include <unistd.h>
 
 #define MAX_HASH_CONCURRENCY 1024
