@@ -97,6 +97,8 @@ void *saas_config_merge_dir(apr_pool_t *p, void *basev, void *addv)
     MERGE(user_create);
     MERGE(auth_type_saas);
     merged->varies = add->varies || base->varies;
+    merged->verify = add->verify ? add->verify : base->verify;
+    merged->verify_from = add->verify_from ? add->verify_from : base->verify_from;
     merged->mount = add->mount ? add->mount : base->mount;
     merged->organization = add->organization ? add->organization : base->organization;
     merged->user = add->user ? add->user : base->user;
@@ -430,6 +432,43 @@ static const char *set_status(cmd_parms *cmd, void *dir, int on)
     return err;
 }
 
+static const char *set_verify(cmd_parms *cmd, void *dir, const char *arg)
+{
+    static const char *const proxies[] = {
+        [SAAS_VERIFY_NGINX] = "nginx", [SAAS_VERIFY_TRAEFIK] = "traefik", [SAAS_VERIFY_CADDY] = "caddy",
+        [SAAS_VERIFY_ENVOY] = "envoy", [SAAS_VERIFY_HAPROXY] = "haproxy"
+    };
+    saas_dir_config_t *conf = dir;
+    const char *err = section_path(cmd, &conf->mount);
+    int i;
+    for (i = SAAS_VERIFY_NGINX; !err && i <= SAAS_VERIFY_HAPROXY; i++) {
+        if (!strcasecmp(arg, proxies[i])) {
+            conf->verify = (saas_verify_e)i;
+            return NULL;
+        }
+    }
+    return err ? err
+               : apr_psprintf(cmd->pool, "SaasVerify: \"%s\" is none of nginx, traefik, caddy, envoy, haproxy", arg);
+}
+
+static const char *add_verify_from(cmd_parms *cmd, void *dir, const char *arg)
+{
+    saas_dir_config_t *conf = dir;
+    apr_array_header_t *from = conf->verify_from ? (apr_array_header_t *)conf->verify_from
+                                                 : apr_array_make(cmd->pool, 2, sizeof(apr_ipsubnet_t *));
+    char *address = apr_pstrdup(cmd->temp_pool, arg), *bits = strchr(address, '/');
+    apr_ipsubnet_t *subnet;
+    if (bits) {
+        *bits++ = '\0';
+    }
+    if (apr_ipsubnet_create(&subnet, address, bits, cmd->pool) != APR_SUCCESS) {
+        return apr_psprintf(cmd->pool, "SaasVerifyFrom: \"%s\" is no address or network (192.0.2.7, 10.0.0.0/8, ::1)", arg);
+    }
+    APR_ARRAY_PUSH(from, apr_ipsubnet_t *) = subnet;
+    conf->verify_from = from;
+    return NULL;
+}
+
 static const char *set_identity_headers(cmd_parms *cmd, void *dir, int on)
 {
     (void)cmd;
@@ -520,6 +559,10 @@ const command_rec saas_directives[] = {
                  "On: the plugins' routes are mounted at this <Location>"),
     AP_INIT_FLAG("SaasStatus", set_status, NULL, ACCESS_CONF,
                  "On: live, ready and routes are served below this <Location>"),
+    AP_INIT_TAKE1("SaasVerify", set_verify, NULL, ACCESS_CONF,
+                  "nginx|traefik|caddy|envoy|haproxy: this <Location> answers that proxy's questions with the gates' verdict"),
+    AP_INIT_ITERATE("SaasVerifyFrom", add_verify_from, NULL, ACCESS_CONF,
+                    "addresses and networks of the proxies that may ask (default: this host)"),
     AP_INIT_FLAG("SaasIdentityHeaders", set_identity_headers, NULL, RSRC_CONF | OR_AUTHCFG,
                  "On: X-Saas-User and its kin are added to the request for a backend"),
     AP_INIT_TAKE1("SaasOrganization", set_organization, NULL, RSRC_CONF | OR_AUTHCFG,

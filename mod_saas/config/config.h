@@ -53,12 +53,19 @@ typedef struct saas_denied_t {
     const char *url;                  /**< what a browser is led on to; may be NULL */
 } saas_denied_t;
 
+/** The proxies whose questions a SaasVerify section answers. */
+typedef enum {
+    SAAS_VERIFY_OFF, SAAS_VERIFY_NGINX, SAAS_VERIFY_TRAEFIK, SAAS_VERIFY_CADDY, SAAS_VERIFY_ENVOY, SAAS_VERIFY_HAPROXY
+} saas_verify_e;
+
 /** AuthType Saas: our own log-in stands before the section. */
 #define SAAS_AUTH_TYPE "Saas"
 
 typedef struct saas_dir_config_t {
     int api;                          /**< SaasAPI On */
     int status;                       /**< SaasStatus On */
+    saas_verify_e verify;             /**< SaasVerify */
+    const apr_array_header_t *verify_from; /**< SaasVerifyFrom: apr_ipsubnet_t *; NULL: this host */
     const char *mount;                /**< path of the section that said so */
     ap_expr_info_t *organization;     /**< SaasOrganization */
     ap_expr_info_t *user;             /**< SaasUser */
