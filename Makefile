@@ -141,7 +141,7 @@ CONFDIR = $(if $(wildcard $(call apxs_q,SYSCONFDIR)/mods-available),$(MODCONF),$
 
 install: all
 	install -d "$(DESTDIR)$(LIBEXECDIR)" "$(DESTDIR)$(INCLUDEDIR)/mod_saas" "$(DESTDIR)/usr/bin" \
-	    "$(CONFDIR)" "$(DESTDIR)$(SQLDIR)/pgsql" "$(DESTDIR)$(SQLDIR)/sqlite" "$(DESTDIR)/usr/share/doc/mod_saas/examples" \
+	    "$(CONFDIR)" "$(DESTDIR)$(SQLDIR)/pgsql" "$(DESTDIR)$(SQLDIR)/sqlite" "$(DESTDIR)/usr/share/doc/mod_saas/examples/proxies" \
 	    "$(DESTDIR)/usr/share/doc/mod_saas/docs/openapi" "$(DESTDIR)$(MANDIR)/man8"
 	install -m 644 $(MODULES) "$(DESTDIR)$(LIBEXECDIR)/"
 	install -m 644 mod_saas/mod_saas.h apxs.mk "$(DESTDIR)$(INCLUDEDIR)/mod_saas/"
@@ -149,7 +149,8 @@ install: all
 	install -m 644 sql/pgsql/*.sql "$(DESTDIR)$(SQLDIR)/pgsql/"
 	install -m 644 sql/sqlite/*.sql "$(DESTDIR)$(SQLDIR)/sqlite/"
 	install -m 644 conf/saas.load conf/saas.conf "$(CONFDIR)/"
-	install -m 644 conf/examples/* "$(DESTDIR)/usr/share/doc/mod_saas/examples/"
+	install -m 644 conf/examples/*.conf "$(DESTDIR)/usr/share/doc/mod_saas/examples/"
+	install -m 644 conf/examples/proxies/* "$(DESTDIR)/usr/share/doc/mod_saas/examples/proxies/"
 	install -m 644 README.md CHANGELOG.md LICENSE "$(DESTDIR)/usr/share/doc/mod_saas/"
 	install -m 644 docs/*.md "$(DESTDIR)/usr/share/doc/mod_saas/docs/"
 	install -m 644 docs/openapi/*.json "$(DESTDIR)/usr/share/doc/mod_saas/docs/openapi/"

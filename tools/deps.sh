@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 packages='gcc make pkg-config apache2-bin apache2-dev apache2-utils libaprutil1-dbd-pgsql libaprutil1-dbd-sqlite3
 libapache2-mod-auth-openidc libpq-dev libsqlite3-dev libjansson-dev libcurl4-openssl-dev libssl-dev postgresql postgresql-client sqlite3
 check curl ca-certificates openssl procps util-linux python3 python3-pytest python3-pytest-xdist python3-requests python3-psycopg2 python3-aiosmtpd
-python3-jsonschema python3-prometheus-client redis-tools groff-base iproute2'
+python3-jsonschema python3-prometheus-client redis-tools groff-base iproute2 nginx haproxy caddy'
 
 if command -v dpkg-query >/dev/null 2>&1 && command -v apt-get >/dev/null 2>&1; then
     missing=
@@ -35,6 +35,15 @@ if command -v dpkg-query >/dev/null 2>&1 && command -v apt-get >/dev/null 2>&1; 
             $root mkdir -p /etc/postgresql-common/createcluster.d
             echo 'create_main_cluster = false' | $root tee /etc/postgresql-common/createcluster.d/no-main.conf >/dev/null
         fi
+        # Neither is any other server started or left to be started: the tests start their own.
+        services=$(for package in $missing; do case $package in nginx|haproxy|caddy) echo "$package" ;; esac; done)
+        policy=/usr/sbin/policy-rc.d
+        if [ -n "$services" ] && [ ! -e "$policy" ]; then
+            printf '#!/bin/sh\nexit 101\n' | $root tee "$policy" >/dev/null
+            $root chmod 755 "$policy"
+            trap '$root rm -f "$policy"' EXIT
+            trap 'exit 1' INT TERM
+        fi
         mkdir -p build
         # Several checkouts on one machine may get here at once.
         for try in 1 2 3; do
@@ -45,6 +54,9 @@ if command -v dpkg-query >/dev/null 2>&1 && command -v apt-get >/dev/null 2>&1; 
             [ "$try" -lt 3 ] || { tail -n 20 build/deps.log >&2; echo "apt-get failed; see build/deps.log" >&2; exit 1; }
             sleep 5
         done
+        if [ -n "$services" ] && command -v systemctl >/dev/null 2>&1; then
+            $root systemctl disable -q $services >/dev/null 2>&1 || true
+        fi
     fi
 else
     missing=

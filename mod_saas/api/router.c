@@ -31,7 +31,7 @@ int saas_router_is_mounted(request_rec *r)
 {
     const saas_dir_config_t *conf = dir_config(r);
     apr_size_t len;
-    if (!conf->mount || (conf->api != 1 && conf->status != 1)) {
+    if (!conf->mount || (conf->api != 1 && conf->status != 1 && !saas_config_verifies(conf))) {
         return 0;
     }
     len = strlen(conf->mount);
@@ -58,7 +58,7 @@ int saas_router_map_to_storage(request_rec *r)
 void saas_router_claim(request_rec *r)
 {
     if (saas_router_is_mounted(r)) {
-        r->handler = dir_config(r)->api == 1 ? "saas-api" : "saas-status";
+        r->handler = dir_config(r)->api == 1 ? "saas-api" : saas_config_verifies(dir_config(r)) ? "saas-verify" : "saas-status";
     }
 }
 

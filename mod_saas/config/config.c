@@ -133,6 +133,30 @@ static const char *saas_config_set_status(cmd_parms *cmd, void *dir, int on)
     return mount(cmd, dir);
 }
 
+static const char *saas_config_set_verify(cmd_parms *cmd, void *dir, const char *arg)
+{
+    static const char *const words[] = { [SAAS_VERIFY_NGINX] = "nginx", [SAAS_VERIFY_TRAEFIK] = "traefik",
+                                         [SAAS_VERIFY_CADDY] = "caddy", [SAAS_VERIFY_ENVOY] = "envoy",
+                                         [SAAS_VERIFY_HAPROXY] = "haproxy", NULL };
+    static const saas_directive_t proxies = { .words = words };
+    const char *err = saas_directive_word(&proxies, cmd->pool, arg, &((saas_dir_config_t *)dir)->verify);
+    return err ? apr_pstrcat(cmd->pool, "SaasVerify: ", err, NULL) : mount(cmd, dir);
+}
+
+static const char *saas_config_add_verify_from(cmd_parms *cmd, void *dir, const char *arg)
+{
+    char *address = apr_pstrdup(cmd->temp_pool, arg), *bits = strchr(address, '/');
+    apr_ipsubnet_t *subnet;
+    if (bits) {
+        *bits++ = '\0';
+    }
+    if (apr_ipsubnet_create(&subnet, address, bits, cmd->pool) != APR_SUCCESS) {
+        return apr_psprintf(cmd->pool, "SaasVerifyFrom: \"%s\" is no address or network (192.0.2.7, 10.0.0.0/8, ::1)", arg);
+    }
+    APR_ARRAY_PUSH(((saas_dir_config_t *)dir)->verify_from, apr_ipsubnet_t *) = subnet;
+    return NULL;
+}
+
 /* The directive is mod_authn_core's: httpd shows it to every module that has one of that name.  To see here whether it is
  * ours costs a request nothing; ap_auth_type(), to which an expression is left, costs more than a gate's decision. */
 static const char *saas_config_see_auth_type(cmd_parms *cmd, void *dir, const char *type)

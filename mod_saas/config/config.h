@@ -31,10 +31,21 @@ typedef struct saas_denied_t {
     const char *url;                  /**< what a browser is led on to; may be NULL */
 } saas_denied_t;
 
+/** The proxies whose questions a SaasVerify section answers, as the directive has their words. */
+typedef enum {
+    SAAS_VERIFY_NGINX, SAAS_VERIFY_TRAEFIK, SAAS_VERIFY_CADDY, SAAS_VERIFY_ENVOY, SAAS_VERIFY_HAPROXY
+} saas_verify_e;
+
 /** AuthType Saas: our own log-in stands before the section. */
 #define SAAS_AUTH_TYPE "Saas"
 
 #include "directives.h"
+
+/** Does a section answer the questions of another proxy? */
+static inline int saas_config_verifies(const saas_dir_config_t *conf)
+{
+    return conf->verify != SAAS_UNSET;
+}
 
 /** The struct of a request's section: each member as its lines have said, SAAS_UNSET or NULL where none has. */
 static inline const saas_dir_config_t *saas_dir_config(const request_rec *r)

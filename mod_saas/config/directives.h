@@ -53,6 +53,10 @@
     X(of, OWN_FLAG, status, "SaasStatus", SAAS_SECTION, "Off", saas_config_set_status, \
       "On: live, ready and routes are served below this <Location>") \
     X(of, KEPT, mount, NULL, 0, NULL, NULL, NULL) /* const char *: path of the section that said so */ \
+    X(of, OWN_NUMBER, verify, "SaasVerify", SAAS_SECTION, NULL, saas_config_set_verify, \
+      "nginx|traefik|caddy|envoy|haproxy: this <Location> answers that proxy's questions with the gates' verdict") \
+    X(of, OWN_LIST, verify_from, "SaasVerifyFrom", SAAS_SECTION, NULL, saas_config_add_verify_from, \
+      "addresses and networks of the proxies that may ask (default: this host)") \
     X(of, FLAG, identity_headers, "SaasIdentityHeaders", SAAS_HTACCESS, "Off", SAAS_ANY, \
       "On: X-Saas-User and its kin are added to the request for a backend") \
     X(of, EXPRESSION, organization, "SaasOrganization", SAAS_HTACCESS, NULL, SAAS_ANY, \

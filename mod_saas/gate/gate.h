@@ -78,8 +78,17 @@ void saas_first_pass_post_config(server_rec *s);
 /** force_authn, of a request that has a state: OK has httpd authenticate and ask again. */
 int saas_first_pass_ends(request_rec *r);
 
+/** In check_config: NULL, or which section asks for verdicts without a gate. */
+const char *saas_sections_refused(apr_pool_t *p);
 /** At the start: warns of saas gates in an implicit RequireAny. */
 void saas_sections_check(server_rec *s);
+
+/* ---------------------------------------------------- for other proxies -- */
+
+/** translate_name, in a SaasVerify section: makes the request the one that is asked about; a status refuses to. */
+int saas_verify_translate(request_rec *r);
+/** The handler there: the gates have granted. */
+int saas_verify_serve(request_rec *r);
 
 /* ------------------------------------------------------------ counting -- */
 

@@ -13,6 +13,7 @@
  * what it is.
  */
 #include "refuse.h"
+#include "verify.h"
 
 #include <mod_core.h>
 
@@ -74,11 +75,16 @@ static void respond(request_rec *r, int status, const char *type, const char *bo
 /* The login page, told where to come back to. */
 static int to_login(request_rec *r, const char *url)
 {
-    const char *here = ap_construct_url(r->pool, r->unparsed_uri, r);
+    const saas_dir_config_t *conf = saas_dir_config(r);
+    const char *here = saas_config_verifies(conf) ? saas_verify_original_url(r) : ap_construct_url(r->pool, r->unparsed_uri, r);
     const char *next = ap_escape_urlencoded(r->pool, here);
-    apr_table_setn(r->err_headers_out, "Location",
-                   apr_pstrcat(r->pool, url, ap_strchr_c(url, '?') ? "&" : "?", "next=", next, NULL));
-    return HTTP_MOVED_TEMPORARILY;
+    const char *login = apr_pstrcat(r->pool, url, ap_strchr_c(url, '?') ? "&" : "?", "next=", next, NULL);
+    if (saas_verify_takes(r, HTTP_MOVED_TEMPORARILY)) {
+        apr_table_setn(r->err_headers_out, "Location", login);
+        return HTTP_MOVED_TEMPORARILY;
+    }
+    apr_table_setn(r->err_headers_out, SAAS_LOCATION_HEADER, login);
+    return HTTP_UNAUTHORIZED;
 }
 
 static const char *page(request_rec *r, const saas_refusal_t *refusal, const char *link)
@@ -108,13 +114,18 @@ int saas_refuse(request_rec *r, saas_verdict_e verdict, const saas_context_t *ct
 
 int saas_refuse_with(request_rec *r, const saas_refusal_t *refusal, const char *login_url, const char *link)
 {
+    const saas_dir_config_t *conf = saas_dir_config(r);
     int negotiated = login_url || link;
+    int status = saas_verify_takes(r, refusal->status) ? refusal->status : HTTP_FORBIDDEN;
     apr_table_setn(r->notes, SAAS_VERDICT_NOTE, refusal->code);
+    if (saas_config_verifies(conf)) {
+        apr_table_setn(r->err_headers_out, SAAS_VERDICT_HEADER, refusal->code);
+    }
     apr_table_setn(r->err_headers_out, "Cache-Control", "no-store");
     if (negotiated) {
         apr_table_mergen(r->err_headers_out, "Vary", "Accept");
     }
-    if (login_url && saas_refuse_is_browser(r) && !has_error_document(r, refusal->status)) {
+    if (login_url && saas_refuse_is_browser(r) && !has_error_document(r, status)) {
         return to_login(r, login_url);
     }
     if (refusal->status == HTTP_UNAUTHORIZED) {
@@ -124,12 +135,12 @@ int saas_refuse_with(request_rec *r, const saas_refusal_t *refusal, const char *
         apr_table_setn(r->err_headers_out, "Retry-After", RETRY_AFTER);
     }
     if (link && saas_refuse_is_browser(r)) {
-        respond(r, refusal->status, "text/html; charset=utf-8", page(r, refusal, link));
+        respond(r, status, "text/html; charset=utf-8", page(r, refusal, link));
     }
     else {
-        respond(r, refusal->status, "application/json", saas_refusal_json(r->pool, refusal));
+        respond(r, status, "application/json", saas_refusal_json(r->pool, refusal));
     }
-    return refusal->status;
+    return status;
 }
 
 /* Labels a refusal as what it is, then gets out of the way. */

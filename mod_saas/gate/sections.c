@@ -6,6 +6,8 @@
  */
 #include "sections.h"
 
+#include <apr_strings.h>
+
 /* ------------------------------------------------------------- warning -- */
 
 /* The classic mistake: two Require lines without a container mean "any of
@@ -63,6 +65,27 @@ static int has(const ap_directive_t *node, const char *directive, const char *wo
 int saas_sections_have(const char *directive, const char *word)
 {
     return has(ap_conftree, directive, word);
+}
+
+/* A verdict without a gate would be a grant for everybody. */
+static const char *find_verdict_without_gate(apr_pool_t *p, const ap_directive_t *node)
+{
+    const char *found = NULL;
+    for (; node && !found; node = node->next) {
+        const ap_directive_t *line;
+        for (line = node->first_child; line && strcasecmp(line->directive, "SaasVerify"); line = line->next) {
+        }
+        found = line && !has(node->first_child, "Require", "saas-")
+                    ? apr_psprintf(p, "%s %s (%s:%d) has SaasVerify, but no gate: it would let everybody pass; write Require "
+                                   "saas-... into it", node->directive, node->args, node->filename, node->line_num)
+                    : find_verdict_without_gate(p, node->first_child);
+    }
+    return found;
+}
+
+const char *saas_sections_refused(apr_pool_t *p)
+{
+    return find_verdict_without_gate(p, ap_conftree);
 }
 
 /* ---------------------------------------------------------- who comes in -- */

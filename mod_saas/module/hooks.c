@@ -45,9 +45,14 @@ SAAS_WARM static int post_read_request(request_rec *r)
     return DECLINED;
 }
 
+SAAS_COLD static int translate(request_rec *r)
+{
+    return saas_config_verifies(section(r)) ? saas_verify_translate(r) : saas_router_translate(r);
+}
+
 SAAS_WARM static int translate_name(request_rec *r)
 {
-    return section(r)->mount ? saas_router_translate(r) : DECLINED;
+    return section(r)->mount && saas_router_is_mounted(r) ? translate(r) : DECLINED;
 }
 
 /* Runs with the server's bare configuration: only the file name says something. */
@@ -74,7 +79,7 @@ SAAS_WARM static int fixups(request_rec *r)
 /* r->handler may have been set anew since it was claimed (SetHandler, a file's extension): the section decides. */
 SAAS_COLD static int serve(request_rec *r)
 {
-    return section(r)->api == 1 ? saas_router_serve(r) : saas_status_serve(r);
+    return section(r)->api == 1 ? saas_router_serve(r) : saas_config_verifies(section(r)) ? saas_verify_serve(r) : saas_status_serve(r);
 }
 
 SAAS_WARM static int handler(request_rec *r)

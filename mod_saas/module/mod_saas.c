@@ -66,6 +66,9 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
         err = saas_plugins_check_config(pconf, ptemp, s);
     }
     if (!err) {
+        err = saas_sections_refused(ptemp);
+    }
+    if (!err) {
         err = saas_openapi_compose(pconf);
     }
     if (err) {

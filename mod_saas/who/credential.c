@@ -85,13 +85,15 @@ static int looks_like_token(const char *token)
 /* scheme://host[:port] of Origin names the host this request was sent to. */
 static int same_origin(request_rec *r, const char *origin)
 {
+    const saas_dir_config_t *conf = saas_dir_config(r);
     const char *host = apr_table_get(r->headers_in, "Host");
     const char *scheme = ap_http_scheme(r);
     apr_size_t len = strlen(scheme);
     if (!host) {
         host = r->hostname;
     }
-    if (saas_config_trust_forwarded(r->server)) {
+    /* A proxy that asks for a verdict tells where its client has asked, and is believed by then (gate/verify.c). */
+    if (saas_config_verifies(conf) || saas_config_trust_forwarded(r->server)) {
         const char *forwarded = apr_table_get(r->headers_in, "X-Forwarded-Host");
         const char *proto = apr_table_get(r->headers_in, "X-Forwarded-Proto");
         host = forwarded ? forwarded : host;

@@ -156,6 +156,11 @@ void saas_identity_scrub(request_rec *r)
     scrub_connection(r);
 }
 
+void saas_identity_tell(apr_table_t *headers, const saas_principal_t *who)
+{
+    export_to(headers, who, 1);
+}
+
 void saas_identity_headers(request_rec *r, const saas_principal_t *who)
 {
     scrub(r);

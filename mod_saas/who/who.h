@@ -118,6 +118,8 @@ saas_context_t *saas_context_get(request_rec *r);
 void saas_identity_export(request_rec *r, const saas_principal_t *who);
 /** Drops identity headers that clients send. */
 void saas_identity_scrub(request_rec *r);
+/** X-Saas-* headers, added to a table that has none of them. */
+void saas_identity_tell(apr_table_t *headers, const saas_principal_t *who);
 /** X-Saas-* headers for a backend, in place of any that are there. */
 void saas_identity_headers(request_rec *r, const saas_principal_t *who);
 /** The note for LogFormat that says why a request was refused: the code. */

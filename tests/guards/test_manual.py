@@ -198,8 +198,8 @@ def test_the_defaults_of_the_reference_are_accepted(httpd):
         if re.search(r"file:|env:|whsec_|sk_", value) or name in NEED_MORE:
             continue
         line = f"{name} {value}"
-        if name in ("SaasAPI", "SaasStatus", "SaasOrganization", "SaasIdentityHeaders"):
-            line = f'<Location "/x">\n{line}\n</Location>'
+        if name in ("SaasAPI", "SaasStatus", "SaasOrganization", "SaasIdentityHeaders", "SaasVerify", "SaasVerifyFrom"):
+            line = f'<Location "/x">\n{line}\nRequire saas-user\n</Location>'
         status, said = httpd.configtest(DB + line + "\n")
         assert status == 0, f"{line}: {said}"
         tried += 1
