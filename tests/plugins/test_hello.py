@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from saastest import BUILD, ROOT, Httpd, Places, Site, seed
+from saastest import BUILD, ROOT, Api, Httpd, Places, Site, seed
 from saastest.httpd import apxs
 from saastest.metrics import families, moved
 from saastest.places import PLUGINS, clean_environment
@@ -215,6 +215,26 @@ def test_its_gate_works_in_httpd_conf(site, vowels, consonants):
         reply = who.get(path)
         assert reply.status_code == status, f"{path}: {reply.status_code} {reply.text[:300]}"
         assert (reply.text == "behind the gate") == (status == 200)
+
+
+def test_its_directives_have_their_defaults(site, vowels):
+    assert vowels.get("hello/").headers["X-Hello"] == "hello"
+
+
+def test_a_value_wins_over_an_inherited_one_also_when_it_is_the_default(places, hello, databases):
+    scratch = Places()
+    hosts = {"inherits": "", "default": "SaasHelloTimes 1\nSaasHelloWord hello", "own": "SaasHelloTimes 2", "word": "SaasHelloWord hi"}
+    conf = load(hello) + "SaasHelloTimes 3\nSaasHelloWord good-day\n" + "".join(
+        f"<VirtualHost *:{{port}}>\nServerName {name}.example.test\n{lines}\n</VirtualHost>\n" for name, lines in hosts.items())
+    site = Site(databases.fresh("sqlite", scratch), places=scratch, with_stripe=False)
+    site.parts.append(conf.replace("{port}", str(site.httpd.port)))
+    try:
+        api = Api(site.base, token=site.start().register(organization="Area").new_token()["token"])
+        replies = {name: api.get("hello/", headers={"Host": f"{name}.example.test"}) for name in hosts}
+        said = {name: reply.headers.get("X-Hello", reply.text) for name, reply in replies.items()}
+    finally:
+        site.close()
+    assert said == {"inherits": "good-day good-day good-day", "default": "hello", "own": "good-day good-day", "word": "hi hi hi"}
 
 
 def test_its_counter_is_in_the_metrics(site, consonants):
@@ -444,6 +464,14 @@ def test_a_good_configuration_passes(httpd, hello):
 ])
 def test_a_bad_argument_of_its_gate_is_refused(httpd, hello, line, words):
     refused(httpd, load(hello) + DB + MOUNTS + gated(line), *words)
+
+
+@pytest.mark.parametrize("line, words", [
+    ("SaasHelloTimes 0", ["SaasHelloTimes", '"0"', "1 to 10"]), ("SaasHelloTimes 11", ['"11"', "1 to 10"]), ("SaasHelloTimes many", ['"many"']),
+    ("SaasHelloTimes -1", ['"-1"']), ("SaasHelloTimes 2x", ['"2x"']), ('SaasHelloWord "two words"', ["SaasHelloWord"]), ('SaasHelloWord ""', ["SaasHelloWord"]),
+])
+def test_a_bad_value_of_its_directives_is_refused(httpd, hello, line, words):
+    refused(httpd, load(hello) + DB + MOUNTS + line + "\n", *words)
 
 
 def test_its_gate_is_unknown_without_it(httpd):

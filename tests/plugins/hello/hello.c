@@ -1,16 +1,25 @@
 /* Licensed under the Apache License, Version 2.0: see LICENSE. */
 
 /*
- * The smallest useful plugin: one route, one gate and one counter.  It greets
- * the members of an organization whose name has a vowel, which is what the gate
- * "saas-has-vowel" decides, in its own route table and in httpd.conf alike, and
- * counts how many it has greeted.
+ * The smallest useful plugin: one route, one gate, one counter and two
+ * directives.  It greets the members of an organization whose name has a vowel,
+ * which is what the gate "saas-has-vowel" decides, in its own route table and in
+ * httpd.conf alike, as often as SaasHelloTimes says, and counts how many it has
+ * greeted.
  */
 #include "mod_saas.h"
 
 #include <apr_strings.h>
 
+extern module AP_MODULE_DECLARE_DATA saas_hello_module;
 SAAS_PLUGIN_DEFINE;
+
+#define HELLO_DIRECTIVES(X, of) \
+    X(of, NUMBER, times, "SaasHelloTimes", SAAS_VHOST, "1", SAAS_RANGE(1, 10), "how often hello is said") \
+    X(of, TEXT, word, "SaasHelloWord", SAAS_VHOST, "hello", SAAS_CHECKED(saas_check_plain), "what is said")
+
+SAAS_DIRECTIVES_DECLARE(hello_config, saas_hello_module, HELLO_DIRECTIVES)
+SAAS_DIRECTIVES_DEFINE(hello_config, saas_hello_module, HELLO_DIRECTIVES)
 
 static saas_verdict_e decide_vowel(const saas_principal_t *who, int argc, const char *const *argv)
 {
@@ -48,12 +57,18 @@ static saas_counter_t counters[] = {
 
 static int hello(saas_request_t *rq)
 {
+    const char *word = hello_config_word(rq->r->server), *said = word;
+    int times = hello_config_times(rq->r->server);
     saas_rows_t *rows;
     apr_status_t rv = saas_query(rq, &statements[0], &rows, SAAS_NO_ARGS);
     if (rv != APR_SUCCESS) {
         return saas_reply_failure(rq, rv);
     }
     saas_count(&counters[0], saas_cell_int(rows, 0, 0) > 1 ? AMONG_OTHERS : ALONE, 1);
+    while (--times > 0) {
+        said = apr_pstrcat(rq->pool, said, " ", word, NULL);
+    }
+    apr_table_setn(rq->r->headers_out, "X-Hello", said);
     return saas_reply_json(rq, HTTP_OK, json_pack("{s:s, s:s, s:I}", "hello", rq->who->email, "organization",
                                                   rq->who->org_name, "members", (json_int_t)saas_cell_int(rows, 0, 0)));
 }
@@ -74,5 +89,6 @@ static void register_hooks(apr_pool_t *p)
 }
 
 AP_DECLARE_MODULE(saas_hello) = {
-    STANDARD20_MODULE_STUFF, NULL, NULL, NULL, NULL, NULL, register_hooks, AP_MODULE_FLAG_NONE
+    STANDARD20_MODULE_STUFF, NULL, NULL, hello_config_create, hello_config_merge, hello_config_commands, register_hooks,
+    AP_MODULE_FLAG_NONE
 };
