@@ -34,7 +34,7 @@ PG_INCLUDE := $(shell pg_config --includedir 2>/dev/null)
 CORE_CPPFLAGS := $(call apxs_q,EXTRA_CPPFLAGS) $(shell apr-1-config --includes) $(shell apu-1-config --includes) \
     $(shell $(PKG_CONFIG) --cflags jansson libcrypto)
 
-.PHONY: all help deps demo stop install clean \
+.PHONY: all help deps demo stop install clean sql-checksums \
     test test-unit test-api test-ctl test-faults test-plugin test-sandbox test-guards test-sanitized bench bench-quick format
 
 all: $(MODULES) $(BUILD)/bin/saasctl
@@ -158,6 +158,11 @@ install: all
 
 clean:
 	rm -rf $(BUILD)/obj $(BUILD)/modules $(BUILD)/bin $(BUILD)/unit $(BUILD)/include $(BUILD)/libsaas_core.a
+
+# Takes new migrations into the list of checksums. What is in it never changes: a change is a new file.
+sql-checksums:
+	@cd sql && sha256sum --check --quiet checksums && for f in pgsql/*.sql sqlite/*.sql; do \
+	    grep -q "  $$f\$$" checksums || sha256sum "$$f" | tee -a checksums; done
 
 # ------------------------------------------------------------------- demo --
 # Each of these installs what is missing first, then starts make anew: the

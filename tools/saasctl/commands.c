@@ -11,7 +11,7 @@
 #define LIST "limit"
 
 const ctl_command_t ctl_commands[] = {
-    { "migrate", NULL, ctl_migrate, { NULL }, { "!status" }, "[--status]",
+    { "migrate", NULL, ctl_migrate, { NULL }, { "!status", "to" }, "[--to N | --status]",
       "Applies the migrations that are missing; --status lists them.", 1 },
     { "import-django", NULL, ctl_import_django, { "FILE" }, { "*ignore", "*as", "!assume-utc", "!dry-run" },
       "FILE [--ignore APP.MODEL]... [--as APP.MODEL=KIND]... [--assume-utc] [--dry-run]",

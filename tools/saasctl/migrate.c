@@ -3,7 +3,8 @@
 /*
  * saasctl migrate: applies the numbered files of sql/pgsql or sql/sqlite in order, each in one transaction together
  * with its record in schema_migrations.  A file that was applied must never change: its checksum is recorded, and
- * another one is refused.  Concurrent runs wait for each other and find the work done.
+ * another one is refused.  Concurrent runs wait for each other and find the work done.  With --to an earlier version is
+ * made, for a node that is not updated yet.
  */
 #include "commands.h"
 #include "core/schema.h"
@@ -155,8 +156,8 @@ static int apply(ctl_t *ctl, const migration_t *m)
     return CTL_OK;
 }
 
-/* One migration at a time, each looked up anew under the lock. */
-static int apply_all(ctl_t *ctl, apr_array_header_t *list, json_t *applied)
+/* One migration at a time, each looked up anew under the lock, until `last` is there. */
+static int apply_all(ctl_t *ctl, apr_array_header_t *list, int last, int *version, json_t *applied)
 {
     const char *error;
     for (;;) {
@@ -165,7 +166,8 @@ static int apply_all(ctl_t *ctl, apr_array_header_t *list, json_t *applied)
             return ctl_say(CTL_DATABASE, "cannot begin: %s", error);
         }
         code = compare(ctl, list, &done);
-        if (code != CTL_OK || done == list->nelts) {
+        *version = done;
+        if (code != CTL_OK || done >= last) {
             ctl_script(ctl, "ROLLBACK", &error);
             return code;
         }
@@ -198,15 +200,27 @@ static int show_status(ctl_t *ctl, apr_array_header_t *list)
     return CTL_OK;
 }
 
+/* The version of --to; without it the newest. */
+static int last_version(ctl_t *ctl, int *last)
+{
+    const char *text = ctl_option(ctl, "to");
+    char *end;
+    *last = text ? (int)strtol(text, &end, 10) : SAAS_SCHEMA_VERSION;
+    if (text && (!*text || *end || *last < 1 || *last > SAAS_SCHEMA_VERSION)) {
+        return ctl_say(CTL_USAGE, "--to: \"%s\" is no version from 1 to %d", text, SAAS_SCHEMA_VERSION);
+    }
+    return CTL_OK;
+}
+
 int ctl_migrate(ctl_t *ctl)
 {
     apr_array_header_t *list;
     json_t *applied;
     const char *error;
-    int code = load(ctl, &list);
+    int last, version = 0, code = load(ctl, &list);
     apr_status_t rv = APR_SUCCESS;
 
-    if (code != CTL_OK) {
+    if (code != CTL_OK || (code = last_version(ctl, &last)) != CTL_OK) {
         return code;
     }
     if (ctl_option(ctl, "status")) {
@@ -222,12 +236,12 @@ int ctl_migrate(ctl_t *ctl)
         return ctl_say(CTL_DATABASE, "cannot create schema_migrations: %s (connect as the owner of the database)", error);
     }
     applied = json_array();
-    code = apply_all(ctl, list, applied);
+    code = apply_all(ctl, list, last, &version, applied);
     if (code == CTL_OK && ctl->json) {
-        ctl_print_object(ctl, json_pack("{s:i, s:O}", "version", SAAS_SCHEMA_VERSION, "applied", applied), NULL);
+        ctl_print_object(ctl, json_pack("{s:i, s:O}", "version", version, "applied", applied), NULL);
     }
     else if (code == CTL_OK && !json_array_size(applied)) {
-        printf("nothing to do: the schema is version %d\n", SAAS_SCHEMA_VERSION);
+        printf("nothing to do: the schema is version %d\n", version);
     }
     json_decref(applied);
     return code;

@@ -29,11 +29,11 @@ SaasScanAllow 127.0.0.0/8
 
 
 class Sqlite:
-    """A SQLite database file that httpd's children may write."""
+    """A SQLite database file that httpd's children may write. to: not migrated beyond that version."""
 
     kind = "sqlite"
 
-    def __init__(self, places, name="saas.db", template=None, durable=False):
+    def __init__(self, places, name="saas.db", template=None, durable=False, to=None):
         self.user = httpd_user()
         self.folder = places.folder("db", self.user, 0o750)
         self.path = self.folder / name
@@ -41,7 +41,7 @@ class Sqlite:
         if template:
             shutil.copyfile(template, self.path)
         else:
-            saasctl(self.url, "migrate")
+            saasctl(self.url, "migrate", *(("--to", str(to)) if to else ()))
         self.claim()
 
     def claim(self):
@@ -73,12 +73,12 @@ class Pgsql:
 
     kind = "pgsql"
 
-    def __init__(self, cluster, name, template=None):
+    def __init__(self, cluster, name, template=None, to=None):
         self.cluster, self.name = cluster, name
         cluster.database(name, template)
         self.url = cluster.url(name)
         if not template:
-            saasctl(self.url, "migrate")
+            saasctl(self.url, "migrate", *(("--to", str(to)) if to else ()))
 
     def claim(self):
         pass

@@ -1,0 +1,79 @@
+"""Rows for every table, by the version of the schema that made it: what a filled database holds when it is migrated. A new
+table needs rows here, a column that a migration changes an entry in CHANGED.
+"""
+
+import hashlib
+import json
+
+ORGS = ["0199a000-0000-7000-8000-00000000000a", "0199a000-0000-7000-8000-00000000000b"]
+USERS = ["0199a000-0000-7000-8000-000000000001", "0199a000-0000-7000-8000-000000000002", "0199a000-0000-7000-8000-000000000003"]
+THEN, LATER = "2026-01-02T03:04:05.678901Z", "2036-01-02T03:04:05.000000Z"
+# The session's cookie, and its hash as the server stores it.
+COOKIE = "migrated-migrated-migrated-migrated-migrated"
+COOKIE_HASH = hashlib.sha256(COOKIE.encode()).hexdigest()
+COUNTS = json.dumps({"status": {"PASS": 1, "FAIL": 1, "MANUAL": 0, "ERROR": 0},
+                     "severity": {"critical": 0, "high": 2, "medium": 0, "low": 0, "informational": 0}})
+
+
+def key(kind, n):
+    return f"0199a000-0000-7000-8{kind:03x}-{n:012x}"
+
+
+def both(rows):
+    """One row of each organization."""
+    return [row for n, org in enumerate(ORGS) for row in rows(n, org)]
+
+
+ROWS = {
+    2: [
+        ("users", [dict(id=user, email=f"Person{n}@example.test", email_key=f"person{n}@example.test", name=f"Pérson {n}",
+                        password_hash=None if n else "$scrypt$ln=15,r=8,p=3$c2FsdA$aGFzaA", is_active=n < 2, default_org_id=ORGS[1] if n == 1 else None,
+                        created_at=THEN, updated_at=THEN, last_login_at=None if n else THEN) for n, user in enumerate(USERS)]),
+        ("sessions", [dict(id=key(1, n), user_id=USERS[n], hash=(COOKIE_HASH, "b" * 64)[n], created_at=THEN, expires_at=LATER, address="192.0.2.7",
+                           user_agent="Browser/1.0 “quoted”") for n in range(2)]),
+        ("organizations", [dict(id=org, name=f"Organization {n} & Söhne", slug=f"organization-{n}", created_at=THEN, updated_at=THEN, deleted_at=None,
+                                subscription_status=("active", "free")[n], subscription_started_at=(THEN, None)[n], subscription_ends_at=None,
+                                stripe_customer_id=("cus_1", None)[n], stripe_subscription_id=("sub_1", None)[n], stripe_status=("active", None)[n])
+                           for n, org in enumerate(ORGS)]),
+        ("memberships", both(lambda n, org: [dict(org_id=org, user_id=USERS[n], role="ADMIN", created_at=THEN, updated_at=THEN),
+                                             dict(org_id=org, user_id=USERS[2], role="VIEWER", created_at=THEN, updated_at=THEN)])),
+        ("user_organizations", None),  # written by triggers
+        ("tokens", [dict(id=key(2, n), user_id=USERS[0], organization_id=(ORGS[0], None)[n], role=("MEMBER", None)[n], name=f"token {n}", hint="saas_ab",
+                         hash=str(n) * 64, created_at=THEN, expires_at=(LATER, None)[n], last_used_at=(None, THEN)[n], revoked_at=None) for n in range(2)]),
+        ("password_resets", [dict(hash="c" * 64, user_id=USERS[0], created_at=THEN, expires_at=LATER, used_at=None)]),
+        ("invites", both(lambda n, org: [dict(org_id=org, id=key(3, n), email="New@example.test", email_key="new@example.test", role="MEMBER", hash="d" * 64,
+                                              state="pending", invited_by=USERS[n], created_at=THEN, expires_at=LATER, accepted_at=None, accepted_by=None)])),
+        ("activity", both(lambda n, org: [dict(org_id=org, id=key(4, n), created_at=THEN, actor_type="user", actor_id=USERS[n], actor_email="person@example.test",
+                                               action="member.role", target_type="user", target_id=USERS[2], target_label="somebody",
+                                               old_value=json.dumps({"role": "MEMBER"}), new_value=json.dumps({"role": "VIEWER"}), address="192.0.2.7",
+                                               request_id="r1")])),
+    ],
+    3: [
+        ("audits", both(lambda n, org: [dict(org_id=org, id=key(5, n), name="weekly", engine="web", targets=json.dumps(["https://example.test/"]),
+                                             status="completed", progress_done=1, progress_total=1, evidence_count=2,
+                                             counts=COUNTS, score=45, error=None, idempotency_key="again",
+                                             created_by=USERS[n], created_at=THEN, started_at=THEN, finished_at=THEN)])),
+        ("evidence", both(lambda n, org: [dict(org_id=org, audit_id=key(5, n), number=i, resource_id="https://example.test/", check_name="hsts_enabled",
+                                               status=status, severity="high", observed_at=THEN, comment='=cmd|"quoted", and a line\nbelow')
+                                          for i, status in enumerate(("PASS", "FAIL"), 1)])),
+    ],
+    4: [
+        ("subscriptions", [dict(org_id=ORGS[0], id="sub_1", customer_id="cus_1", status="active", price_id="price_1", period_end=LATER, cancel_at=None,
+                                cancel_at_period_end=True, started_at=THEN, ended_at=None, past_due_since=None, last_event_created=1767322800,
+                                last_event_rank=3, updated_at=THEN)]),
+        ("checkout_sessions", [dict(org_id=ORGS[0], id="cs_1", price_id="price_1", url="https://checkout.example.test/", status="complete",
+                                    created_by=USERS[0], created_at=THEN, expires_at=LATER)]),
+        ("stripe_bindings", [dict(stripe_id="cus_1", organization_id=ORGS[0], created_at=THEN)]),
+        ("stripe_events", [dict(id="evt_1", type="customer.subscription.updated", api_version="2025-03-31.basil", livemode=False, created=1767322800,
+                                organization_id=ORGS[0], verdict="applied", error=None, attempts=2, payload='{"id": "evt_1"}', received_at=THEN)]),
+    ],
+    5: [
+        ("jobs", [dict(id=key(6, n), kind="mail", organization_id=ORGS[n], object_id="o1", payload=json.dumps({"template": "notice"}),
+                       state=("queued", "dead")[n], attempts=n, cancel_requested=False, run_after=LATER, lease_node=None, lease_owner=None,
+                       lease_until=None, error=(None, "refused")[n], created_at=THEN) for n in range(2)]),
+    ],
+}
+# What SQLite has instead of notifications: triggers fill it, and it says nothing of before. By the version that made it.
+TRIGGERED = {"sqlite": {"principal_changes": 6}, "pgsql": {}}
+# (version, table, column): what a migration makes of each value that was there before; not told: it stays.
+CHANGED = {}

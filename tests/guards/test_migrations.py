@@ -1,0 +1,207 @@
+"""Migrations are append-only: what has landed is in sql/checksums and never changes, and a filled database of every earlier
+version becomes what a fresh one is, with its rows.
+"""
+
+import hashlib
+import re
+import shutil
+import subprocess
+
+import pytest
+
+import fillings
+import source
+from saastest import ROOT, Api, Places, Site, saasctl
+from saastest.places import clean_environment, program
+from saastest.site import Pgsql, Sqlite
+from test_schema import catalog_of, version
+
+SQL = ROOT / "sql"
+WAY_OUT = "a migration that has landed is never changed: write a new one, and take it into the list with `make sql-checksums`"
+
+
+def recorded():
+    return {name: checksum for checksum, name in re.findall(r"^([0-9a-f]{64})  (\S+)$", (SQL / "checksums").read_text(), re.M)}
+
+
+def checksum(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def files():
+    return {str(path.relative_to(SQL)): path for path in source.files("sql/pgsql/*", "sql/sqlite/*")}
+
+
+def test_each_file_is_as_it_has_landed():
+    changed = sorted(name for name, path in files().items() if name in recorded() and recorded()[name] != checksum(path))
+    assert not changed, f"{changed}: {WAY_OUT}"
+
+
+def test_each_file_is_in_the_list_and_the_list_has_no_other():
+    assert sorted(files()) == sorted(recorded()), f"{sorted(set(files()) ^ set(recorded()))}: {WAY_OUT}"
+    assert len((SQL / "checksums").read_text().splitlines()) == len(recorded()), "a line that is none, or twice"
+
+
+def test_a_database_records_the_same_checksums(migrated):
+    rows = catalog_of(migrated).ask("SELECT name, checksum FROM schema_migrations")
+    assert {f"{migrated.kind}/{name}.sql": text for name, text in rows} == {name: text for name, text in recorded().items() if name.startswith(migrated.kind)}
+
+
+@pytest.fixture
+def tree():
+    """Enough of the project to run the target, elsewhere."""
+    places = Places()
+    root = places.folder("tree")
+    for name in ("Makefile", "apxs.mk", "mod_saas/rooms.mk"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, root / name)
+    shutil.copytree(SQL, root / "sql")
+    yield root
+    places.close()
+
+
+def take_in(tree):
+    return subprocess.run([program("make"), "-s", "-C", str(tree), "sql-checksums"], capture_output=True, text=True, env=clean_environment())
+
+
+def test_a_new_file_is_taken_into_the_list(tree):
+    before = (tree / "sql/checksums").read_text()
+    (tree / "sql/pgsql/9001_new.sql").write_text("SELECT 1;\n")
+    assert take_in(tree).returncode == 0
+    after = (tree / "sql/checksums").read_text()
+    assert after == before + f"{checksum(tree / 'sql/pgsql/9001_new.sql')}  pgsql/9001_new.sql\n"
+    assert take_in(tree).returncode == 0 and (tree / "sql/checksums").read_text() == after
+
+
+def test_a_changed_file_is_not(tree):
+    before = (tree / "sql/checksums").read_text()
+    path = tree / "sql/sqlite/0003_audits.sql"
+    path.write_text(path.read_text() + "\n")
+    (tree / "sql/sqlite/9001_new.sql").write_text("SELECT 1;\n")
+    done = take_in(tree)
+    assert done.returncode != 0 and "sqlite/0003_audits.sql" in done.stdout + done.stderr
+    assert (tree / "sql/checksums").read_text() == before
+
+
+# ----------------------------------------------------- from every version --
+
+@pytest.fixture(scope="module")
+def places():
+    made = Places()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def make_database(request, db_kind, places):
+    def make(name, to):
+        if db_kind == "sqlite":
+            return Sqlite(places, name + ".db", to=to)
+        return Pgsql(request.getfixturevalue("cluster"), "saas_" + name, to=to)
+    return make
+
+
+def structure(database):
+    """The catalog in words, without what schema_migrations says of times."""
+    dump = catalog_of(database).dump()
+    return dump[0] if database.kind == "pgsql" else [row for row in dump if row[0] in ("table", "index", "trigger", "view")]
+
+
+@pytest.fixture(scope="module")
+def fresh(make_database):
+    return structure(make_database("fresh", None))
+
+
+def fill(database, upto):
+    """Rows in every table that there is; the tables."""
+    catalog, triggered = catalog_of(database), fillings.TRIGGERED[database.kind]
+    filled = {table for table, since in triggered.items() if since <= upto}
+    mark = "?" if database.kind == "sqlite" else "%s"
+    connection = database.connect()
+    try:
+        cursor = connection.cursor()
+        for since, tables in fillings.ROWS.items():
+            for table, rows in tables if since <= upto else ():
+                filled.add(table)
+                assert rows is None or rows, f"{table}: no rows"
+                for row in rows or ():
+                    cursor.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join([mark] * len(row))})", list(row.values()))
+        if database.kind == "pgsql":
+            connection.commit()
+    finally:
+        connection.close()
+    tables = catalog.tables() - {"schema_migrations"}
+    assert tables == filled, f"version {upto} has {sorted(tables ^ filled)} without rows, or not at all: tests/guards/fillings.py"
+    return tables - triggered.keys()
+
+
+def rows_of(database, tables):
+    """Of each table its columns and its rows, as the database writes them."""
+    catalog, found = catalog_of(database), {}
+    for table, columns in tables.items():
+        names = [f"CAST({name} AS text)" for name in columns]
+        found[table] = sorted(catalog.ask(f"SELECT {', '.join(names)} FROM {table}"), key=repr)
+        assert found[table], f"{table} is empty"
+    return found
+
+
+def carried(since, table, column, value):
+    """What the migrations after a version make of a value."""
+    for number in range(since + 1, version() + 1):
+        value = fillings.CHANGED.get((number, table, column), lambda same: same)(value)
+    return value
+
+
+@pytest.mark.parametrize("since", range(1, version()))
+def test_a_filled_database_becomes_what_a_fresh_one_is(make_database, fresh, since):
+    database = make_database(f"from{since}", since)
+    assert [row[0] for row in catalog_of(database).ask("SELECT version FROM schema_migrations ORDER BY version")] == list(range(1, since + 1))
+    tables = {table: sorted(catalog_of(database).columns(table)) for table in fill(database, since)}
+    before = rows_of(database, tables)
+    saasctl(database.url, "migrate")
+    database.claim()
+    assert structure(database) == fresh
+    after = rows_of(database, tables)
+    for table, columns in tables.items():
+        expected = [tuple(carried(since, table, column, value) for column, value in zip(columns, row)) for row in before[table]]
+        assert [tuple(row) for row in after[table]] == sorted(expected, key=repr), table
+
+
+@pytest.mark.parametrize("since", [2, version() - 1])
+def test_a_server_works_on_it(make_database, since):
+    """Who was logged in still is, with role, organizations and audits."""
+    database = make_database(f"serves{since}", since)
+    fill(database, since)
+    saasctl(database.url, "migrate")
+    listed = saasctl(database.url, "org", "list")
+    assert all(f"organization-{n}" in listed for n in (0, 1))
+    database.claim()
+    site = Site(database, with_stripe=False)
+    try:
+        site.start()
+        person = Api(site.base)
+        person.http.cookies.set("saas_session", fillings.COOKIE)
+        me = person.ok("GET", "auth/me/")
+        assert me["email"] == "Person0@example.test"
+        org = person.ok("GET", "organizations/organization-0/")
+        assert org["has_active_subscription"] and org["role"] == "ADMIN"
+        audits = person.ok("GET", "audits/")["results"]
+        assert [audit["name"] for audit in audits] == (["weekly"] if since >= 3 else [])
+        if audits:
+            assert person.get(f"audits/{audits[0]['id']}/export/csv/").text.count("\r\n") == 3
+        assert person.get("organizations/organization-1/").status_code == 404
+    finally:
+        site.close()
+
+
+@pytest.mark.parametrize("to", ["0", str(version() + 1), "two", "", "-1", "3x"])
+def test_a_version_that_there_is_not(places, to):
+    done = saasctl(f"sqlite:{places.folder('db')}/none.db", "migrate", "--to", to, check=False)
+    assert done.returncode == 2 and f"1 to {version()}" in done.stderr
+
+
+def test_an_earlier_version_than_there_is_changes_nothing(make_database):
+    database = make_database("newest", None)
+    before = structure(database)
+    assert f"version {version()}" in saasctl(database.url, "migrate", "--to", "3")
+    assert structure(database) == before
