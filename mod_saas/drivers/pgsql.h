@@ -2,7 +2,7 @@
 
 /**
  * @file pgsql.h
- * What the two files of the PostgreSQL driver share: pgsql.c (pipelines) and pgsql_copy.c (row streams).
+ * What the files of the PostgreSQL driver share.
  */
 #ifndef SAAS_DRIVERS_PGSQL_H
 #define SAAS_DRIVERS_PGSQL_H
@@ -58,6 +58,19 @@ typedef struct pgsql_t {
     char organization[64];
 } pgsql_t;
 
+/* ---------------------------------------------------- pgsql_pipeline.c -- */
+
+/** Takes down what was sent, for its result. */
+void saas_pgsql_note(pgsql_t *c, pgsql_kind_e kind, int number, const char *name, saas_driver_rows_t **rows);
+/** Executes one of the statements that set-up has prepared; value: its only argument, or NULL. */
+apr_status_t saas_pgsql_send_own(pgsql_t *c, pgsql_kind_e kind, const char *name, const char *value);
+/** Executes a declared statement, prepared first where it is not. */
+apr_status_t saas_pgsql_send_statement(pgsql_t *c, const saas_driver_statement_t *st, saas_driver_rows_t **rows,
+                                       const char *const *args, int nargs);
+/** The schema is looked at again now and then, in front of what is sent anyway. */
+apr_status_t saas_pgsql_send_guard(pgsql_t *c);
+/** Role and organization of the transaction, where they are not set yet. */
+apr_status_t saas_pgsql_send_scope(pgsql_t *c, int tenant, const char *organization);
 /** Sends a command of our own; values may be NULL. */
 apr_status_t saas_pgsql_send(pgsql_t *c, pgsql_kind_e kind, const char *name, const char *sql, int nvalues,
                              const char *const *values);
@@ -67,14 +80,30 @@ apr_status_t saas_pgsql_describe(pgsql_t *c, const char *name, const char *sql);
 apr_status_t saas_pgsql_finish(pgsql_t *c);
 /** Waits until a result (or, for a stream, bytes) can be read.  APR_TIMEUP: not within the deadline. */
 apr_status_t saas_pgsql_wait(pgsql_t *c, int for_result);
+
+/* ----------------------------------------------------- pgsql_failure.c -- */
+
+void saas_pgsql_report(pgsql_t *c, apr_status_t rv, const char *tag, const char *message);
+/** First line of a message of libpq. */
+void saas_pgsql_first_line(char *to, apr_size_t size, const char *message);
+/** Nothing is known of the backend any more. */
+void saas_pgsql_forget(pgsql_t *c);
 /** Maps and logs a failed result; closes nothing. */
 apr_status_t saas_pgsql_failure(pgsql_t *c, const pgsql_command_t *command, const PGresult *res);
 /** Gives the connection up: the server learns of it at once, the next unit of work makes a new one. */
 apr_status_t saas_pgsql_lost(pgsql_t *c, const char *doing, const char *why);
+
+/* ------------------------------------------------------------- pgsql.c -- */
+
 apr_status_t saas_pgsql_begin(pgsql_t *c, int write);
 void saas_pgsql_rollback(pgsql_t *c);
+
+/* ------------------------------------------------------- pgsql_setup.c -- */
+
 /** Looks whether an idle connection is still alive, and sets it up when it is new. */
 apr_status_t saas_pgsql_awake(pgsql_t *c);
+
+/* -------------------------------------------------------- pgsql_copy.c -- */
 
 apr_status_t saas_pgsql_stream(saas_connection_t *base, apr_pool_t *p, const saas_driver_statement_t *st,
                                const char *const *args, int nargs, saas_driver_sink_fn *sink, void *baton);
