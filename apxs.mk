@@ -58,20 +58,22 @@ install: $(SO)
 	install -d "$(DESTDIR)$(LIBEXECDIR)"
 	install -m 644 $(SO) "$(DESTDIR)$(LIBEXECDIR)/$(SO)"
 
-# Has httpd load the plugin beside the installed host and check both.  The
-# database named here is never opened: configtest does not connect.
+# Has httpd load the plugin beside the installed host and check both. Nothing of the system's configuration is read, and
+# everything that httpd wants a place for is in this folder. The database named here is never opened: configtest does not
+# connect. What a httpd has built in is not loaded again.
+CHECK_MODULES = authn_core authz_core dbd
 check: $(SO)
-	printf '%s\n' 'ServerRoot "/"' 'ServerName localhost' 'Listen 127.0.0.1:1' \
-	    'LoadModule mpm_event_module $(LIBEXECDIR)/mod_mpm_event.so' \
-	    'LoadModule authn_core_module $(LIBEXECDIR)/mod_authn_core.so' \
-	    'LoadModule authz_core_module $(LIBEXECDIR)/mod_authz_core.so' \
-	    'LoadModule dbd_module $(LIBEXECDIR)/mod_dbd.so' \
-	    'LoadModule saas_module $(LIBEXECDIR)/mod_saas.so' \
-	    'LoadModule $(MODULE) "$(CURDIR)/$(SO)"' \
-	    'DBDriver sqlite3' 'DBDParams "$(CURDIR)/none.db"' > $(PLUGIN)-check.conf
+	printf '%s\n' "ServerRoot \"$(CURDIR)\"" "DefaultRuntimeDir \"$(CURDIR)\"" "PidFile \"$(CURDIR)/$(PLUGIN)-check.pid\"" \
+	    "ErrorLog \"$(CURDIR)/$(PLUGIN)-check.log\"" 'ServerName localhost' 'Listen 127.0.0.1:1' \
+	    '<IfModule !mpm_event_module>' '<IfModule !mpm_worker_module>' '<IfModule !mpm_prefork_module>' \
+	    'LoadModule mpm_event_module "$(LIBEXECDIR)/mod_mpm_event.so"' '</IfModule>' '</IfModule>' '</IfModule>' \
+	    $(foreach m,$(CHECK_MODULES),'<IfModule !$(m)_module>' 'LoadModule $(m)_module "$(LIBEXECDIR)/mod_$(m).so"' '</IfModule>') \
+	    'LoadModule saas_module "$(LIBEXECDIR)/mod_saas.so"' \
+	    "LoadModule $(MODULE) \"$(CURDIR)/$(SO)\"" \
+	    'DBDriver sqlite3' "DBDParams \"$(CURDIR)/none.db\"" > $(PLUGIN)-check.conf
 	$(HTTPD) -t -f "$(CURDIR)/$(PLUGIN)-check.conf"
 
 clean:
-	rm -f $(SO) $(PLUGIN)-openapi.c $(PLUGIN).map $(PLUGIN)-check.conf
+	rm -f $(SO) $(PLUGIN)-openapi.c $(PLUGIN).map $(addprefix $(PLUGIN)-check.,conf log pid)
 
 endif
