@@ -35,7 +35,7 @@ CORE_CPPFLAGS := $(call apxs_q,EXTRA_CPPFLAGS) $(shell apr-1-config --includes) 
     $(shell $(PKG_CONFIG) --cflags jansson libcrypto)
 
 .PHONY: all help deps demo stop install clean sql-checksums \
-    test test-unit test-api test-ctl test-faults test-plugin test-sandbox test-guards test-sanitized bench bench-quick format
+    test check debug test-unit test-api test-ctl test-faults test-plugin test-sandbox test-guards test-sanitized bench bench-quick format
 
 all: $(MODULES) $(BUILD)/bin/saasctl
 
@@ -44,6 +44,8 @@ help:
 	@echo 'make deps       install what building, the demo and the tests need (Debian, npm)'
 	@echo 'make demo       build, start httpd on PORT=8080 (DB=sqlite or DB=pgsql), seed, print what to do next'
 	@echo 'make stop       end the demo'
+	@echo 'make check      the inner loop: unit tests, guards, a smoke run on both databases'
+	@echo 'make debug      the demo in one process under gdb; make compile_commands.json for editors'
 	@echo 'make test       everything; parts: test-unit test-sandbox test-api test-ctl test-faults test-plugin test-guards (K=name selects)'
 	@echo 'make test-sanitized  the api part with AddressSanitizer and UBSan in httpd'
 	@echo 'make bench      install the peers, measure against them; make bench-quick in under two minutes'
@@ -176,6 +178,14 @@ demo:
 	@$(MAKE) -s --no-print-directory all
 	@$(PYTHON) tools/demo/demo.py start --db $(DB) --port $(PORT) --build $(BUILD)
 
+# The demo's configuration in one process under gdb, built for it; DB and PORT as for the demo. What gdb is told first:
+# GDB='gdb -q -ex "break saas_router_serve" -ex run'.
+GDB ?= gdb -q
+debug:
+	@sh tools/deps.sh
+	@$(MAKE) -s --no-print-directory -j2 BUILD=$(BUILD)/debug CFLAGS='-Og -g3' LTO= all
+	@$(PYTHON) tools/demo/demo.py debug --db $(DB) --port $(PORT) --build $(BUILD)/debug --gdb '$(subst ','\'',$(GDB))'
+
 stop:
 	@$(PYTHON) tools/demo/demo.py stop --build $(BUILD)
 
@@ -188,25 +198,19 @@ test:
 	@$(MAKE) --no-print-directory -j2 all $(BUILD)/unit/run-unit
 	@sh tests/run.sh
 
+# The inner loop: under a minute on two cores.
+check:
+	@sh tools/deps.sh
+	@$(MAKE) -s --no-print-directory -j2 all $(BUILD)/unit/run-unit
+	@sh tests/run.sh check
+
 PYTEST = $(PYTHON) -m pytest -p no:cacheprovider -q $(if $(K),-k '$(K)')
 
-test-sandbox:
-	$(PYTEST) tests/sandbox
-
-test-api: all
-	$(PYTEST) tests/api
-
-test-ctl: all
-	$(PYTEST) tests/ctl
-
-test-faults: all
-	$(PYTEST) tests/faults
-
-test-plugin: all
-	$(PYTEST) tests/plugins
-
-test-guards: all
-	$(PYTEST) tests/guards
+# One part, of it what K selects: make test-api K=export. Installs and builds what is missing first.
+test-sandbox test-api test-ctl test-faults test-plugin test-guards:
+	@sh tools/deps.sh
+	@$(MAKE) -s --no-print-directory -j2 all
+	$(PYTEST) tests/$(patsubst plugin,plugins,$(@:test-%=%))
 
 # The modules with AddressSanitizer and UBSan, in the same httpd; no search for leaks, since all memory is of pools. The
 # demo starts a httpd of its own, without the sanitizers' libraries.
@@ -223,6 +227,10 @@ bench bench-quick:
 	@sh tools/deps.sh
 	@$(MAKE) -s --no-print-directory all
 	@$(PYTHON) tests/bench/bench.py $(if $(filter bench-quick,$@),--quick)
+
+# What editors and linters want to know of how each file is compiled.
+compile_commands.json: $(MAKEFILE_LIST)
+	@$(MAKE) -nB V=1 all $(BUILD)/unit/run-unit | $(PYTHON) tools/compile_commands.py > $@.new && mv $@.new $@
 
 format:
 	clang-format -i $(wildcard mod_saas/*.[ch] mod_saas/*/*.[ch] plugins/*/*.[ch] plugins/engines/*/*.[ch] tools/saasctl/*.[ch])

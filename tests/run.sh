@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs every part of the tests, goes on after a failure, and ends with totals.
-# Output of a part stands in build/test/<part>.log as well.
+# Output of a part stands in build/test/<part>.log as well. `run.sh check`: the
+# inner loop alone, unit tests, guards and the tests marked as smoke.
 set -u
 cd "$(dirname "$0")/.."
 out=build/test
@@ -54,12 +55,17 @@ several() {
 }
 
 part unit build/unit/run-unit
-part guards pytest tests/guards
-part sandbox pytest tests/sandbox
-part plugin pytest tests/plugins
-part api several tests/api
-part ctl several tests/ctl
-part faults several tests/faults
+if [ "${1:-all}" = check ]; then
+    part guards pytest -n 2 --dist loadgroup tests/guards
+    part smoke pytest -n 2 --dist loadgroup -m smoke tests/api
+else
+    part guards pytest tests/guards
+    part sandbox pytest tests/sandbox
+    part plugin pytest tests/plugins
+    part api several tests/api
+    part ctl several tests/ctl
+    part faults several tests/faults
+fi
 
 [ "$skipped" = 0 ] || grep -h '^SKIPPED' "$out"/*.log
 [ -z "$broken" ] || echo "broken:$broken"

@@ -20,6 +20,7 @@ def login(site, email, password, address=None):
     return api, api.post("auth/login/", {"email": email, "password": password})
 
 
+@pytest.mark.smoke
 def test_register_makes_user_organization_and_membership(site):
     api = site.nobody()
     reply = api.post("auth/register/", {"email": "Ada@Example.TEST", "password": PASSWORD, "name": "Ada", "organization": "Ada Works"})
@@ -99,6 +100,7 @@ def test_a_refused_registration_leaves_nothing_behind(site, person):
     assert site.database.execute("SELECT count(*) FROM organizations")[0][0] == before
 
 
+@pytest.mark.smoke
 def test_login_gives_a_new_session_and_the_old_one_stays_apart(site, person):
     first = person.http.cookies["saas_session"]
     api, reply = login(site, person.email.upper(), person.password)
@@ -135,6 +137,7 @@ def test_unknown_user_costs_the_time_of_a_wrong_password(site, person):
     assert statistics.median(unknown) > statistics.median(known) / 3
 
 
+@pytest.mark.smoke
 def test_logout_ends_the_session(site):
     person = site.register()
     stolen = person.http.cookies["saas_session"]

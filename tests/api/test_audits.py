@@ -61,6 +61,7 @@ def test_start_answers_202_with_the_location(person, target):
     assert done["status"] == "completed", done
 
 
+@pytest.mark.smoke
 def test_a_finished_audit_says_what_it_found(alice, finished):
     body, evidence = finished
     assert body["status"] == "completed" and body["error"] in (None, "")

@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -33,12 +34,18 @@ class Checkout:
         give(self.path, user)
         self.state = places.folder(name.replace(" ", "-") + "-state", user)
 
-    def run(self, *args):
+    def argv(self, *args):
         argv = [sys.executable, str(self.path / "tools/demo/demo.py"), *args, "--build", str(self.path / "build")]
         if self.user:
             argv = ["setpriv", "--reuid", self.user.pw_name, "--regid", str(self.user.pw_gid), "--clear-groups", "--", *argv]
-        return subprocess.run(argv, capture_output=True, text=True, timeout=240, cwd=self.path, stdin=subprocess.DEVNULL,
-                              env={"PATH": os.environ["PATH"], "SAAS_DEMO_STATE": str(self.state), "HOME": str(self.path)})
+        return argv
+
+    def environment(self):
+        return {"PATH": os.environ["PATH"], "SAAS_DEMO_STATE": str(self.state), "HOME": str(self.path)}
+
+    def run(self, *args):
+        return subprocess.run(self.argv(*args), capture_output=True, text=True, timeout=240, cwd=self.path, stdin=subprocess.DEVNULL,
+                              env=self.environment())
 
     def start(self, db, port):
         return self.run("start", "--db", db, "--port", str(port))
@@ -114,6 +121,38 @@ def test_the_demo_shows_the_main_job(checkout, db_kind, unprivileged):
     assert stopped.returncode == 0 and not port_is_open(port)
     assert not processes_below(place.state) and not (place.path / "build/demo/demo.env").exists()
     assert place.run("stop").returncode == 0
+
+
+@pytest.mark.only_db("sqlite")
+def test_it_runs_under_a_debugger(checkout, db_kind):
+    """make debug: one process, stopped where gdb was told, with names and lines; when gdb ends, all ends."""
+    place, port = checkout(), free_port()
+    gdb = "gdb -q -batch -nx -ex 'break saas_router_serve' -ex run -ex bt"
+    process = subprocess.Popen(place.argv("debug", "--db", db_kind, "--port", str(port), "--gdb", gdb), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True, cwd=place.path, env=place.environment())
+    said = ""
+    try:
+        for line in process.stdout:
+            said += line
+            if "httpd -X under gdb" in line:
+                break
+        until = time.monotonic() + 60
+        while not port_is_open(port) and time.monotonic() < until and process.poll() is None:
+            time.sleep(0.2)
+        with pytest.raises(requests.exceptions.ConnectionError):  # it is stopped there, and then ended
+            requests.get(f"http://127.0.0.1:{port}/api/v1/auth/me/", timeout=60)
+        said += process.communicate(timeout=60)[0]
+    finally:
+        process.kill()
+    assert process.returncode == 0 and "hit Breakpoint 1, saas_router_serve" in said, said
+    assert "mod_saas/module/hooks.c:" in said and "the debugger has ended" in said, said
+    assert not port_is_open(port) and not processes_below(place.state)
+
+
+@pytest.mark.only_db("sqlite")
+def test_without_a_debugger_it_says_so(checkout, db_kind):
+    done = checkout().run("debug", "--db", db_kind, "--port", str(free_port()), "--gdb", "no-such-debugger -q")
+    assert done.returncode == 1 and "no-such-debugger" in done.stderr and "apt-get install gdb" in done.stderr
 
 
 @pytest.mark.only_db("sqlite")

@@ -41,6 +41,7 @@ def awkward(site, payer):
     return seed.audit(site.database, payer.org["id"], AWKWARD)
 
 
+@pytest.mark.smoke
 def test_the_free_tier_is_refused_with_the_seed_text(site, alice):
     key = seed.audit(site.database, alice.org["id"], AWKWARD)
     for method in ("GET", "HEAD"):
@@ -50,6 +51,7 @@ def test_the_free_tier_is_refused_with_the_seed_text(site, alice):
     assert alice.get(f"audits/{key}/export/csv/").json() == {"detail": "Upgrade to Premium to export data", "code": "subscription_required"}
 
 
+@pytest.mark.smoke
 def test_paying_unlocks_it_at_once(site):
     person = site.newcomer()
     key = seed.audit(site.database, person.org["id"], AWKWARD)
@@ -67,6 +69,7 @@ def test_the_reply_is_a_download(payer, awkward):
     assert reply.headers["X-Content-Type-Options"] == "nosniff"
 
 
+@pytest.mark.smoke
 def test_every_cell_survives(payer, awkward):
     content = export(payer, awkward).content
     assert content.startswith(HEADER) and content.endswith(b"\r\n")

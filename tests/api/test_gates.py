@@ -117,6 +117,7 @@ def without_ip(seen):
     return seen
 
 
+@pytest.mark.smoke
 def test_nobody_gets_401_everywhere_but_in_the_open(site, alice):
     seen = in_org(site.nobody(), alice.org)
     assert seen.pop("open") == 200
@@ -127,10 +128,12 @@ def test_nobody_gets_401_everywhere_but_in_the_open(site, alice):
     assert reply.json() == {"detail": "Authentication credentials were not provided.", "code": "not_authenticated"}
 
 
+@pytest.mark.smoke
 def test_a_paying_admin_gets_in(payer):
     assert without_ip(in_org(payer, payer.org)) == but()
 
 
+@pytest.mark.smoke
 def test_a_free_admin_is_told_to_upgrade(alice):
     assert without_ip(in_org(alice, alice.org)) == but(premium=403, free=200)
     reply = alice.get("/premium/", headers={"X-Organization-ID": alice.org["id"]})
@@ -205,6 +208,7 @@ def test_path_capture_chooses_the_organization(site, alice, bob):
     assert site.nobody().get(f"/t/{slug}/").status_code == 401
 
 
+@pytest.mark.smoke
 def test_the_backend_sees_who_calls(payer):
     reply = payer.get("/reports/q3?x=1", headers={"X-Organization-ID": payer.org["id"]})
     assert reply.status_code == 200
@@ -249,6 +253,7 @@ def test_a_body_goes_through_the_gate_whole(payer):
     assert reply.status_code == 200 and reply.json()["body"] == "0123456789" * 5000
 
 
+@pytest.mark.smoke
 def test_paying_and_ending_act_on_the_next_request(site):
     person = site.newcomer()
     headers = {"X-Organization-ID": person.org["id"]}

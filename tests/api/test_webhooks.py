@@ -36,6 +36,7 @@ def give(site, *events):
         assert reply.status_code == 200, reply.text
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("generation", ["acacia", "basil"])
 def test_the_first_payment_unlocks(site, person, generation):
     story = stripe.Story(person.org["id"], site.price, generation=generation)
@@ -82,6 +83,7 @@ def test_taking_the_cancel_back(site, person, story):
     assert person.ok("GET", f"organizations/{person.org['id']}/")["subscription_ends_at"] is None
 
 
+@pytest.mark.smoke
 def test_deletion_ends_access_at_once(site, person, story):
     give(site, story.updated("active"), story.deleted())
     assert status(person) == ("canceled", False)

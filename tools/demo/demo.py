@@ -183,6 +183,8 @@ def start(args):
     from saastest.places import (clean_environment, command_as, free_port, httpd_user, port_is_open, program)
     from saastest.site import PRICE, Pgsql, Sqlite
 
+    if args.action == "debug" and not shutil.which(shlex.split(args.gdb)[0]):
+        fail(f"{args.gdb} is not installed: apt-get install gdb")
     for needed in ("modules/mod_saas.so", "bin/saasctl"):
         if not (args.build / needed).exists():
             fail(f"{args.build / needed} is missing: run make first")
@@ -242,11 +244,26 @@ def start(args):
             if site.httpd.process is not None:
                 state.note("httpd", site.httpd.process)
         story(args, site, out, f"https://127.0.0.1:{lab_port}/", secret, Person, wait_audit)
+        if args.action == "debug":
+            debug(args, site, state)
     except BaseException as failure:
         if not isinstance(failure, (BrokenPipeError, KeyboardInterrupt)):
             tail(state)
         state.end()
         raise
+
+
+def debug(args, site, state):
+    """The same server once more, as one process under a debugger; when that ends, all ends."""
+    site.httpd.stop()
+    print("\n== httpd -X under " + args.gdb)
+    command = [*shlex.split(args.gdb), "-ex", "set breakpoint pending on", "-ex", "handle SIGPIPE SIGTERM nostop noprint pass"]
+    # What was asked of gdb comes after the settings it needs.
+    asked = command[1:-4]
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the debugger's
+    subprocess.call([command[0], *command[-4:], *asked, "--args", site.httpd.binary, "-X", "-f", site.httpd.root / "httpd.conf"])
+    state.end()
+    print("demo: the debugger has ended, and the demo with it")
 
 
 def tail(state):
@@ -345,14 +362,15 @@ def story(args, site, out, lab, secret, Person, wait_audit):
 
 def main():
     parser = argparse.ArgumentParser(description="the mod_saas demo")
-    parser.add_argument("action", choices=("start", "stop"))
+    parser.add_argument("action", choices=("start", "debug", "stop"))
     parser.add_argument("--db", choices=("sqlite", "pgsql"), default="sqlite")
     parser.add_argument("--port", type=int, help="start: 8080 unless given; stop: only that instance, all of this checkout's unless given")
+    parser.add_argument("--gdb", default="gdb -q", help="debug: the debugger, and what it is told first")
     parser.add_argument("--build", type=Path, default=ROOT / "build")
     args = parser.parse_args()
     args.build = args.build.absolute()
     sys.stdout.reconfigure(line_buffering=True)
-    (start if args.action == "start" else stop)(args)
+    (stop if args.action == "stop" else start)(args)
 
 
 if __name__ == "__main__":

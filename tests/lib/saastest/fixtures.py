@@ -44,6 +44,7 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "expects(*words): log lines at warn or above with one of these words are expected")
     config.addinivalue_line("markers", "kills: the test kills a child of httpd")
     config.addinivalue_line("markers", "long(seconds): about how long it takes, if that is long")
+    config.addinivalue_line("markers", "smoke: one of the few that `make check` runs")
     config.addinivalue_line("markers", "only_db(kind): the test is about one database")
 
 
