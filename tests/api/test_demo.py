@@ -145,7 +145,7 @@ def test_it_runs_under_a_debugger(checkout, db_kind):
     finally:
         process.kill()
     assert process.returncode == 0 and "hit Breakpoint 1, saas_router_serve" in said, said
-    assert "mod_saas/module/hooks.c:" in said and "the debugger has ended" in said, said
+    assert "mod_saas/api/router.c:" in said and "the debugger has ended" in said, said
     assert not port_is_open(port) and not processes_below(place.state)
 
 
