@@ -1,6 +1,7 @@
 """Code and manual say the same: every directive and every log tag that is in one is in the other."""
 
 import collections
+import json
 import re
 
 import pytest
@@ -205,3 +206,29 @@ def test_the_defaults_of_the_reference_are_accepted(httpd):
         assert status == 0, f"{line}: {said}"
         tried += 1
     assert tried >= 8
+
+
+# ------------------------------------------------------- routes, gates, checks --
+
+def test_routes_are_the_manuals():
+    # A row has one path, or several, each behind its methods.
+    rows = [line for line in (ROOT / "docs" / "api.md").read_text().splitlines() if line.startswith(("| ", "### "))]
+    described = [(method.upper(), path.lstrip("/")) for part in source.files("docs/openapi/*.json") for path, item in json.loads(part.read_text()).get("paths", {}).items()
+                 for method in item if method in ("get", "post", "put", "patch", "delete")]
+    missing = [f"{method} {path}" for method, path in described if not any(re.search(rf"\b{method}\b[^`|]*?\b{re.escape(path)}(?![\w{{])", row) for row in rows)]
+    assert len(described) > 30 and not missing, f"not in docs/api.md: {missing}"
+
+
+def test_gates_are_the_manuals():
+    text = source.code(ROOT / "mod_saas" / "gate" / "gates.c")
+    table = re.search(r"saas_host_gates\[\] = \{(.*?)^\};", text, re.M | re.S).group(1)
+    names = set(re.findall(r'\{ "([\w-]+)"', table))
+    told = set(re.findall(r"^\| `saas-([\w-]+)", (ROOT / "docs" / "gates.md").read_text(), re.M))
+    assert names and names == told, names ^ told
+
+
+def test_checks_are_the_manuals():
+    text = source.code(ROOT / "plugins" / "engines" / "web" / "checks.c")
+    names = re.findall(r'^    \{ "(\w+)", SAAS_WEB_', text, re.M)
+    told = re.findall(r"`(\w+)`", "\n".join(re.findall(r"^\| (`\w+`[^|]*)\|", (ROOT / "docs" / "audits.md").read_text(), re.M)))
+    assert len(names) > 30 and sorted(names) == sorted(set(told) & set(names)), f"not in docs/audits.md: {sorted(set(names) - set(told))}"
