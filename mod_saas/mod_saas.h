@@ -574,7 +574,6 @@ static inline void saas_engine_register(apr_pool_t *p, const saas_engine_t *engi
     ap_register_provider(p, SAAS_ENGINE_GROUP, engine->name, SAAS_PLUGIN_ABI, engine);
 }
 
-/* The host's own files call the implementations instead. */
 /* ---------------------------------------------------------- directives -- */
 
 /*
@@ -1037,6 +1036,7 @@ static inline const char *saas_check_file(apr_pool_t *p, const char *arg, const 
     return saas_check_there(p, arg, value, APR_REG);
 }
 
+/* The host's own files call the implementations instead. */
 #ifndef SAAS_HOST_SIDE
 
 /* Database ------------------------------------------------------------- */

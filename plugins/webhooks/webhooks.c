@@ -22,7 +22,7 @@ SAAS_PLUGIN_DEFINE;
 
 static const char *note_key(cmd_parms *cmd, void *dir, const char *arg)
 {
-    const char *key, *wrong = saas_secret_read(cmd->pool, arg, &key);
+    const char *key, *wrong = saas_check_key(cmd->pool, arg, &key);
     (void)dir;
     if (wrong) {
         return apr_pstrcat(cmd->pool, cmd->cmd->name, ": ", wrong, NULL);

@@ -123,3 +123,31 @@ def test_gates_in_a_container_are_not_warned_of(httpd):
     conf = OPEN_BY_MISTAKE.replace("Require saas-role", "<RequireAny>\nRequire saas-role").replace("active\n", "active\n</RequireAny>\n")
     status, said = httpd.configtest(DB + MOUNTS + conf + '<Location "/one">\nAuthType Saas\nRequire saas-user\n</Location>\n')
     assert status == 0 and "SAAS1304" not in said, said
+
+
+# Directives that several plugins have: httpd shows a line to each of them, and whichever are loaded, the same is refused.
+SHARED = {
+    "SaasFrontendURL": (("accounts", "billing", "webhooks"), ["https://app.example.test", "http://app.example.test/shop/"],
+                        ["app.example.test", "ftp://app.example.test", "https://", "https://u@app.example.test", "https://app.example.test/?a=1",
+                         "https://app.example.test/#a", '"https://app.example.test/a b"', "https://app.example.test/<a>", '""', "https://app.example.test/" + "a" * 250]),
+    "SaasStripePrice": (("billing", "webhooks"), ["price_1", "price_1 price_2"], ['"price 1"', '""', "price_\u00e9", "a" * 256]),
+    "SaasStripeSecretKey": (("billing", "webhooks"), ["sk_test_1", "rk_live_1", '" sk_test_1 "'],
+                            ['""', '" "', '"sk_test 1"', "sk_test_\u00e9", "s" * 256, "file:/nonexistent/key", "env:SAAS_NO_SUCH_NAME"]),
+    "SaasInviteAnyEmail": (("accounts", "organizations"), ["On", "Off"], ["Maybe", "1"]),
+}
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_plugins_that_share_a_directive_refuse_the_same(name):
+    plugins, good, bad = SHARED[name]
+    for loaded in (*((plugin,) for plugin in plugins), plugins):
+        server = Httpd(plugins=loaded)
+        try:
+            for value in good:
+                status, said = server.configtest(f"{DB}{name} {value}\n")
+                assert status == 0, f"{loaded}: {name} {value}: {said}"
+            for value in bad:
+                said = refused(server, f"{DB}{name} {value}\n", name)
+                assert not name.endswith("SecretKey") or "sk_test" not in said, said
+        finally:
+            server.close()
