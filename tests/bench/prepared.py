@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 
 from saastest.places import program
-from wrk import UNITS
 
+UNITS = {"us": 0.001, "ms": 1, "s": 1000, "m": 60000}
 SCRIPT = Path(__file__).resolve().parent / "peers" / "requests.lua"
 
 
