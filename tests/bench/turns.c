@@ -41,6 +41,7 @@
 #define CONTENDERS_MAX 8
 #define CONNECTIONS_MAX 64
 #define WARM_UP 20
+#define FEWEST 16 /* answers of a turn, however long they take */
 
 typedef struct {
     const char *start;
@@ -339,7 +340,7 @@ static int serve_turn(contender_t *c, double milliseconds, int n, turn_t *t)
             cold -= !a->warm;
             a->warm = 1;
             /* What was asked before all were warm is not measured; nor is what ends after the turn. */
-            if (start > 0 && last <= end) {
+            if (start > 0 && (last <= end || samples < FEWEST)) {
                 keep(a->first - a->asked, last - a->asked);
                 t->seconds = last - start;
             }
@@ -348,7 +349,7 @@ static int serve_turn(contender_t *c, double milliseconds, int n, turn_t *t)
                 end = start + milliseconds / 1e3;
                 t->began = seconds_of(CLOCK_REALTIME);
             }
-            if (more && (start <= 0 || last < end)) {
+            if (more && (start <= 0 || last < end || samples + (size_t)busy < FEWEST)) {
                 more = ask(a, polled[i].fd, c);
                 busy += more;
             }
@@ -359,9 +360,6 @@ static int serve_turn(contender_t *c, double milliseconds, int n, turn_t *t)
     }
     if (!more) {
         return 0;
-    }
-    if (!samples) {
-        fail("%s: no answer within a turn", c->name);
     }
     t->count = samples;
     t->first = percentile(firsts, 50);

@@ -158,7 +158,7 @@ class Webhooks:
         found = self.copy.execute("SELECT count(*) FROM stripe_events e JOIN subscriptions s ON s.org_id = e.organization_id")[0][0]
         if found != len(ends):
             raise RuntimeError(f"pgbench says {len(ends)} transactions, the database holds {found}")
-        pairs = [(turn.rate, (bisect.bisect(ends, other.began + other.seconds) - bisect.bisect(ends, other.began)) / other.seconds)
+        pairs = [(turn.rate, max(1, bisect.bisect(ends, other.began + other.seconds) - bisect.bisect(ends, other.began)) / other.seconds)
                  for turn, other in rounds]
         self.rate = statistics.median(rate for rate, _ in pairs)
         return pairs
