@@ -58,11 +58,10 @@ def make_member(site, database):
 
 
 class Gates:
-    """The pages on two servers, with the cache and without, all of it on one processor and PostgreSQL on another."""
+    """The pages on two servers, with the cache and without."""
 
     def __init__(self, database, patience, opened):
         self.database, self.patience = database, patience
-        opened.enter_context(turns.one_processor(database.cluster if database.kind == "pgsql" else None))
         self.site = opened.enter_context(contextlib.closing(make_site(database, GATES)))
         self.bare = opened.enter_context(contextlib.closing(make_site(database, GATES + NO_CACHE)))
         self.site.start(), self.bare.start()
@@ -110,21 +109,20 @@ def measure(database, args, say):
     kind, on_pgsql = names(database), database.kind == "pgsql"
     say(f"gated GET, {kind}: {turns.CONNECTIONS} connections in turns of {turns.MILLISECONDS} ms")
     with contextlib.ExitStack() as opened:
-        gates = Gates(database, args.patience, opened)
-        yield from gates.warm(kind)
-        if on_pgsql:
-            yield from gates.off(kind, target=0.6)
-            yield from gates.warm("EnableMMAP Off", "/copied")
-        if args.quick:
-            return
-        if not on_pgsql:
-            yield from gates.off(kind)
-        yield from gates.off(f"{kind}, EnableMMAP Off", "/copied")
-        for place, how in PLACES.items():
-            yield from gates.one_by_one(kind + how, place)
-        if on_pgsql:
-            yield from gates.httpds_own()
-            # What PostgreSQL does counts too then.
-            with turns.together(database.cluster):
-                turns.start_anew(gates.site.httpd, gates.bare.httpd)
-                yield from gates.off(f"{kind} on the same processor")
+        with turns.one_processor(database.cluster if on_pgsql else None):
+            gates = Gates(database, args.patience, opened)
+            yield from gates.warm(kind)
+            if on_pgsql:
+                yield from gates.off(kind, target=0.6)
+                yield from gates.warm("EnableMMAP Off", "/copied")
+            if args.quick:
+                return
+            if not on_pgsql:
+                yield from gates.off(kind)
+            yield from gates.off(f"{kind}, EnableMMAP Off", "/copied")
+            for place, how in PLACES.items():
+                yield from gates.one_by_one(kind + how, place)
+            if on_pgsql:
+                yield from gates.httpds_own()
+        turns.start_anew(gates.site.httpd, gates.bare.httpd)
+        yield from gates.off(f"{kind}, on all processors")

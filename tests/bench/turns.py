@@ -116,17 +116,6 @@ def one_processor(cluster=None):
             os.sched_setaffinity(cluster.pid(), processors)
 
 
-@contextlib.contextmanager
-def together(cluster):
-    """Within one_processor(): new connections to PostgreSQL are served on that processor too."""
-    before = os.sched_getaffinity(cluster.pid())
-    os.sched_setaffinity(cluster.pid(), os.sched_getaffinity(0))
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(cluster.pid(), before)
-
-
 def first_of_all():
     """This process, and what it starts from now on, runs before the machine's other work, where it may: whether it does.
     A lower niceness is not enough: what sleeps often, as a server that waits for its database, would still wait for others

@@ -187,11 +187,7 @@ def measure(database, args, say):
     if database.kind != "pgsql":
         return
     say(f"{NAME}: turns of {TURN} ms")
-    with contextlib.ExitStack() as opened:
-        # All of it on one processor, PostgreSQL too: what both do is then worth the processor's time that it takes.
-        opened.enter_context(turns.one_processor(database.cluster))
-        opened.enter_context(turns.together(database.cluster))
-        webhooks = opened.enter_context(contextlib.closing(Webhooks(database)))
+    with contextlib.closing(Webhooks(database)) as webhooks:
         yield from decide.until_decided(webhooks.take, lambda pairs: [
             compare(NAME, "pgbench, same statements", *zip(*pairs), "events/s", 0.7)], args.patience)
         problems = webhooks.site.httpd.watch()
