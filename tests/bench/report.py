@@ -16,7 +16,7 @@ def table(results):
     for r in results:
         rows.append((r.name, f"{_number(r.ours)} {r.unit}", _number(r.peer), r.peer_name,
                      "" if r.ratio is None else f"{r.ratio:.3f}", r.goal(), r.word,
-                     "" if r.low is None else f"{r.low:.3g}-{r.high:.3g}", r.spread))
+                     "" if r.low is None else "-".join(f"{end:.3g}" if math.isfinite(end) else "?" for end in (r.low, r.high)), r.spread))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
     return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
@@ -89,7 +89,7 @@ class _Panel:
         if abs(distance) > self.reach:
             tip, back = (MIDDLE + HALF, -9) if distance > 0 else (MIDDLE - HALF, 9)
             yield f'<path d="M{tip - back * 0.2} {y + 4} l{-back} 13 l{back} 13 z" fill="{color}"/>'
-        if result.low is not None:
+        if result.low is not None and math.isfinite(result.low) and math.isfinite(result.high):
             low, high = sorted(self.x(_distance(result, value)) for value in (result.low, result.high))
             yield (f'<path d="M{low:.1f} {y + 17} H{high:.1f} M{low:.1f} {y + 12} v10 M{high:.1f} {y + 12} v10" stroke="#111"'
                    ' stroke-width="1.2" fill="none"/>')
