@@ -21,6 +21,8 @@ CONF = GATE + "SaasJobThreads 0\n"
 CACHES = {"warm cache": "SaasCacheSize 64M\n", "cache off": "SaasCacheSize 0\n"}
 SMALL, LARGE = 100, 10_000
 AUDITS, EVIDENCE = 20, 50
+# Of so many organizations: their rows lie in memory on both sides.
+EXPORTS = 200
 EXPORT_ROWS = 10_000_000
 CONNECTIONS = 2
 
@@ -88,12 +90,12 @@ class Installation:
             self.close()
             raise
 
-    def asks(self, path):
-        """This server, asked by all organizations in turn; path(i, n): what the n-th asks for, i-th of all. Another
-        organization is the first each time."""
-        cut = random.randrange(LARGE)
+    def asks(self, path, count=LARGE):
+        """This server, asked by so many organizations in turn; path(i, n): what the n-th asks for, i-th of all. Another of
+        them is the first each time."""
+        cut, chosen = random.randrange(count), list(enumerate(self.order[:count]))
         return turns.requests(self.site.httpd.port, (prepared.get(self.site.httpd.port, path(i, n), token(n))
-                                                     for i, n in enumerate(self.order[cut:] + self.order[:cut])))
+                                                     for i, n in chosen[cut:] + chosen[:cut]))
 
     def warm(self):
         """Every organization has asked once at least."""
@@ -129,13 +131,14 @@ def measure_growth(database, args, say):
             for one, organizations in ((database, LARGE), (small, SMALL)):
                 pair.append(opened.enter_context(contextlib.closing(Installation(one, organizations, conf))))
                 pair[-1].warm()
-            # What is asked for, and which of a turn's figures is the row's.
-            kinds = {f"gate, {cache}": (gate, "median")}
+            # What is asked for, by how many, on how many connections, and which of a turn's figures is the row's.
+            kinds = {f"gate, {cache}": (gate, LARGE, CONNECTIONS, "median")}
             if cache == "warm cache":
-                kinds.update({"list of audits": (audits, "median"), "first export byte": (export, "first")})
-            for name, (path, what) in kinds.items():
+                kinds.update({"list of audits": (audits, LARGE, CONNECTIONS, "median"),
+                              "first export byte": (export, EXPORTS, 1, "first")})
+            for name, (path, count, connections, what) in kinds.items():
                 yield from decide.until_decided(
-                    lambda seconds: turns.take([one.asks(path) for one in pair], seconds, connections=CONNECTIONS),
+                    lambda seconds: turns.take([one.asks(path, count) for one in pair], seconds, connections=connections),
                     lambda rounds: [compare(f"growth, {LARGE:,} organizations: {name}", f"{SMALL} organizations",
                                             *turns.series(rounds, what), "ms", 1.2, at_most=True)], args.patience)
 
