@@ -4,10 +4,10 @@ same query: throughput, time to the first byte, memory of the child that serves 
 
 import csv
 import hashlib
-import statistics
 import subprocess
 
-from measure import Result, Watch, alternate, compare, resident, seconds_of
+import decide
+from measure import Result, Watch, alternate, compare, figure, resident, seconds_of
 from saastest import Site, seed
 from saastest.places import clean_environment, program
 from saastest.postgres import bindir
@@ -129,18 +129,16 @@ class Exporter:
 
 
 def measure(database, args, say):
-    kind, rows, rounds = database.kind, args.rows, args.rounds
+    kind, rows = database.kind, args.rows
     label = f"export, {rows:,} rows, {'PostgreSQL' if kind == 'pgsql' else 'SQLite'}"
     say(f"{label}: loading")
     exporter = Exporter(database, rows)
     try:
         size = exporter.size() / MIB
-        say(f"{label}: {size:.0f} MiB, the same records as {PEERS[kind]}; {rounds} rounds")
-        ours, peer = alternate(exporter.ours, exporter.peer, rounds)
-        yield compare(label, PEERS[kind], ours, peer, "MiB/s", TARGETS[kind], size)
-        firsts = [exporter.first_byte() for _ in range(2 * rounds + 1)]
-        yield Result(f"{label}: first byte", statistics.median(firsts), "ms", 20, at_most=True,
-                     spread=f"{min(firsts):.3g}-{max(firsts):.3g}")
+        say(f"{label}: {size:.0f} MiB, the same records as {PEERS[kind]}")
+        yield from decide.until_decided(alternate(exporter.ours, exporter.peer), lambda pairs: [
+            compare(label, PEERS[kind], *zip(*pairs), "MiB/s", TARGETS[kind], size)], args.patience)
+        yield figure(f"{label}: first byte", [exporter.first_byte() for _ in range(decide.FEWEST)], "ms", 20)
         yield Result(f"{label}: child grows by", exporter.growth(), "MiB", 8, at_most=True)
         problems = exporter.site.httpd.watch()
         problems.offset = 0

@@ -2,11 +2,13 @@
 gate and behind httpd's own modules.
 """
 
+import contextlib
+
+import decide
 import turns
-from measure import compare, rotate
+from measure import compare
 from peers.authn_dbd import AuthnDbd
 from saastest import Site
-from wrk import load, p99s, rates
 
 PAGE = "<!doctype html><title>page</title>" + "x" * 990 + "\n"
 
@@ -26,14 +28,14 @@ AREA = """
     </RequireAll>
 </Location>
 """
+PLACES = {"": "", "/copied": ", EnableMMAP Off"}
 GATE = KEEP + "DBDKeep 12\n" + AREA.format(place="/gated")
 GATES = GATE + f'<Location "/copied">\n    {COPY}</Location>' + AREA.format(place="/copied/gated")
 NO_CACHE = "SaasCacheSize 0\n"
 
-# Places of authn_dbd.conf, and the target. The first has the same gates line by line and passwords as htpasswd makes
-# them; the others are the least that can be done, with one query for all gates and next to nothing to compute.
-HTTPDS_OWN = {"htpasswd": ("line by line, htpasswd's MD5", 8), "sha": ("one line, {SHA}", None),
-              "socache": ("one line, {SHA} in socache", None)}
+# Places of authn_dbd.conf. The first has the same gates line by line and passwords as htpasswd makes them; the others are
+# the least that can be done, with one query for all gates and next to nothing to compute.
+HTTPDS_OWN = {"htpasswd": "line by line, htpasswd's MD5", "sha": "one line, {SHA}", "socache": "one line, {SHA} in socache"}
 
 
 def names(database):
@@ -55,61 +57,72 @@ def make_member(site, database):
     return person, "Bearer " + person.new_token(organization=person.org["id"])["token"]
 
 
+class Gates:
+    """The pages on two servers, with the cache and without."""
+
+    def __init__(self, database, patience, opened):
+        self.database, self.patience = database, patience
+        self.site = opened.enter_context(contextlib.closing(make_site(database, GATES)))
+        self.bare = opened.enter_context(contextlib.closing(make_site(database, GATES + NO_CACHE)))
+        self.site.start(), self.bare.start()
+        self.person, self.bearer = make_member(self.site, database)
+
+    def page(self, which, place=""):
+        """The same request line and headers for all of them: the token is sent to the open page too."""
+        server = self.bare if which == "off" else self.site
+        return turns.get(f"{server.base}{place}/{'open' if which == 'open' else 'gated'}/page.html", self.bearer)
+
+    def against(self, peer_name, ours, peer, rows, **more):
+        """Rows of two pages. rows: (name, what of a turn, unit, target) of each; of seconds the target is the upper bound."""
+        def results(rounds):
+            for name, what, unit, target in rows:
+                yield compare(name, peer_name, *turns.series(rounds, what), unit, target, at_most=unit == "ms")
+        return decide.until_decided(turns.taker(ours, peer, **more), lambda rounds: list(results(rounds)), self.patience)
+
+    def warm(self, label, place="", target=0.95, latest=1.2):
+        name = f"gated GET, warm cache, {label}"
+        return self.against("ungated", self.page("warm", place), self.page("open", place),
+                            [(name, "rate", "req/s", target), (f"{name}: p99", "p99", "ms", latest)])
+
+    def off(self, label, place="", target=None):
+        return self.against("ungated", self.page("off", place), self.page("open", place),
+                            [(f"gated GET, cache off, {label}", "rate", "req/s", target)])
+
+    def one_by_one(self, label, place=""):
+        """A single connection, which nothing has to wait for: the gate's part of a request's time."""
+        return self.against("ungated", self.page("warm", place), self.page("open", place),
+                            [(f"gated GET, warm cache, {label}, one connection", "rate", "req/s", None)], connections=1,
+                            milliseconds=6)
+
+    def httpds_own(self):
+        with contextlib.closing(AuthnDbd(self.database, self.person, self.site.newcomer(), self.person.org["id"], PAGE,
+                                         WORKERS)) as dbd:
+            for which, place in [("warm", place) for place in HTTPDS_OWN] + [("off", "sha")]:
+                cache = "warm cache" if which == "warm" else "cache off"
+                yield from self.against(
+                    f"mod_authn_dbd + mod_authz_dbd, {HTTPDS_OWN[place]}", self.page(which, "/copied"),
+                    turns.get(dbd.url(place), dbd.authorization),
+                    [(f"gated GET, {cache}, EnableMMAP Off, to httpd's own: {place}", "rate", "req/s", None)])
+
+
 def measure(database, args, say):
-    kind, rounds = names(database), args.rounds if args.quick else 5 * args.rounds
-    say(f"gated GET, {kind}: {rounds} rounds of 1 s each")
-    opened = []
-    try:
-        site = make_site(database, GATES)
-        opened.append(site)
-        bare = make_site(database, GATES + NO_CACHE)
-        opened.append(bare)
-        site.start(), bare.start()
-        person, bearer = make_member(site, database)
-
-        # The same request line and headers on both sides: the token is sent to the open page too.
-        def asks(url, authorization=bearer):
-            return lambda: load(url, 1, authorization)
-
-        def pages(place):
-            return {"off": asks(f"{bare.base}{place}/gated/page.html"), "open": asks(f"{site.base}{place}/open/page.html"),
-                    "warm": asks(f"{site.base}{place}/gated/page.html")}
-
-        def rows(loads, page, off):
-            for cache, ours, target in (("warm cache", "warm", 0.95), ("cache off", "off", off)):
-                yield compare(f"gated GET, {cache}, {page}", "ungated", rates(loads[ours]), rates(loads["open"]), "req/s", target)
-            yield compare(f"gated GET, warm cache, {page}: p99", "ungated", p99s(loads["warm"]), p99s(loads["open"]), "ms", 1.2,
-                          at_most=True)
-
-        def in_turns():
-            """The warm page once more, one request after the other on one processor: what the gate adds to the processor's
-            time, which wrk's many connections on all processors hide a part of, and tell far less exactly."""
-            places = {"": "", ", EnableMMAP Off": "/copied"}
-            with turns.one_processor():
-                turns.start_anew(site.httpd)
-                for how, place in places.items():
-                    ours, peer = zip(*turns.take([f"{site.base}{place}/{page}/page.html" for page in ("gated", "open")],
-                                                 3 if args.quick else 20, "Authorization: " + bearer))
-                    yield compare(f"gated GET, warm cache, {kind}{how}, in turns", "ungated", ours, peer, "req/s", None)
-            turns.start_anew(site.httpd)
-
-        on_pgsql = database.kind == "pgsql"
-        yield from rows(rotate(rounds, cold=not args.quick, **pages("")), kind, 0.6 if on_pgsql else None)
-        yield from in_turns()
-        if not on_pgsql:
-            return
-        dbd = AuthnDbd(database, person, site.newcomer(), person.org["id"], PAGE, WORKERS)
-        opened.append(dbd)
-        places = [place for place in HTTPDS_OWN if not (args.quick and place == "socache")]
-        loads = rotate(rounds, cold=not args.quick, **pages("/copied"),
-                       **{place: asks(dbd.url(place), dbd.authorization) for place in places})
-        yield from rows(loads, "EnableMMAP Off", None)
-        for ours, place in [("warm", place) for place in places] + [("off", "sha")]:
-            password, target = HTTPDS_OWN[place]
-            cache = "warm cache" if ours == "warm" else "cache off"
-            yield compare(f"gated GET, {cache}, EnableMMAP Off, to httpd's own: {place}",
-                          f"mod_authn_dbd + mod_authz_dbd, {password}", rates(loads[ours]), rates(loads[place]), "req/s",
-                          target if ours == "warm" else None)
-    finally:
-        for one in reversed(opened):
-            one.close()
+    kind, on_pgsql = names(database), database.kind == "pgsql"
+    say(f"gated GET, {kind}: {turns.CONNECTIONS} connections in turns of {turns.MILLISECONDS} ms")
+    with contextlib.ExitStack() as opened:
+        with turns.one_processor(database.cluster if on_pgsql else None):
+            gates = Gates(database, args.patience, opened)
+            yield from gates.warm(kind)
+            if on_pgsql:
+                yield from gates.off(kind, target=0.6)
+                yield from gates.warm("EnableMMAP Off", "/copied")
+            if args.quick:
+                return
+            if not on_pgsql:
+                yield from gates.off(kind)
+            yield from gates.off(f"{kind}, EnableMMAP Off", "/copied")
+            for place, how in PLACES.items():
+                yield from gates.one_by_one(kind + how, place)
+            if on_pgsql:
+                yield from gates.httpds_own()
+        turns.start_anew(gates.site.httpd, gates.bare.httpd)
+        yield from gates.off(f"{kind}, on all processors")

@@ -3,16 +3,16 @@
 its memory.
 """
 
+import contextlib
 import random
-import statistics
-import subprocess
 
+import decide
 import prepared
+import turns
 from exports import Exporter
 from gated import GATE
-from measure import Result, alternate
+from measure import Result, compare
 from saastest import Site, seed
-from saastest.places import program
 from saastest.site import Pgsql
 
 WORKERS = "StartServers 2\nServerLimit 2\nThreadsPerChild 16\nMaxRequestWorkers 32\nMinSpareThreads 1\nMaxSpareThreads 32"
@@ -21,6 +21,7 @@ CONF = GATE + "SaasJobThreads 0\n"
 CACHES = {"warm cache": "SaasCacheSize 64M\n", "cache off": "SaasCacheSize 0\n"}
 SMALL, LARGE = 100, 10_000
 AUDITS, EVIDENCE = 20, 50
+# Of so many organizations: their rows lie in memory on both sides.
 EXPORTS = 200
 EXPORT_ROWS = 10_000_000
 CONNECTIONS = 2
@@ -85,49 +86,37 @@ class Installation:
             shuffled = random.Random(1)
             self.order = [1 + n % organizations for n in range(LARGE)]
             shuffled.shuffle(self.order)
-            self.prefix = {name: self.requests(name, path) for name, path in (
-                ("gate", "/gated/page.html"), ("list", "/api/v1/audits/"))}
         except BaseException:
             self.close()
             raise
 
-    def requests(self, name, path):
-        port = self.site.httpd.port
-        return prepared.write(self.site.places.folder(name), (prepared.get(port, path, token(n)) for n in self.order), 1)
+    def asks(self, path, count=LARGE):
+        """This server, asked by so many organizations in turn; path(i, n): what the n-th asks for, i-th of all. Another of
+        them is the first each time."""
+        cut, chosen = random.randrange(count), list(enumerate(self.order[:count]))
+        return turns.requests(self.site.httpd.port, (prepared.get(self.site.httpd.port, path(i, n), token(n))
+                                                     for i, n in chosen[cut:] + chosen[:cut]))
 
     def warm(self):
         """Every organization has asked once at least."""
         asked = 0
         while asked < 1.2 * LARGE:
-            asked += prepared.run(self.site.base, self.prefix["gate"], 2, 8, 1).requests
-
-    def latency(self, name, seconds):
-        """Median, milliseconds."""
-        return prepared.run(self.site.base, self.prefix[name], seconds, CONNECTIONS, 1).median
-
-    def first_byte(self):
-        """Median over exports of as many organizations' audits, on one connection, milliseconds."""
-        lines = []
-        for i, n in enumerate(self.order[:EXPORTS]):
-            audit = f"00000000-0000-7{1 + i % AUDITS:03d}-8000-{100000000000 + n}"
-            lines += [f'url = "{self.site.base}/api/v1/audits/{audit}/export/csv/"', f'header = "Authorization: Bearer {token(n)}"',
-                      'output = "/dev/null"', 'write-out = "%{time_starttransfer} %{size_download}\\n"', "silent", "fail", "next"]
-        out = subprocess.run([program("curl"), "-q", "-K", "-"], input="\n".join(lines[:-1]) + "\n", capture_output=True, text=True,
-                             check=True).stdout.split("\n")
-        times = [line.split() for line in out if line]
-        if len(times) != EXPORTS or any(int(size) < 100 * EVIDENCE for _, size in times):
-            raise RuntimeError(f"{len(times)} exports of {EXPORTS}, or not all whole")
-        return statistics.median(float(time) for time, _ in times) * 1000
+            asked += turns.take([self.asks(gate)], 2, 2000, CONNECTIONS)[0][0].count
 
     def close(self):
         self.site.close()
 
 
-def row(name, large, small):
-    """A Result from two series of milliseconds."""
-    return Result(f"growth, {LARGE:,} organizations: {name}", statistics.median(large), "ms", 1.2, statistics.median(small),
-                  statistics.median(a / b for a, b in zip(large, small)), at_most=True, peer_name=f"{SMALL} organizations",
-                  spread=" / ".join(f"{min(series):.3g}-{max(series):.3g}" for series in (large, small)))
+def gate(i, n):
+    return "/gated/page.html"
+
+
+def audits(i, n):
+    return "/api/v1/audits/"
+
+
+def export(i, n):
+    return f"/api/v1/audits/00000000-0000-7{1 + i % AUDITS:03d}-8000-{100000000000 + n}/export/csv/"
 
 
 def measure_growth(database, args, say):
@@ -135,24 +124,23 @@ def measure_growth(database, args, say):
     small = Pgsql(database.cluster, database.name + "_small")
     fill(small, SMALL)
     fill(database, LARGE)
-    # Short rounds, and many: what comes and goes on the machine then weighs on both.
-    rounds = 3 * args.rounds
-    say(f"growth: {rounds} rounds of a second for each row")
     for cache, conf in CACHES.items():
-        pair = []
-        try:
+        with contextlib.ExitStack() as opened:
+            opened.enter_context(turns.one_processor(database.cluster))
+            pair = []
             for one, organizations in ((database, LARGE), (small, SMALL)):
-                pair.append(Installation(one, organizations, conf))
+                pair.append(opened.enter_context(contextlib.closing(Installation(one, organizations, conf))))
                 pair[-1].warm()
-            kinds = {f"gate, {cache}": lambda one: one.latency("gate", 1)}
+            # What is asked for, by how many, on how many connections, and which of a turn's figures is the row's.
+            kinds = {f"gate, {cache}": (gate, LARGE, CONNECTIONS, "median")}
             if cache == "warm cache":
-                kinds["list of audits"] = lambda one: one.latency("list", 1)
-                kinds["first export byte"] = Installation.first_byte
-            for name, take in kinds.items():
-                yield row(name, *alternate(lambda: take(pair[0]), lambda: take(pair[1]), rounds))
-        finally:
-            for one in pair:
-                one.close()
+                kinds.update({"list of audits": (audits, LARGE, CONNECTIONS, "median"),
+                              "first export byte": (export, EXPORTS, 1, "first")})
+            for name, (path, count, connections, what) in kinds.items():
+                yield from decide.until_decided(
+                    lambda seconds: turns.take([one.asks(path, count) for one in pair], seconds, connections=connections),
+                    lambda rounds: [compare(f"growth, {LARGE:,} organizations: {name}", f"{SMALL} organizations",
+                                            *turns.series(rounds, what), "ms", 1.2, at_most=True)], args.patience)
 
 
 def measure_export(database, say):

@@ -1,5 +1,6 @@
-"""Two things measured in alternation, and what is said about them. An absolute figure of a shared machine
-means little, so a result is always a ratio of medians of rounds that took turns, with the spread beside it.
+"""Two things measured in alternation, and what is said about them. An absolute figure of a shared machine means little,
+so a result is a ratio: the median of the ratios of turns that were next to one another, with the interval that the
+verdict rests on (decide.py).
 """
 
 import dataclasses
@@ -8,11 +9,13 @@ import subprocess
 import threading
 import time
 
+import decide
+
 
 @dataclasses.dataclass
 class Result:
-    """One row of the table. ratio, or ours where there is no peer, is held against target. low, high: the least and
-    the greatest ratio of a round."""
+    """One row of the table. ratio, or ours where there is no peer, is held against target. low, high: the interval of
+    what is held; None where it was counted, and is what it is."""
 
     name: str
     ours: float
@@ -32,14 +35,28 @@ class Result:
 
     @property
     def met(self):
+        """None where there is no target, and where the interval does not tell."""
         if self.target is None:
             return None
-        return self.value <= self.target if self.at_most else self.value >= self.target
+        low, high = (self.value, self.value) if self.low is None else (self.low, self.high)
+        return decide.verdict(low, high, self.target, self.at_most)
+
+    @property
+    def decided(self):
+        return self.target is None or self.met is not None
+
+    @property
+    def word(self):
+        return "" if self.target is None else {True: "yes", False: "NO", None: "cannot tell"}[self.met]
 
     def said(self):
         """The figure that is judged, and against what."""
         what = f"{self.value:.3g} {self.unit}" if self.ratio is None else f"{self.ratio:.3g} x {self.peer_name}"
-        return what if self.target is None else f"{what}, target {self.goal()}, {'met' if self.met else 'NOT met'}"
+        if self.low is not None:
+            what += f" ({self.low:.3g} to {self.high:.3g})"
+        if self.target is None:
+            return what
+        return f"{what}, target {self.goal()}, " + {True: "met", False: "NOT met", None: "cannot tell"}[self.met]
 
     def goal(self):
         if self.target is None:
@@ -59,21 +76,37 @@ def rotate(rounds, cold=True, **contenders):
     return series
 
 
-def alternate(ours, peer, rounds):
-    """Two in turn; the figures of both."""
-    series = rotate(rounds, ours=ours, peer=peer)
-    return series["ours"], series["peer"]
+def alternate(ours, peer):
+    """take() for decide.until_decided(): pairs of figures of two that are measured whole, in turn, both warm; enough
+    of them that they can tell anything."""
+    ours(), peer()
+
+    def take(seconds):
+        pairs, end = [], time.monotonic() + seconds
+        while time.monotonic() < end or len(pairs) < decide.FEWEST:
+            series = rotate(2, cold=False, ours=ours, peer=peer)
+            pairs += zip(series["ours"], series["peer"])
+        return pairs
+    return take
 
 
 def compare(name, peer_name, ours, peer, unit, target, amount=None, at_most=False):
-    """A Result from two series. amount: the series are seconds in which that amount was done; without it they are
-    what is compared already. The ratio is the median over the rounds, so that load which comes and goes weighs on
-    both sides."""
+    """A Result from two series, whose figures of the same number were measured next to one another, so that load which
+    comes and goes weighs on both. amount: the series are seconds in which that amount was done; without it they are
+    what is compared already."""
     figures = [[amount / x for x in series] if amount else series for series in (ours, peer)]
     a, b = (statistics.median(series) for series in figures)
-    spread = " / ".join(f"{min(series):.4g}-{max(series):.4g}" for series in figures)
     ratios = [x / y for x, y in zip(*figures)]
-    return Result(name, a, unit, target, b, statistics.median(ratios), at_most, spread, peer_name, min(ratios), max(ratios))
+    return Result(name, a, unit, target, b, statistics.median(ratios), at_most, f"{len(ratios)} pairs", peer_name,
+                  *decide.interval(ratios))
+
+
+def figure(name, values, unit, target, part=0.5, at_most=True):
+    """A Result from the values of something that has no peer: their median, or another quantile."""
+    ordered = sorted(values)
+    value = ordered[min(len(ordered) - 1, int(len(ordered) * part))]
+    return Result(name, value, unit, target, at_most=at_most, spread=f"{len(ordered)} values, {ordered[0]:.3g}-{ordered[-1]:.3g}",
+                  **dict(zip(("low", "high"), decide.interval(ordered, part))))
 
 
 def seconds_of(argv, into_pipe=False, **more):

@@ -53,7 +53,7 @@ class Server:
         """At least so many requests; a new set of connections, and with it another share of the children, in each run."""
         done = 0
         while done < count:
-            load = prepared.run(self.site.base, self.prefix, 1 if count <= 100_000 else 10, connections, THREADS, refusals=True)
+            load = prepared.run(self.site.base, self.prefix, 1 if count <= 100_000 else 10, connections, THREADS)
             if load.refused > load.requests * self.refusals * 1.1 + 2 * connections:
                 raise RuntimeError(f"{load.refused} of {load.requests} requests were refused\n{self.site.httpd.said()}")
             done += load.requests

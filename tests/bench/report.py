@@ -4,7 +4,7 @@ import json
 import math
 from xml.sax.saxutils import escape
 
-GOOD, BAD, PLAIN, GREY = "#2f7d4f", "#b3372f", "#7a8794", "#5c6670"
+GOOD, BAD, OPEN, PLAIN, GREY = "#2f7d4f", "#b3372f", "#a8710f", "#7a8794", "#5c6670"
 
 
 def _number(value):
@@ -12,19 +12,23 @@ def _number(value):
 
 
 def table(results):
-    rows = [("what", "ours", "peer", "", "ratio", "target", "met", "of a round", "spread (ours / peer)")]
+    rows = [("what", "ours", "peer", "", "ratio", "target", "met", "interval", "from")]
     for r in results:
         rows.append((r.name, f"{_number(r.ours)} {r.unit}", _number(r.peer), r.peer_name,
-                     "" if r.ratio is None else f"{r.ratio:.3f}", r.goal(), {True: "yes", False: "NO", None: ""}[r.met],
-                     "" if r.low is None else f"{r.low:.3g}-{r.high:.3g}", r.spread))
+                     "" if r.ratio is None else f"{r.ratio:.3f}", r.goal(), r.word,
+                     "" if r.low is None else "-".join(f"{end:.3g}" if math.isfinite(end) else "?" for end in (r.low, r.high)), r.spread))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
     return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
 
 
+def _interval(result):
+    return None if result.low is None else [end if math.isfinite(end) else None for end in (result.low, result.high)]
+
+
 def as_json(results):
     return json.dumps([{"name": r.name, "ours": r.ours, "peer": r.peer, "ratio": r.ratio, "target": r.target, "met": r.met,
-                        "unit": r.unit, "at_most": r.at_most, "peer_name": r.peer_name or None, "spread": r.spread or None}
+                        "verdict": r.word or None, "interval": _interval(r), "unit": r.unit, "at_most": r.at_most, "peer_name": r.peer_name or None, "spread": r.spread or None}
                        for r in results], indent=2) + "\n"
 
 
@@ -74,7 +78,7 @@ class _Panel:
             yield from self.row(result, self.first + STEP * number)
 
     def row(self, result, y):
-        color = {True: GOOD, False: BAD, None: PLAIN}[result.met]
+        color = {"yes": GOOD, "NO": BAD, "cannot tell": OPEN, "": PLAIN}[result.word]
         distance = _distance(result, result.value)
         start, end = sorted((self.x(0), self.x(distance)))
         peer = f"against {result.peer_name}" if result.peer_name else "absolute"
@@ -85,21 +89,21 @@ class _Panel:
         if abs(distance) > self.reach:
             tip, back = (MIDDLE + HALF, -9) if distance > 0 else (MIDDLE - HALF, 9)
             yield f'<path d="M{tip - back * 0.2} {y + 4} l{-back} 13 l{back} 13 z" fill="{color}"/>'
-        if result.low is not None:
+        if result.low is not None and math.isfinite(result.low) and math.isfinite(result.high):
             low, high = sorted(self.x(_distance(result, value)) for value in (result.low, result.high))
             yield (f'<path d="M{low:.1f} {y + 17} H{high:.1f} M{low:.1f} {y + 12} v10 M{high:.1f} {y + 12} v10" stroke="#111"'
                    ' stroke-width="1.2" fill="none"/>')
         if result.peer is not None:
             yield (f'<text x="{MIDDLE + HALF + 28}" y="{y + 31}" font-size="11" fill="{GREY}">'
                    f'ours {_number(result.ours)}, peer {_number(result.peer)} {escape(result.unit)}</text>')
-        yield (f'<text x="{MIDDLE + HALF + 28}" y="{y + 17}" font-size="13.5" fill="{color if result.met is not None else "#333"}">'
-               f'{ {True: "✓ ", False: "✗ ", None: ""}[result.met] }{escape(_verdict(result))}</text>')
+        yield (f'<text x="{MIDDLE + HALF + 28}" y="{y + 17}" font-size="13.5" fill="{color if result.word else "#333"}">'
+               f'{ {"yes": "✓ ", "NO": "✗ ", "cannot tell": "? ", "": ""}[result.word] }{escape(_verdict(result))}</text>')
 
 
 def svg(results):
     """One bar a row, from the line of its target to what was reached, on a logarithmic scale; right of the line is
-    always the good side. Below, what has no target, as its ratio to the peer. The thin mark spans the ratios of the
-    single rounds."""
+    always the good side. Below, what has no target, as its ratio to the peer. The thin mark is the interval that the
+    verdict rests on."""
     judged = [r for r in results if r.target is not None]
     others = [r for r in results if r.target is None and r.ratio is not None]
     far = [abs(_distance(r, r.value)) for r in judged + others]

@@ -6,15 +6,17 @@ import http.client
 import json
 import urllib.parse
 
+import decide
+import turns
 from exports import MIB, records
 from gated import GATE, PAGE, WORKERS, make_member
-from measure import compare, rotate, seconds_of
+from measure import alternate, compare, seconds_of
 from peers.drf import Twin
 from saastest import Site, seed
 from saastest.places import program
-from wrk import load, rates
 
 AUDITS = 200
+TURN = 200      # milliseconds
 DJANGO = "Django REST Framework"
 
 
@@ -53,7 +55,10 @@ class Both:
             self.site.start()
             self.person, self.bearer = make_member(self.site, database)
             org = self.person.org["id"]
-            self.audit, self.rows = seed.large_audit(database, org, rows), rows
+            self.audit = seed.large_audit(database, org, rows)
+            # The export's: short enough for many turns.
+            self.few = min(rows, 100_000)
+            self.exported = seed.large_audit(database, org, self.few)
             seed.audits(database, org, AUDITS)
             database.execute("VACUUM ANALYZE")
             self.twin = Twin(database)
@@ -106,13 +111,13 @@ class Both:
 
     def export(self, base):
         return [program("curl"), "-sSf", "-H", f"Authorization: {self.bearer}",
-                f"{base}/api/v1/audits/{self.audit}/export/csv/"]
+                f"{base}/api/v1/audits/{self.exported}/export/csv/"]
 
     def exporter(self, name):
         return lambda: seconds_of(self.export(self.bases[name]) + ["-o", "/dev/null"])
 
-    def asks(self, name, path, seconds):
-        return lambda: load(self.bases[name] + path, seconds, self.bearer)
+    def page(self, name, path):
+        return turns.get(self.bases[name] + path, self.bearer)
 
     def close(self):
         if self.twin:
@@ -123,29 +128,26 @@ class Both:
 def measure(database, args, say):
     say(f"against {DJANGO}: loading {args.rows:,} rows, comparing the answers")
     both = Both(database, args.rows)
-    rounds = 2 if args.quick else min(args.rounds, 3)
     try:
-        def against(path, seconds):
-            loads = rotate(rounds, cold=not args.quick, ours=both.asks("ours", path, seconds), peer=both.asks("twin", path, seconds))
-            return rates(loads["ours"]), rates(loads["peer"])
+        def against(name, peer_name, ours, peer, what, unit, target, **more):
+            return decide.until_decided(turns.taker(ours, peer, **more), lambda rounds: [
+                compare(name, peer_name, *turns.series(rounds, what), unit, target, at_most=unit == "ms")], args.patience)
 
-        say(f"against {DJANGO}: the same answers; {rounds} rounds")
-        yield compare("gated GET, warm cache, to Django", DJANGO, *against("/gated/page.html", args.seconds), "req/s", 15)
-        yield compare("GET audits/, 50 rows, to Django", DJANGO, *against("/api/v1/audits/", args.seconds), "req/s", 15)
-        if not args.quick:
-            yield compare("GET evidence/, 50 rows, to Django", DJANGO, *against(both.evidence(), args.seconds), "req/s", None)
+        # Long enough that the slower one answers each connection several times.
+        say(f"against {DJANGO}: the same answers; turns of {TURN} ms")
+        for name, path, target in (("gated GET, warm cache", "/gated/page.html", 15), ("GET audits/, 50 rows", "/api/v1/audits/", 15),
+                                   ("GET evidence/, 50 rows", both.evidence(), None)):
+            yield from against(f"{name}, to Django", DJANGO, both.page("ours", path), both.page("twin", path), "rate", "req/s", target,
+                               milliseconds=TURN)
 
         last = args.rows // 50
         say(f"evidence page {last:,}: walking there")
-        loads = rotate(args.rounds, cold=not args.quick, ours=both.asks("ours", both.evidence(last), args.seconds),
-                       peer=both.asks("ours", both.evidence(), args.seconds))
-        yield compare(f"GET evidence/, page {last:,}: time", "page 1", *([1000 / rate for rate in rates(loads[name])]
-                      for name in ("ours", "peer")), "ms", 1.2, at_most=True)
+        yield from against(f"GET evidence/, page {last:,}: time", "page 1", both.page("ours", both.evidence(last)),
+                           both.page("ours", both.evidence()), "median", "ms", 1.2)
 
-        say(f"CSV export against {DJANGO}: {rounds} rounds")
-        times = rotate(rounds, cold=False, ours=both.exporter("ours"), peer=both.exporter("twin"))
-        yield compare(f"export, {args.rows:,} rows, to Django", DJANGO, times["ours"], times["peer"], "MiB/s", 15,
-                      both.size / MIB)
+        say(f"CSV export against {DJANGO}")
+        yield from decide.until_decided(alternate(both.exporter("ours"), both.exporter("twin")), lambda pairs: [
+            compare(f"export, {both.few:,} rows, to Django", DJANGO, *zip(*pairs), "MiB/s", 15, both.size / MIB)], args.patience)
         problems = both.site.httpd.watch()
         problems.offset = 0
         # What same_answers() was refused is announced.

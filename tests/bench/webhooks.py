@@ -2,13 +2,19 @@
 against pgbench with eight clients that runs the same statements in the same transactions on a copy of the database.
 """
 
+import bisect
+import contextlib
+import math
 import re
+import signal
+import statistics
 import subprocess
 import time
 from pathlib import Path
 
-import prepared
-from measure import alternate, compare
+import decide
+import turns
+from measure import compare
 from saastest import Site, stripe
 from saastest.places import clean_environment
 from saastest.postgres import bindir
@@ -18,6 +24,7 @@ PEERS = Path(__file__).resolve().parent / "peers"
 WORKERS = "StartServers 2\nServerLimit 2\nThreadsPerChild 16\nMaxRequestWorkers 32\nMinSpareThreads 1\nMaxSpareThreads 32"
 CONF = "MaxKeepAliveRequests 0\nDBDKeep 12\n"
 CONNECTIONS, THREADS = 8, 2
+TURN = 50       # milliseconds
 ORGANIZATIONS = 2000
 NAME = "webhooks, 8 connections, PostgreSQL"
 
@@ -52,10 +59,10 @@ def fill(database):
 
 
 class Events:
-    """An endless supply of signed requests; an organization's are all sent by the same thread of wrk, in their order."""
+    """An endless supply of signed requests; an organization's next is far behind its last one."""
 
-    def __init__(self, site, folder):
-        self.secret, self.folder, self.made = site.webhook_secret, folder, 0
+    def __init__(self, site):
+        self.secret, self.made = site.webhook_secret, 0
         story = stripe.Story(BLANKS["org"], site.price, BLANKS["customer"], BLANKS["subscription"], start=1700000000)
         event = story.updated("active", period_end=BLANKS["end"], cancel_at=BLANKS["end"], previous={"cancel_at": None})
         event.update(id=BLANKS["event"], created=BLANKS["created"])
@@ -74,48 +81,95 @@ class Events:
         return (f"{self.head}Stripe-Signature: {stripe.header(body, self.secret, now)}\r\n"
                 f"Content-Length: {len(body)}\r\n\r\n").encode() + body
 
-    def write(self, count):
-        """Files for wrk: their common prefix."""
+    def more(self, count):
+        """So many requests that have not been sent yet."""
         now, first = int(time.time()), self.made
         self.made += count
-        return prepared.write(self.folder, (self.one(n, now) for n in range(first, self.made)), THREADS)
+        return [self.one(n, now) for n in range(first, self.made)]
+
+
+class Pgbench:
+    """Runs on a database from the start of the block, stopped but for its turns; its transactions afterwards."""
+
+    def __init__(self, database, run, payload, seconds, folder):
+        self.database, self.prefix = database, folder / f"pgbench.{run}"
+        variables = {"organizations": ORGANIZATIONS, "run": run, "payload": payload}
+        self.argv = [str(bindir() / "pgbench"), "-n", "-M", "prepared", "-c", str(CONNECTIONS), "-j", str(THREADS),
+                     "-T", str(math.ceil(seconds) + 1), "-f", str(PEERS / "webhook.pgbench.sql"), "-l", f"--log-prefix={self.prefix}",
+                     *(part for name, value in variables.items() for part in ("-D", f"{name}={value}")),
+                     database.cluster.dsn(database.name, database.cluster.APP)]
+
+    def __enter__(self):
+        self.process = subprocess.Popen(self.argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                        env=clean_environment(PGOPTIONS="-c role=saas_system"))
+        # It has connected and prepared its statements when it has run some of them.
+        end = time.monotonic() + 30
+        while self.database.execute("SELECT count(*) FROM stripe_events")[0][0] < 20 * CONNECTIONS and time.monotonic() < end:
+            time.sleep(0.01)
+        self.process.send_signal(signal.SIGSTOP)
+        return self
+
+    def __exit__(self, *exc):
+        self.process.send_signal(signal.SIGCONT)
+        self.said = self.process.communicate()[0]
+        if self.process.returncode and not exc[0]:
+            raise RuntimeError(f"pgbench:\n{self.said}")
+
+    def ends(self):
+        """When each transaction ended, seconds of the day's clock, in order."""
+        logs = [path.read_text().split() for path in self.prefix.parent.glob(f"{self.prefix.name}.*")]
+        found = sorted(int(second) + int(micros) / 1e6 for words in logs for second, micros in zip(words[4::6], words[5::6]))
+        done = int(re.search(r"transactions actually processed: (\d+)", self.said).group(1))
+        if len(found) != done:
+            raise RuntimeError(f"pgbench says {done} transactions and has logged {len(found)}")
+        return found
 
 
 class Webhooks:
-    def __init__(self, database, seconds):
-        self.database, self.seconds, self.runs = database, seconds, 0
+    def __init__(self, database):
+        self.database, self.runs = database, 0
         fill(database)
         self.copy = Pgsql(database.cluster, database.name + "_peer", database.name)
         self.site = Site(database, with_stripe=False, conf=CONF, workers=WORKERS)
         try:
             self.site.start()
-            self.events = Events(self.site, self.site.places.folder("events"))
+            self.folder = self.site.places.folder("pgbench")
+            self.events = Events(self.site)
             self.payload = self.events.one(0, 0).split(b"\r\n\r\n", 1)[1].decode()
         except BaseException:
-            self.site.close()
+            self.close()
             raise
-        self.rate = 4000.0      # a guess until the first run
+        self.rate = 5000.0      # a guess until the first turns
 
     def tidy(self, database):
         database.execute("TRUNCATE stripe_events")
         database.execute("VACUUM organizations, subscriptions")
 
-    def ours(self):
-        """Events a second; all of them must have been taken and applied, each once."""
-        self.tidy(self.database)
-        prefix = self.events.write(int(self.rate * self.seconds * 1.6) + 1000)
-        load = prepared.run(self.site.base + WEBHOOK, prefix, self.seconds, CONNECTIONS, THREADS, again=False)
-        self.applied(load.requests)
-        self.rate = load.rate
-        return load.rate
+    def take(self, seconds):
+        """Pairs of events and transactions a second; all of them must have been taken and applied, each once."""
+        self.tidy(self.database), self.tidy(self.copy)
+        self.runs += 1
+        # For half of the time, and some more.
+        ours = turns.requests(self.site.httpd.port, self.events.more(int(self.rate * seconds * 0.7) + 1000), once=True)
+        with Pgbench(self.copy, self.runs, self.payload, seconds, self.folder) as pgbench:
+            rounds = turns.take([ours, turns.process(pgbench.process.pid)], seconds, TURN, CONNECTIONS)
+        self.applied(sum(turn.count for turn, _ in rounds))
+        ends = pgbench.ends()
+        found = self.copy.execute("SELECT count(*) FROM stripe_events e JOIN subscriptions s ON s.org_id = e.organization_id")[0][0]
+        if found != len(ends):
+            raise RuntimeError(f"pgbench says {len(ends)} transactions, the database holds {found}")
+        pairs = [(turn.rate, max(1, bisect.bisect(ends, other.began + other.seconds) - bisect.bisect(ends, other.began)) / other.seconds)
+                 for turn, other in rounds]
+        self.rate = statistics.median(rate for rate, _ in pairs)
+        return pairs
 
     def applied(self, answered):
-        """What the database says of them: wrk ends with up to a request a connection unanswered."""
-        stored, applied, attempts = self.database.execute(
+        """What the database says of them: those that were measured, and some before and after, without a gap."""
+        stored, applied, attempts, span = self.database.execute(
             "SELECT count(*), count(*) FILTER (WHERE verdict = 'applied' AND organization_id IS NOT NULL),"
-            " sum(attempts) FROM stripe_events")[0]
-        if not answered <= stored <= answered + CONNECTIONS or applied != stored or attempts != stored:
-            raise RuntimeError(f"{answered} events were answered, {stored} stored, {applied} applied, {attempts} attempts")
+            " sum(attempts), max(created) - min(created) + 1 FROM stripe_events")[0]
+        if not answered <= stored or applied != stored or attempts != stored or span != stored:
+            raise RuntimeError(f"{answered} events were answered, {stored} of {span} stored, {applied} applied, {attempts} attempts")
         behind = self.database.execute(
             "SELECT count(*) FROM (SELECT organization_id, max(created) AS latest FROM stripe_events GROUP BY 1) e"
             " LEFT JOIN subscriptions s ON s.org_id = e.organization_id LEFT JOIN organizations o ON o.id = s.org_id"
@@ -123,24 +177,6 @@ class Webhooks:
             " OR o.subscription_ends_at IS DISTINCT FROM to_timestamp(e.latest + 300000000)")[0][0]
         if behind:
             raise RuntimeError(f"{behind} organizations are not where their last event has put them")
-
-    def peer(self):
-        """The same statements' transactions a second."""
-        self.tidy(self.copy)
-        self.runs += 1
-        variables = {"organizations": ORGANIZATIONS, "run": self.runs, "payload": self.payload}
-        out = subprocess.run([str(bindir() / "pgbench"), "-n", "-M", "prepared", "-c", str(CONNECTIONS), "-j", str(THREADS),
-                              "-T", str(self.seconds), "-f", str(PEERS / "webhook.pgbench.sql"),
-                              *(part for name, value in variables.items() for part in ("-D", f"{name}={value}")),
-                              self.database.cluster.dsn(self.copy.name, self.database.cluster.APP)],
-                             capture_output=True, text=True, env=clean_environment(PGOPTIONS="-c role=saas_system"))
-        if out.returncode:
-            raise RuntimeError(f"pgbench:\n{out.stdout}\n{out.stderr}")
-        done = int(re.search(r"transactions actually processed: (\d+)", out.stdout).group(1))
-        found = self.copy.execute("SELECT count(*) FROM stripe_events e JOIN subscriptions s ON s.org_id = e.organization_id")[0][0]
-        if found != done:
-            raise RuntimeError(f"pgbench says {done} transactions, the database holds {found}")
-        return float(re.search(r"tps = ([\d.]+)", out.stdout).group(1))
 
     def close(self):
         self.site.close()
@@ -150,14 +186,11 @@ class Webhooks:
 def measure(database, args, say):
     if database.kind != "pgsql":
         return
-    say(f"{NAME}: {args.rounds} rounds of {args.seconds} s")
-    webhooks = Webhooks(database, args.seconds)
-    try:
-        rates = alternate(webhooks.ours, webhooks.peer, args.rounds)
-        yield compare(NAME, "pgbench, same statements", *rates, "events/s", 0.7)
+    say(f"{NAME}: turns of {TURN} ms")
+    with contextlib.closing(Webhooks(database)) as webhooks:
+        yield from decide.until_decided(webhooks.take, lambda pairs: [
+            compare(NAME, "pgbench, same statements", *zip(*pairs), "events/s", 0.7)], args.patience)
         problems = webhooks.site.httpd.watch()
         problems.offset = 0
         if problems.problems():
             raise RuntimeError("httpd complained:\n" + "\n".join(problems.problems()[:5]))
-    finally:
-        webhooks.close()

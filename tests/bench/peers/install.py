@@ -13,6 +13,7 @@ PACKAGES = {
     "wrk": "wrk",
     "gunicorn": "gunicorn",
     "sslscan": "sslscan",
+    "valgrind": "valgrind",
     "python3-django": None,
     "python3-djangorestframework": None,
     "python3-psycopg2": None,
