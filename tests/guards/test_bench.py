@@ -131,7 +131,9 @@ def test_servers_and_processes_take_turns(slow):
     try:
         began = time.time()
         rounds = turns.take([turns.get(slow + "/whole"), turns.get(slow + "/chunked"), turns.process(sleeper.pid)], 0.5, 50, 2)
-        state = Path(f"/proc/{sleeper.pid}/stat").read_text().rsplit(") ", 1)[1][0]
+        until = time.monotonic() + 5
+        while (state := Path(f"/proc/{sleeper.pid}/stat").read_text().rsplit(") ", 1)[1][0]) != "T" and time.monotonic() < until:
+            time.sleep(0.01)  # a signal counts when its process is given a processor
     finally:
         sleeper.kill()
         sleeper.wait()
