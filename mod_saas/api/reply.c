@@ -2,7 +2,7 @@
 
 /*
  * Replies of the API: JSON, problem replies in the manner of Django REST
- * Framework, pages of lists.  The error shapes live here and in gate/gates.c
+ * Framework, pages of lists.  The error shapes live here and in gate/refusals.c
  * and nowhere else.  A reply is complete: status, headers, body; the handler
  * returns what these functions return.
  */

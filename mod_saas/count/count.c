@@ -3,20 +3,18 @@
 /*
  * Counters of this node, in memory that all its children share.
  *
- * Families are known before the server starts, with every value of every label: nothing that a client sends can make a
- * new series, and counting is one addition at a place that is known (core/tally.h).  The memory belongs to the process
- * that was started, not to one reading of its configuration, so counters go on across restarts; only where the families
- * have become others they begin anew.
+ * Counting is one addition at a place that is known (core/tally.h), since the families (families.c) are.  The memory
+ * belongs to the process that was started, not to one reading of its configuration, so counters go on across restarts;
+ * only where the families have become others they begin anew.
  *
  * What there is at a moment (connections in use) is kept by each child in a place of its own, which the parent clears
  * when the child has ended, however it did: a killed child holds nothing.
  */
-#include "count.h"
+#include "families.h"
 #include "core/roster.h"
 #include "core/tally.h"
 
 #include <ap_mpm.h>
-#include <apr_lib.h>
 #include <apr_shm.h>
 #include <apr_strings.h>
 
@@ -26,58 +24,6 @@
 #define KEY "saas-counters"
 #define CHILDREN_FEWEST 16
 #define CHILDREN_MOST 4096
-#define NAME_MAX_LENGTH 64
-
-static const char *const verdicts[SAAS_SAID_COUNT] = {
-    "granted", "unavailable", "not_authenticated", "authentication_failed", "organization_required", "not_found",
-    "permission_denied", "subscription_required", "csrf_failed", "overruled"
-};
-/* In the form that OpenMetrics wants, and as durations. */
-static const char *const bounds[] = { "0.001", "0.01", "0.1", "1.0", "10.0", "+Inf" };
-static const apr_interval_time_t durations[] = { 1000, 10000, 100000, 1000000, 10000000, APR_INT64_MAX };
-static const char *const db_errors[] = { "unique", "serialization", "unavailable", "other" };
-static const char *const hash_outcomes[] = { "computed", "refused" };
-static const char *const job_outcomes[] = { "done", "again", "dead", "released", "canceled", "lost" };
-
-#define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
-
-static const saas_family_t host_families[SAAS_COUNT_HOST] = {
-    [SAAS_COUNT_CACHE_MISSES] = { .name = "cache_misses", .help = "Principals looked for and not found." },
-    [SAAS_COUNT_CACHE_BYPASSES] = { .name = "cache_bypasses",
-        .help = "Requests that did not ask the cache, the change feed being away." },
-    [SAAS_COUNT_CACHE_STORES] = { .name = "cache_stores", .help = "Principals put into the cache." },
-    [SAAS_COUNT_CACHE_EVICTIONS] = { .name = "cache_evictions", .help = "Principals that gave way to others." },
-    [SAAS_COUNT_CACHE_HITS] = { .name = "cache_hits", .help = "Principals found in the cache." },
-    [SAAS_COUNT_REQUESTS] = { .name = "requests", .label = { "gate", "verdict" },
-        .values = { NULL, verdicts }, .n = { 0, SAAS_SAID_COUNT },
-        .help = "Requests that a gate was asked about, in a route or a Require line, once a request and gate (a"
-                " subrequest or internal redirect that is decided anew is one more); overruled: it refused, and the"
-                " section let the request in. Requests that no gate stood before are not counted." },
-    [SAAS_COUNT_DB_WAITS] = { .name = "database_wait_seconds", .histogram = 1,
-        .values = { bounds }, .n = { COUNT(bounds), 1 },
-        .help = "How long was waited for a connection that was then had, with the time of making a new one." },
-    [SAAS_COUNT_DB_TIMEOUTS] = { .name = "database_wait_timeouts",
-        .help = "Waits for a connection that ended without one, all being in use (503)." },
-    [SAAS_COUNT_DB_ERRORS] = { .name = "database_errors", .label = { "class" },
-        .values = { db_errors }, .n = { COUNT(db_errors) },
-        .help = "Transactions and single statements that failed, and connections that could not be had: by a unique"
-                " constraint (mostly an ordinary refusal), by a conflict with another transaction (tried again), for"
-                " want of an answer, or otherwise." },
-    [SAAS_COUNT_DB_OPENED] = { .name = "database_connections_opened",
-        .help = "Connections of the pool that were made, anew after a loss too." },
-    [SAAS_COUNT_HASHES] = { .name = "password_hashes", .label = { "outcome" }, .values = { hash_outcomes },
-        .n = { COUNT(hash_outcomes) },
-        .help = "Passwords hashed or verified; refused: for want of room (503)." },
-    [SAAS_COUNT_JOBS] = { .name = "job_runs", .label = { "kind", "outcome" }, .values = { NULL, job_outcomes },
-        .n = { 0, COUNT(job_outcomes) },
-        .help = "Attempts at background work that this node has ended: done, failed and to be tried again, dead (given"
-                " up), released to another attempt, canceled, or lost (the end could not be written)." },
-};
-
-/* First words of the names above, and of what watch/metrics.c tells besides: not for plugins. */
-static const char *const reserved[] = {
-    "cache", "database", "feed", "job", "jobs", "password", "requests", "streams", "throttled"
-};
 
 /* Shared. */
 typedef struct child_t {
@@ -100,147 +46,12 @@ typedef struct kept_t {
     const char *layout;
 } kept_t;
 
-static apr_array_header_t *families;
-static unsigned cells;
 static int children;
 
 static saas_tally_t *tally; /* NULL: nothing is counted, as in configtest */
 static saas_roster_t *roster;
 static board_t *board;
 static child_t *places, *mine;
-
-/* ------------------------------------------------------------- families -- */
-
-static void add_family(const saas_family_t *from)
-{
-    saas_family_t *family = apr_array_push(families);
-    *family = *from;
-    for (int i = 0; i < 2; i++) {
-        if (!family->label[i] && !family->histogram) {
-            family->n[i] = 1;
-        }
-    }
-    family->cell = cells;
-    cells += (unsigned)(family->n[0] * family->n[1] + family->histogram);
-}
-
-static int is_word(const char *text, const char *more)
-{
-    const char *c;
-    for (c = text; *c && (apr_islower(*c) || (c > text && (apr_isdigit(*c) || strchr(more, *c)))); c++) {
-    }
-    return c > text && !*c && c - text <= NAME_MAX_LENGTH;
-}
-
-static int ends_in(const char *text, const char *end)
-{
-    apr_size_t len = strlen(text), n = strlen(end);
-    return len >= n && !strcmp(text + len - n, end);
-}
-
-/* OpenMetrics makes series of these endings by itself. */
-static const char *check_name(apr_pool_t *p, const char *name)
-{
-    static const char *const endings[] = { "_total", "_created", "_bucket", "_count", "_sum", "_info" };
-    if (!is_word(name, "_")) {
-        return "is no name ([a-z][a-z0-9_]*)";
-    }
-    for (int i = 0; i < COUNT(endings); i++) {
-        if (ends_in(name, endings[i])) {
-            return apr_psprintf(p, "may not end in %s", endings[i]);
-        }
-    }
-    for (int i = 0; i < COUNT(reserved); i++) {
-        apr_size_t len = strlen(reserved[i]);
-        if (!strncmp(name, reserved[i], len) && (!name[len] || name[len] == '_')) {
-            return apr_psprintf(p, "begins with %s, as the host's own do", reserved[i]);
-        }
-    }
-    for (int i = 0; i < families->nelts; i++) {
-        if (!strcmp(APR_ARRAY_IDX(families, i, saas_family_t).name, name)) {
-            return "is there already";
-        }
-    }
-    return NULL;
-}
-
-static const char *check_values(apr_pool_t *p, const saas_counter_t *counter, int *n)
-{
-    *n = 1;
-    if (!counter->label) {
-        return counter->values ? "has values, but no label" : NULL;
-    }
-    if (!is_word(counter->label, "_")) {
-        return "has a label that is no name ([a-z][a-z0-9_]*)";
-    }
-    for (*n = 0; counter->values && counter->values[*n]; ++*n) {
-        const char *value = counter->values[*n];
-        if (!is_word(value, "_-.")) {
-            return apr_psprintf(p, "has the label value \"%s\", which is not of [a-z][a-z0-9_.-]*", value);
-        }
-        for (int i = 0; i < *n; i++) {
-            if (!strcmp(counter->values[i], value)) {
-                return apr_psprintf(p, "has the label value \"%s\" twice", value);
-            }
-        }
-        if (*n == SAAS_COUNTER_VALUES_MAX) {
-            return apr_psprintf(p, "has more than %d label values", SAAS_COUNTER_VALUES_MAX);
-        }
-    }
-    return *n ? NULL : "has a label without values";
-}
-
-const char *saas_counters_add_list(apr_pool_t *pconf, const char *owner, saas_counter_t *list)
-{
-    saas_counter_t *counter;
-    for (counter = list; counter && counter->name; counter++) {
-        saas_family_t family = { .name = counter->name, .help = counter->help, .label = { counter->label },
-                                 .values = { counter->values }, .of = counter };
-        const char *wrong = check_name(pconf, counter->name);
-        if (!wrong) {
-            wrong = check_values(pconf, counter, &family.n[0]);
-        }
-        if (!wrong && (!counter->help || !*counter->help)) {
-            wrong = "has no help text";
-        }
-        if (wrong) {
-            return apr_psprintf(pconf, "%s: counter %s %s", owner, counter->name, wrong);
-        }
-        counter->number = families->nelts;
-        add_family(&family);
-    }
-    return NULL;
-}
-
-void saas_counters_load(apr_pool_t *pconf, const char *const *gates, int ngates, const char *const *kinds, int nkinds)
-{
-    tally = NULL;
-    mine = NULL;
-    cells = 0;
-    families = apr_array_make(pconf, 32, sizeof(saas_family_t));
-    for (int i = 0; i < SAAS_COUNT_HOST; i++) {
-        saas_family_t family = host_families[i];
-        if (i == SAAS_COUNT_REQUESTS) {
-            family.values[0] = gates;
-            family.n[0] = ngates;
-        }
-        else if (i == SAAS_COUNT_JOBS) {
-            family.values[0] = kinds;
-            family.n[0] = nkinds;
-        }
-        add_family(&family);
-    }
-}
-
-const apr_array_header_t *saas_counters_families(void)
-{
-    return families;
-}
-
-SAAS_WARM const saas_family_t *saas_counters_family(saas_count_e family)
-{
-    return &APR_ARRAY_IDX(families, (int)family, saas_family_t);
-}
 
 /* ------------------------------------------------------------- counting -- */
 
@@ -266,6 +77,7 @@ SAAS_WARM void saas_counters_add(saas_count_e family, int first, int second, apr
 
 void saas_counters_count(const saas_counter_t *counter, int value, apr_uint64_t amount)
 {
+    const apr_array_header_t *families = saas_counters_families();
     if (tally && counter->number >= 0 && counter->number < families->nelts) {
         const saas_family_t *family = &APR_ARRAY_IDX(families, counter->number, saas_family_t);
         if (family->of == counter) {
@@ -282,7 +94,7 @@ void saas_counters_observe(saas_count_e number, apr_interval_time_t duration)
         return;
     }
     family = saas_counters_family(number);
-    while (duration > durations[i]) {
+    while (duration > saas_counters_durations[i]) {
         i++;
     }
     add(family, i, 0, 1);
@@ -391,6 +203,7 @@ void saas_counters_child_init(apr_pool_t *pchild, server_rec *s)
 /* All that decides what lies where, in words. */
 static const char *describe_layout(apr_pool_t *p)
 {
+    const apr_array_header_t *families = saas_counters_families();
     const char *text = apr_psprintf(p, "%d %d %" APR_SIZE_T_FMT, children, SAAS_NOW_COUNT, saas_roster_size());
     for (int i = 0; i < families->nelts; i++) {
         const saas_family_t *family = &APR_ARRAY_IDX(families, i, saas_family_t);
@@ -407,6 +220,7 @@ static const char *describe_layout(apr_pool_t *p)
 
 static void lay_out(char *memory, int anew)
 {
+    unsigned cells = saas_counters_cells();
     apr_size_t tally_size = saas_tally_size(cells);
     memory += -(apr_uintptr_t)memory & (LINE - 1);
     board = (board_t *)memory;
@@ -423,6 +237,12 @@ static void lay_out(char *memory, int anew)
     }
 }
 
+void saas_counters_stop(void)
+{
+    tally = NULL;
+    mine = NULL;
+}
+
 int saas_counters_post_config(apr_pool_t *pconf, server_rec *s)
 {
     apr_pool_t *process = s->process->pool;
@@ -431,8 +251,7 @@ int saas_counters_post_config(apr_pool_t *pconf, server_rec *s)
     void *found = NULL;
     apr_status_t rv;
 
-    tally = NULL;
-    mine = NULL;
+    saas_counters_stop();
     if (ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &children) != APR_SUCCESS || children < CHILDREN_FEWEST) {
         children = CHILDREN_FEWEST;
     }
@@ -454,8 +273,10 @@ int saas_counters_post_config(apr_pool_t *pconf, server_rec *s)
         apr_shm_destroy(kept->shm);
         kept->shm = NULL;
     }
-    rv = apr_shm_create(&kept->shm, 2 * LINE + (apr_size_t)children * sizeof(child_t) + saas_tally_size(cells)
-                                        + saas_roster_size(), NULL, process);
+    rv = apr_shm_create(&kept->shm,
+                        2 * LINE + (apr_size_t)children * sizeof(child_t) + saas_tally_size(saas_counters_cells())
+                            + saas_roster_size(),
+                        NULL, process);
     if (rv != APR_SUCCESS) {
         kept->shm = NULL;
         SAAS_LOG(s, APLOG_CRIT, rv, "SAAS1009",

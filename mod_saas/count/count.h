@@ -9,7 +9,7 @@
 
 #include "config/config.h"
 
-/** The host's own families, in the order of count.c. */
+/** The host's own families, in the order of families.c. */
 typedef enum {
     SAAS_COUNT_CACHE_MISSES,
     SAAS_COUNT_CACHE_BYPASSES,

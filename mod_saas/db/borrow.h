@@ -1,0 +1,37 @@
+/* Licensed under the Apache License, Version 2.0: see LICENSE. */
+
+/**
+ * @file borrow.h
+ * What the files of the gateway share: borrow.c (whose connection it is, and for how long) and db.c (what runs on it).
+ */
+#ifndef SAAS_DB_BORROW_H
+#define SAAS_DB_BORROW_H
+
+#include "db.h"
+#include "drivers/drivers.h"
+#include "feed/feed.h"
+
+#include <apr_dbd.h>
+#include <mod_dbd.h>
+
+/** A unit of work. */
+struct saas_db_t {
+    apr_pool_t *p;       /* of the caller; results go here */
+    apr_pool_t *scratch; /* ends with the unit of work */
+    server_rec *s;
+    ap_dbd_t *rec; /* NULL: given back */
+    saas_connection_t *c;
+    const char *organization;
+    int transaction;
+    int failed;             /* the transaction has, and was counted */
+    saas_pending_t changes; /* that the other requests of this node are to be told of */
+};
+
+/** Logs a mistake of the program, not of the database. */
+apr_status_t saas_db_misuse(const saas_db_t *db, const char *tag, const char *statement, const char *what);
+/** Counts a failure by its class. */
+void saas_db_count_failure(apr_status_t rv);
+/** Makes what a child keeps about the statements; before its first unit of work. */
+void saas_db_statements_child_init(apr_pool_t *pchild);
+
+#endif
