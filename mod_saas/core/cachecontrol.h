@@ -27,8 +27,8 @@ const char *saas_cachecontrol_stricter(const char *a, const char *b);
 /** May somebody write that in place of SAAS_CACHECONTROL_DEFAULT?  NULL, or what is wrong. */
 const char *saas_cachecontrol_check(const char *value);
 
-/** Is that the name of a field by which some shared cache is told more than Cache-Control says, and does its value leave
- *  it free to store?  Such a field has to go. */
+/** Is that the name of a field by which some shared cache is told more than Cache-Control says, and does its value
+ * leave it free to store?  Such a field has to go. */
 int saas_cachecontrol_is_leave(const char *name, const char *value);
 
 #endif
