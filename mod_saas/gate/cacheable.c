@@ -69,12 +69,27 @@ SAAS_WARM static void mark(request_rec *r, const char *value)
     }
 }
 
+SAAS_WARM static void mark_with_filter(request_rec *r, const char *value)
+{
+    if (!unshared(r)) {
+        ap_add_output_filter_handle(unshared_filter, NULL, r, r->connection);
+    }
+    mark(r, value);
+}
+
 static request_rec *page_of(request_rec *r)
 {
     while (r->main) {
         r = r->main;
     }
     return r;
+}
+
+/* Is that filter mod_include's, or one of mod_filter's that may turn out to be it? */
+static int may_include(const ap_filter_rec_t *filter)
+{
+    return filter == includes_filter
+           || (filter->providers && (strncmp(filter->name, "bytype:", 7) || !strcmp(filter->name + 7, "includes")));
 }
 
 static int is_held(request_rec *r)
@@ -88,14 +103,22 @@ static int is_held(request_rec *r)
     return 0;
 }
 
-/* Does mod_cache's filter stand before the place where it stands by itself (SetOutputFilter CACHE), and so before what
- * is held? */
+/* Has mod_cache's filter been moved (SetOutputFilter) to where it stores what mod_include makes, before it is held? */
 static int is_stored_early(request_rec *r)
 {
-    const ap_filter_t *f;
-    for (f = r->output_filters; f && f->r == r && strncmp(f->frec->name, "cache_save", 10); f = f->next) {
+    const ap_filter_t *f, *include = NULL, *store = NULL;
+    for (f = r->output_filters; f && f->r == r; f = f->next) {
+        if (may_include(f->frec)) {
+            include = f;
+        }
+        else if (include && !strncmp(f->frec->name, "cache_save", 10)) {
+            store = f;
+        }
+        else if (store && f->frec->ftype < store->frec->ftype) {
+            return 1;
+        }
     }
-    return f && f->r == r && f->next && f->next->r == r && f->next->frec->ftype <= AP_FTYPE_CONTENT_SET;
+    return 0;
 }
 
 /* Has it begun to leave as a page for everybody? */
@@ -108,7 +131,7 @@ static int has_left(request_rec *r)
 /* The pages that it is a part of are as little for others as it is. */
 SAAS_COLD static int mark_page(request_rec *r, const char *value)
 {
-    request_rec *page = page_of(r), *at;
+    request_rec *at;
     for (at = r->main; at; at = at->main) {
         if (has_left(at)) {
             SAAS_RLOG(r, APLOG_ERR, 0, "SAAS1308",
@@ -118,35 +141,52 @@ SAAS_COLD static int mark_page(request_rec *r, const char *value)
             return HTTP_FORBIDDEN;
         }
     }
-    if (!unshared(page)) {
-        ap_add_output_filter_handle(unshared_filter, NULL, page, page->connection);
-    }
     for (at = r->main; at; at = at->main) {
-        mark(at, value);
+        mark_with_filter(at, value);
     }
     return DECLINED;
+}
+
+void saas_cacheable_refused(request_rec *r)
+{
+    for (r = r->main; r; r = r->main) {
+        if (!has_left(r)) {
+            mark_with_filter(r, value_default);
+        }
+    }
+}
+
+/* Of the request that it comes of. */
+static const char *inherited(request_rec *r)
+{
+    const char *value = r->prev ? unshared(r->prev) : NULL;
+    return value || !r->main ? value : unshared(r->main);
 }
 
 SAAS_WARM int saas_cacheable_fixups(request_rec *r)
 {
     const saas_dir_config_t *conf = ap_get_module_config(r->per_dir_config, &saas_module);
-    const char *value = NULL;
-    int status = DECLINED;
+    const char *value;
+    int status;
     if (is_gated(r)) {
         value = conf->cache_control ? conf->cache_control : value_default;
         if (r->main && (status = mark_page(r, value)) != DECLINED) {
             return status;
         }
+        mark_with_filter(r, value);
     }
-    else if (r->prev) {
-        value = unshared(r->prev);
+    else if ((r->prev || r->main) && (value = inherited(r))) {
+        mark_with_filter(r, value);
     }
-    if (!value && r->main) {
-        value = unshared(r->main);
-    }
+    return DECLINED;
+}
+
+/* Before mod_cache's, which may have the page that a request is redirected to: then it passes nothing else of ours. */
+static int quick_handler(request_rec *r, int lookup)
+{
+    const char *value = r->prev && !lookup ? inherited(r) : NULL;
     if (value) {
-        mark(r, value);
-        ap_add_output_filter_handle(unshared_filter, NULL, r, r->connection);
+        mark_with_filter(r, value);
     }
     return DECLINED;
 }
@@ -292,17 +332,9 @@ static apr_status_t hold(ap_filter_t *f, apr_bucket_brigade *bb)
     else if (seen == NO_LONGER
              && (apr_table_get(r->headers_in, "Cookie") || apr_table_get(r->headers_in, "Authorization"))) {
         /* Somebody whom a gate may let in to what is still to come. */
-        mark(r, value_default);
-        ap_add_output_filter_handle(unshared_filter, NULL, r, r->connection);
+        mark_with_filter(r, value_default);
     }
     return ap_pass_brigade(f->next, bb);
-}
-
-/* Is that filter mod_include's, or one of mod_filter's that may turn out to be it? */
-static int may_include(const ap_filter_rec_t *filter)
-{
-    return filter == includes_filter
-           || (filter->providers && (strncmp(filter->name, "bytype:", 7) || !strcmp(filter->name + 7, "includes")));
 }
 
 /* Other modules have put in theirs. */
@@ -323,7 +355,10 @@ SAAS_WARM static void insert_filter(request_rec *r)
 
 void saas_cacheable_pre_config(void)
 {
-    /* A server without mod_include has nothing to hold, and no page passes one function more. */
+    /* Of a server without these modules no page passes one function more. */
+    if (ap_find_linked_module("mod_cache.c")) {
+        ap_hook_quick_handler(quick_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    }
     includes_filter = ap_get_output_filter_handle("INCLUDES");
     if (includes_filter) {
         ap_hook_insert_filter(insert_filter, NULL, NULL, APR_HOOK_REALLY_LAST);

@@ -14,6 +14,7 @@
  */
 #include "refuse.h"
 #include "verify.h"
+#include "cacheable.h"
 
 #include <mod_core.h>
 
@@ -117,6 +118,7 @@ int saas_refuse_with(request_rec *r, const saas_refusal_t *refusal, const char *
     const saas_dir_config_t *conf = saas_dir_config(r);
     int negotiated = login_url || link;
     int status = saas_verify_takes(r, refusal->status) ? refusal->status : HTTP_FORBIDDEN;
+    saas_cacheable_refused(r);
     apr_table_setn(r->notes, SAAS_VERDICT_NOTE, refusal->code);
     if (saas_config_verifies(conf)) {
         apr_table_setn(r->err_headers_out, SAAS_VERDICT_HEADER, refusal->code);
