@@ -27,6 +27,7 @@ HOSTS = {
     # The filter where the administrator wants it, before everything that says who the page is for.
     "marker": "CacheEnable disk /\nCacheQuickHandler Off\nSetOutputFilter CACHE",
     "marker-includes": "CacheEnable disk /\nCacheQuickHandler Off\n<Location />\nSSILastModified On\nSetOutputFilter INCLUDES;CACHE\n</Location>",
+    "marker-raw": "CacheEnable disk /\nCacheQuickHandler Off\n<Location />\nSetOutputFilter CACHE;INCLUDES\n</Location>",
     "private-too": "CacheEnable socache /\nCacheStorePrivate On\nCacheStoreNoStore On",
     # Meant for static files.
     "expires": 'CacheEnable socache /\nExpiresActive On\nExpiresDefault "access plus 1 hour"',
@@ -429,7 +430,7 @@ def test_a_page_that_is_stored_as_it_is_made_has_no_gated_part(site, payer):
 
 def test_a_page_that_is_stored_before_its_parts_are_put_in(site, payer):
     """SetOutputFilter CACHE, before INCLUDES, as httpd's manual has it: each gets their own parts."""
-    replies = [get(api, "marker", "/ssi/late.shtml") for api in (payer, payer, site.nobody(), payer)]
+    replies = [get(api, "marker-raw", "/ssi/late.stored") for api in (payer, payer, site.nobody(), payer)]
     assert ["secret words" in reply.text for reply in replies] == [True, True, False, True]
     assert [hit(reply) for reply in replies[1:]] == [True] * 3
     assert all(directives(reply) == ["private", "no-cache"] for reply in replies)
