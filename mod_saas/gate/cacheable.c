@@ -193,9 +193,7 @@ static int quick_handler(request_rec *r, int lookup)
 
 /* -------------------------------------------------------------- header -- */
 
-/* A browser that shows a page anew by "Back" asks nobody, whatever no-cache says: only what it has not kept, it does
- * not show to whoever comes after the log-out. What the page is made of is asked for again as ever, and may be 304. */
-static int is_navigation(request_rec *r)
+int saas_cacheable_is_navigation(request_rec *r)
 {
     const char *accept, *mode = apr_table_get(r->headers_in, "Sec-Fetch-Mode");
     if (mode) {
@@ -242,7 +240,9 @@ static void say(request_rec *r, const char *value)
 {
     const char *application = said(r);
     const char *out = saas_cachecontrol_private(r->pool, application, value);
-    if (out == value_default && is_navigation(r)) {
+    /* By "Back" a browser shows what it has kept, and asks nobody, whatever no-cache says: so of the page itself it keeps
+     * nothing. What the page is made of is asked for again as ever, and may be 304. */
+    if (out == value_default && saas_cacheable_is_navigation(r)) {
         out = SAAS_CACHECONTROL_STRICT;
     }
     if (out != application) {

@@ -16,6 +16,9 @@ int saas_cacheable_fixups(request_rec *r);
 /** A request is refused: a page that it was to be a part of is as little for everybody as one with that part. */
 void saas_cacheable_refused(request_rec *r);
 
+/** Is it for what a browser will show as a page? */
+int saas_cacheable_is_navigation(request_rec *r);
+
 /** In pre_config, when all modules are known. */
 void saas_cacheable_pre_config(void);
 

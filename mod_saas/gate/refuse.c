@@ -13,8 +13,8 @@
  * what it is.
  */
 #include "refuse.h"
-#include "verify.h"
 #include "cacheable.h"
+#include "verify.h"
 
 #include <mod_core.h>
 
@@ -105,6 +105,10 @@ int saas_refuse(request_rec *r, saas_verdict_e verdict, const saas_context_t *ct
     saas_refusal_get(verdict, ctx, NULL, &refusal);
     if (ctx->loaded == SAAS_GRANTED) {
         saas_identity_export(r, &ctx->who);
+    }
+    else if (ctx->authentication_failed && ctx->credential.by == SAAS_BY_SESSION && saas_cacheable_is_navigation(r)) {
+        /* The browser learns that the session is no more: what it still shows by "Back" goes with it. */
+        apr_table_setn(r->err_headers_out, "Clear-Site-Data", "\"cache\"");
     }
     if (denied) {
         refusal.detail = denied->text;
