@@ -203,7 +203,7 @@ int saas_cacheable_is_navigation(request_rec *r)
     return accept && ap_strstr_c(accept, "text/html");
 }
 
-/* nginx goes by the field that comes first, so that a time in the future wins over a Cache-Control after it. */
+/* A cache of HTTP/1.0 knows no other field; and of a browser it would be leave to keep. */
 static int is_future(request_rec *r, const char *expires)
 {
     apr_time_t at = apr_date_parse_http(expires);
@@ -251,8 +251,6 @@ static void say(request_rec *r, const char *value)
     }
     drop_leave(r, r->headers_out, out == application);
     drop_leave(r, r->err_headers_out, out == application);
-    /* httpd would make it an Expires of now, which to nginx is a second in which it may share. */
-    r->no_cache = 0;
 }
 
 /* Stays where it is: others may hold a pointer to it as the next one. */

@@ -53,7 +53,7 @@ static int begins(const char *path, const char *prefix)
     return !strncmp(path, prefix, strlen(prefix));
 }
 
-/* The beginning of every URL of a section; "" where it can be any. */
+/* The beginning of every URL of a section; NULL where it can be any. */
 static const char *section_path(apr_pool_t *p, const ap_directive_t *section)
 {
     const char *path = word(p, section, 0);
@@ -63,12 +63,12 @@ static const char *section_path(apr_pool_t *p, const ap_directive_t *section)
         pattern = 1;
     }
     if (strcasecmp(section->directive, "<Location") && !pattern) {
-        return "";
+        return NULL;
     }
     if (!pattern) {
         return path;
     }
-    return *path == '^' ? apr_pstrmemdup(p, path + 1, strcspn(path + 1, "()[]{}.*+?|\\$^")) : "";
+    return *path == '^' ? apr_pstrmemdup(p, path + 1, strcspn(path + 1, "()[]{}.*+?|\\$^")) : NULL;
 }
 
 /* The path of a directive in the list by which mod_cache sees that of a section; NULL: there is none. */
@@ -78,7 +78,8 @@ static const char *find(const view_t *view, const ap_directive_t *node, const ch
     for (; node; node = node->next) {
         if (!strcasecmp(node->directive, directive)) {
             const char *prefix = word(view->p, node, skip);
-            if (*prefix == '/' && (begins(path, prefix) || (!whole && begins(prefix, path)))) {
+            if (path ? *prefix == '/' && (begins(path, prefix) || (!whole && begins(prefix, path)))
+                     : !strcmp(prefix, "/")) {
                 return prefix;
             }
         }
@@ -106,7 +107,7 @@ static void check(server_rec *s, const view_t *view, const ap_directive_t *secti
                 s, APLOG_WARNING, 0, "SAAS1309",
                 "%s %s (%s:%d) has a gate, and mod_cache's quick handler answers there (CacheEnable %s) before any "
                 "gate is asked: write CacheQuickHandler Off, or CacheDisable %s",
-                section->directive, section->args, section->filename, section->line_num, cache, *path ? path : cache);
+                section->directive, section->args, section->filename, section->line_num, cache, path ? path : cache);
         }
     }
 }

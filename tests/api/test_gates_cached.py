@@ -2,20 +2,20 @@
 is served from the cache as before.
 """
 
-import http.client
 import os
-import re
+import subprocess
 import time
 
 import pytest
 
 from saastest import Api
 from saastest.apps import Application, query
+from saastest.places import program
 
 # httpd's own lines about a refusal, and about a part that may not be shown.
 pytestmark = pytest.mark.expects("AH01630", "AH01631", "unable to include")
 APP = Application()
-SITE_MODULES = ("cache", "cache_socache", "cache_disk", "socache_shmcb", "expires", "include", "cgid", "filter", "rewrite", "autoindex",
+SITE_MODULES = ("cache", "cache_socache", "cache_disk", "socache_shmcb", "expires", "include", "cgid", "filter", "http2", "rewrite", "autoindex",
                 "actions", "negotiation")
 
 # One virtual host for each way in which mod_cache can stand beside the gates.
@@ -36,6 +36,7 @@ HOSTS = {
 }
 
 SITE_CONF = f"""
+Protocols h2c http/1.1
 CacheSocache shmcb
 CacheRoot "{{docs}}/../state"
 CacheHeader On
@@ -445,6 +446,21 @@ def test_a_listing_of_what_one_may_see_is_for_one(site, payer):
             assert "hidden.html" not in get(site.nobody(), host, "/mixed/").text
     finally:
         (site.httpd.docs / "mixed" / "index.off").rename(site.httpd.docs / "mixed" / "index.html")
+
+
+@pytest.mark.parametrize("host", ["plain", "socache-quick", "disk-handler"])
+@pytest.mark.parametrize("path, words", [("/premium/index.html", "secret words"), ("/premium/gone/x", "sorry words"), ("/ssi/late.shtml", "secret words"),
+                                         ("/premium/app/h2?" + query("Cache-Control: public, max-age=60", "X-Accel-Expires: 5"), "secret words")])
+def test_over_http2(site, payer, host, path, words):
+    def ask(*more):
+        argv = [program("curl"), "-s", "-i", "--http2-prior-knowledge", "--max-time", "60", "-H", f"Host: {host}.test", *more, site.base + path]
+        return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    for _ in range(2):
+        said = ask("-b", f"saas_session={payer.http.cookies['saas_session']}")
+        assert said.startswith("HTTP/2 ") and words in said and "cache-control: private, no-cache" in said
+        assert "x-accel-expires" not in said and said.count("cache-control:") == 1, said
+        assert "sorry" in said or "x-cache: HIT" not in said   # the error document is an open page
+    assert "secret" not in ask() and "sorry" not in ask()
 
 
 # --------------------------------------------------------------- directive --

@@ -30,6 +30,9 @@ SITE_CONF = f"""
 <Location "/app">
     ProxyPass "{APP.url}"
 </Location>
+<Location "/premium/gone">
+    ErrorDocument 404 /open/sorry.html
+</Location>
 <Location "/premium/expires">
     ExpiresActive On
     ExpiresDefault "access plus 1 hour"
@@ -46,7 +49,7 @@ OPEN = "/open/index.html"
 @pytest.fixture(scope="module", autouse=True)
 def pages(site):
     for name, text in {
-            "open/index.html": "open words", "premium/index.html": "secret words", "premium/expires/index.html": "secret words",
+            "open/index.html": "open words", "open/sorry.html": "secret words about what is not there", "premium/index.html": "secret words", "premium/expires/index.html": "secret words",
             "premium/headers/index.html": "secret words", "ssi/first.shtml": '<!--#include virtual="/premium/index.html" --> after',
             "ssi/late.shtml": 'before <!--#include virtual="/premium/index.html" --> after',
             "ssi/open.shtml": 'before <!--#include virtual="/open/index.html" --> after'}.items():
@@ -137,6 +140,11 @@ def test_statuses(site, cache, payer, alice):
             reply = get(payer, cache, path)
             assert reply.status_code == status and not hit(reply)
         assert get(site.nobody(), cache, path).status_code == 401 and get(alice, cache, path).status_code == 403
+
+
+def test_an_error_document_in_the_open(cache, subscribers, strangers):
+    """What is said of a gated place is said to one; no mod_cache is here to be asked."""
+    theirs_alone(cache, subscribers, strangers, "/premium/gone/nothing")
 
 
 def test_revalidation_ranges_and_refusals(site, cache, payer):
