@@ -274,9 +274,6 @@ void *saas_config_merge_sections(apr_pool_t *p, void *base_, void *add_)
     if (add->auth_merging == 1) {
         merged->gated = (base->gated == SAAS_UNSET ? 0 : base->gated) | (add->gated == SAAS_UNSET ? 0 : add->gated);
     }
-    else if (add->auth_merging == 0 && add->gated == SAAS_UNSET) {
-        merged->gated = 0;
-    }
     return merged;
 }
 

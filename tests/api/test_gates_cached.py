@@ -13,10 +13,10 @@ from saastest.apps import Application, query
 from saastest.places import program
 
 # httpd's own lines about a refusal, and about a part that may not be shown.
-pytestmark = pytest.mark.expects("AH01630", "AH01631", "unable to include")
+pytestmark = pytest.mark.expects("AH01630", "AH01631", "AH01797", "unable to include")
 APP = Application()
 SITE_MODULES = ("cache", "cache_socache", "cache_disk", "socache_shmcb", "expires", "include", "cgid", "filter", "http2", "rewrite", "autoindex",
-                "actions", "negotiation")
+                "actions", "negotiation", "access_compat")
 
 # One virtual host for each way in which mod_cache can stand beside the gates.
 CACHES = {f"{kind}-{'quick' if quick == 'On' else 'handler'}": f"CacheEnable {kind} /\nCacheQuickHandler {quick}"
@@ -80,6 +80,13 @@ SetEnvIf X-Office "." FROM_OFFICE
     AuthMerging And
     Require method GET
 </Location>
+<Location "/premium/satisfy">
+    AuthMerging And
+    Require method GET
+    Satisfy Any
+    Order allow,deny
+    Allow from env=FROM_OFFICE
+</Location>
 <Location "/posting">
     AuthType Saas
     <Limit POST>
@@ -142,6 +149,7 @@ LONG = "x" * 70000
 def pages(site):
     pages = {
         "open/index.html": "open words", "open/sorry.html": "sorry words", "premium/index.html": "secret words", "premium/open/index.html": "open words",
+        "premium/satisfy/index.html": "secret words",
         "premium/and/index.html": "secret words", "either/index.html": "secret words", "posting/index.html": "open words",
         "mixed/hidden.html": "secret words", "mixed/index.html": "secret words", "listing/seen.html": "open words",
         "fallback/readme.txt": "secret words", "kept/index.html": "kept words", "left/index.html": "left words", "to-gated/x.txt": "x",
@@ -361,9 +369,10 @@ def test_redirects_and_error_documents(site, payer, host):
 
 @pytest.mark.parametrize("host", PLACES)
 def test_whom_another_line_lets_in_shares_nothing_either(site, payer, host):
-    reply = get(site.nobody(), host, "/either/index.html", **{"X-Office": "1"})
-    assert "secret words" in reply.text and directives(reply) == ["private", "no-cache"]
-    only_theirs(site, payer, host, "/either/index.html")
+    for path in ("/either/index.html", "/premium/satisfy/index.html"):
+        reply = get(site.nobody(), host, path, **{"X-Office": "1"})
+        assert "secret words" in reply.text and directives(reply) == ["private", "no-cache"], path
+        only_theirs(site, payer, host, path)
 
 
 def test_what_is_open_inside_stays_open(site, payer):
