@@ -5,7 +5,7 @@ import pytest
 from saastest import Httpd
 
 SHARES_NOTHING = True
-BASE = 'DBDriver sqlite3\nDBDParams "/tmp/none.db"\nCacheSocache shmcb\nSaasFrontendURL https://app.example.test\n'
+BASE = 'DBDriver sqlite3\nDBDParams "/nonexistent/saas.db"\nCacheSocache shmcb\nSaasFrontendURL https://app.example.test\n'
 GATE = "AuthType Saas\n<RequireAll>\nRequire saas-role ADMIN\nRequire saas-subscription active\n</RequireAll>"
 
 
