@@ -42,6 +42,7 @@ class _Application(BaseHTTPRequestHandler):
 class Application(_Server):
     def __init__(self):
         super().__init__(_Application)
+        self.httpd.handle_error = lambda *unused: None  # a connection that httpd drops as it ends
         self.begin()
 
 
