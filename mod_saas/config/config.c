@@ -182,7 +182,7 @@ static const char *saas_config_see_require(cmd_parms *cmd, void *dir, const char
     if (!strncmp(name, "saas-", 5)) {
         int method;
         for (method = 0; method < METHODS; method++) {
-            if (cmd->limited & (AP_METHOD_BIT << method)) {
+            if ((apr_uint64_t)cmd->limited >> method & 1) {
                 conf->gated |= saas_config_method_bit(method);
             }
         }
