@@ -35,7 +35,7 @@ CORE_CPPFLAGS := $(call apxs_q,EXTRA_CPPFLAGS) $(shell apr-1-config --includes) 
     $(shell $(PKG_CONFIG) --cflags jansson libcrypto)
 
 .PHONY: all help deps demo stop install clean sql-checksums \
-    test check debug test-unit test-api test-ctl test-faults test-plugin test-sandbox test-guards test-sanitized bench bench-quick format
+    test check debug test-unit test-api test-ctl test-faults test-browser test-plugin test-sandbox test-guards test-sanitized bench bench-quick format
 
 all: $(MODULES) $(BUILD)/bin/saasctl
 
@@ -46,7 +46,7 @@ help:
 	@echo 'make stop       end the demo'
 	@echo 'make check      the inner loop: unit tests, guards, a smoke run on both databases'
 	@echo 'make debug      the demo in one process under gdb; make compile_commands.json for editors'
-	@echo 'make test       everything; parts: test-unit test-sandbox test-api test-ctl test-faults test-plugin test-guards (K=name selects)'
+	@echo 'make test       everything; parts: test-unit test-sandbox test-api test-ctl test-faults test-browser test-plugin test-guards (K=name selects)'
 	@echo 'make test-sanitized  the api part with AddressSanitizer and UBSan in httpd'
 	@echo 'make bench      install the peers, measure against them; make bench-quick in under two minutes'
 	@echo 'make install    into DESTDIR, where this httpd keeps its modules; edits no httpd.conf'
@@ -207,7 +207,7 @@ check:
 PYTEST = $(PYTHON) -m pytest -p no:cacheprovider -q $(if $(K),-k '$(K)')
 
 # One part, of it what K selects: make test-api K=export. Installs and builds what is missing first.
-test-sandbox test-api test-ctl test-faults test-plugin test-guards:
+test-sandbox test-api test-ctl test-faults test-browser test-plugin test-guards:
 	@sh tools/deps.sh
 	@$(MAKE) -s --no-print-directory -j2 all
 	$(PYTEST) tests/$(patsubst plugin,plugins,$(@:test-%=%))

@@ -601,9 +601,9 @@ static inline void saas_engine_register(apr_pool_t *p, const saas_engine_t *engi
  *     TEXT        const char *          SAAS_ANY, or SAAS_CHECKED(function)
  *     EXPRESSION  ap_expr_info_t *      one of httpd's expressions that makes a text
  *     LIST        apr_array_header_t *  of const char *, arguments of one line or of several; as TEXT
- *     OWN, OWN_NUMBER, OWN_FLAG, OWN_LIST, OWN_2_OR_3   a pointer, int, int, array, pointer: in place of what is allowed
- *                                       a function of the module's, as httpd wants it for TAKE1, TAKE1, FLAG, ITERATE,
- *                                       TAKE23; the default is told, not parsed
+ *     OWN, OWN_NUMBER, OWN_FLAG, OWN_LIST, OWN_2_OR_3, OWN_RAW   a pointer, int, int, array, pointer, int: in place of
+ *                                       what is allowed a function of the module's, as httpd wants it for TAKE1, TAKE1,
+ *                                       FLAG, ITERATE, TAKE23, RAW_ARGS; the default is told, not parsed
  *     KEPT        any pointer           no directive but something that such functions keep: the rest is NULL, 0
  *
  * What nobody has said is SAAS_UNSET or NULL in the struct, or an empty array: so a value wins over an inherited one also
@@ -622,7 +622,7 @@ static inline void saas_engine_register(apr_pool_t *p, const saas_engine_t *engi
 typedef enum {
     SAAS_KIND_FLAG, SAAS_KIND_NUMBER, SAAS_KIND_SIZE, SAAS_KIND_INTERVAL, SAAS_KIND_WORD, SAAS_KIND_TEXT,
     SAAS_KIND_EXPRESSION, SAAS_KIND_LIST, SAAS_KIND_OWN, SAAS_KIND_OWN_NUMBER, SAAS_KIND_OWN_FLAG,
-    SAAS_KIND_OWN_LIST, SAAS_KIND_OWN_2_OR_3, SAAS_KIND_KEPT
+    SAAS_KIND_OWN_LIST, SAAS_KIND_OWN_2_OR_3, SAAS_KIND_KEPT, SAAS_KIND_OWN_RAW
 } saas_kind_e;
 
 /** Judges the text of a directive, and may put another one into *value, which is arg before.  NULL, or what is wrong,
@@ -824,6 +824,7 @@ static inline void saas_directives_standard(const saas_directives_t *all, apr_po
 #define SAAS_TYPE_OWN_FLAG int
 #define SAAS_TYPE_OWN_LIST apr_array_header_t *
 #define SAAS_TYPE_OWN_2_OR_3 void *
+#define SAAS_TYPE_OWN_RAW int
 #define SAAS_TYPE_KEPT void *
 #define SAAS_MEMBER_(of, kind, member, ...) SAAS_TYPE_##kind member;
 
@@ -840,6 +841,7 @@ static inline void saas_directives_standard(const saas_directives_t *all, apr_po
 #define SAAS_UNSET_OWN_FLAG(member) conf->member = SAAS_UNSET;
 #define SAAS_UNSET_OWN_LIST(member) conf->member = apr_array_make(p, 2, sizeof(void *));
 #define SAAS_UNSET_OWN_2_OR_3(member)
+#define SAAS_UNSET_OWN_RAW(member) conf->member = SAAS_UNSET;
 #define SAAS_UNSET_KEPT(member)
 #define SAAS_UNSET_(of, kind, member, ...) SAAS_UNSET_##kind(member)
 
@@ -856,6 +858,7 @@ static inline void saas_directives_standard(const saas_directives_t *all, apr_po
 #define SAAS_SAID_OWN_FLAG SAAS_SAID_NUMBER
 #define SAAS_SAID_OWN_LIST SAAS_SAID_LIST
 #define SAAS_SAID_OWN_2_OR_3 SAAS_SAID_TEXT
+#define SAAS_SAID_OWN_RAW SAAS_SAID_NUMBER
 #define SAAS_SAID_KEPT SAAS_SAID_TEXT
 #define SAAS_MERGED_(of, kind, member, ...) merged->member = SAAS_SAID_##kind(add, member) ? add->member : base->member;
 
@@ -886,6 +889,8 @@ static inline void saas_directives_standard(const saas_directives_t *all, apr_po
     AP_INIT_ITERATE(name, function, NULL, SAAS_BITS(where), help),
 #define SAAS_COMMAND_OWN_2_OR_3(of, name, where, help, function) \
     AP_INIT_TAKE23(name, function, NULL, SAAS_BITS(where), help),
+#define SAAS_COMMAND_OWN_RAW(of, name, where, help, function) \
+    AP_INIT_RAW_ARGS(name, function, NULL, SAAS_BITS(where), help),
 #define SAAS_COMMAND_KEPT(of, name, where, help, ...)
 #define SAAS_COMMAND_(of, kind, member, name, where, standard, allowed, help) \
     SAAS_COMMAND_##kind(of, name, where, help, allowed)
@@ -903,6 +908,7 @@ static inline void saas_directives_standard(const saas_directives_t *all, apr_po
 #define SAAS_ALLOWED_OWN_FLAG(...) SAAS_ANY
 #define SAAS_ALLOWED_OWN_LIST(...) SAAS_ANY
 #define SAAS_ALLOWED_OWN_2_OR_3(...) SAAS_ANY
+#define SAAS_ALLOWED_OWN_RAW(...) SAAS_ANY
 #define SAAS_ALLOWED_KEPT(...) SAAS_ANY
 #define SAAS_LINE_(of, kind_, member, name_, where_, standard_, allowed, help) \
     { .name = (name_), .kind = SAAS_KIND_##kind_, .at = APR_OFFSETOF(of##_t, member), .where = (where_), \

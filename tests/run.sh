@@ -65,6 +65,7 @@ else
     part api several tests/api
     part ctl several tests/ctl
     part faults several tests/faults
+    part browser several tests/browser
 fi
 
 [ "$skipped" = 0 ] || grep -h '^SKIPPED' "$out"/*.log

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 packages='gcc make pkg-config apache2-bin apache2-dev apache2-utils libaprutil1-dbd-pgsql libaprutil1-dbd-sqlite3
 libapache2-mod-auth-openidc libpq-dev libsqlite3-dev libjansson-dev libcurl4-openssl-dev libssl-dev postgresql postgresql-client sqlite3
 check curl ca-certificates openssl procps util-linux python3 python3-pytest python3-pytest-xdist python3-requests python3-psycopg2 python3-aiosmtpd
-python3-jsonschema python3-prometheus-client redis-tools groff-base iproute2 gdb nginx haproxy caddy'
+python3-jsonschema python3-prometheus-client redis-tools groff-base iproute2 gdb nginx haproxy caddy varnish chromium'
 
 if command -v dpkg-query >/dev/null 2>&1 && command -v apt-get >/dev/null 2>&1; then
     missing=
@@ -80,6 +80,17 @@ if [ ! -d build/npm/node_modules/stripe ]; then
     (cd build/npm && npm ci --ignore-scripts --no-audit --no-fund --silent) >build/npm.log 2>&1 || {
         cat build/npm.log >&2
         echo "npm could not install the stripe package; see build/npm.log" >&2
+        exit 1
+    }
+fi
+
+# What drives Debian's Chromium in the tests of what a person sees.
+if [ ! -d build/browser/node_modules/playwright-core ]; then
+    mkdir -p build/browser
+    cp tests/browser/npm/package.json tests/browser/npm/package-lock.json build/browser/
+    (cd build/browser && npm ci --ignore-scripts --no-audit --no-fund --silent) >build/npm.log 2>&1 || {
+        cat build/npm.log >&2
+        echo "npm could not install playwright-core; see build/npm.log" >&2
         exit 1
     }
 fi

@@ -6,6 +6,7 @@
  * configtest never runs post_config.
  */
 #include "config.h"
+#include "core/cachecontrol.h"
 
 #include <apr_lib.h>
 #include <apr_network_io.h>
@@ -166,6 +167,49 @@ static const char *saas_config_see_auth_type(cmd_parms *cmd, void *dir, const ch
     return ap_find_linked_module("mod_authn_core.c") ? NULL : "mod_authn_core has to be loaded";
 }
 
+/* Likewise mod_authz_core's: whether a gate stands before a section has to be known also where another line has let the
+ * request in, of which nobody is told. */
+static const char *saas_config_see_require(cmd_parms *cmd, void *dir, const char *args)
+{
+    saas_dir_config_t *conf = dir;
+    const char *name = ap_getword_conf(cmd->temp_pool, &args);
+    if (!strcasecmp(name, "not")) {
+        name = ap_getword_conf(cmd->temp_pool, &args);
+    }
+    if (conf->gated == SAAS_UNSET) {
+        conf->gated = 0;
+    }
+    if (!strncmp(name, "saas-", 5)) {
+        int method;
+        for (method = 0; method < METHODS; method++) {
+            if ((apr_uint64_t)cmd->limited >> method & 1) {
+                conf->gated |= saas_config_method_bit(method);
+            }
+        }
+    }
+    return NULL;
+}
+
+static const char *saas_config_see_auth_merging(cmd_parms *cmd, void *dir, const char *arg)
+{
+    (void)cmd;
+    ((saas_dir_config_t *)dir)->auth_merging = strcasecmp(arg, "Off") != 0;
+    return NULL;
+}
+
+const char saas_cache_control_off[] = "Off";
+
+static const char *saas_config_check_cache_control(apr_pool_t *p, const char *arg, const char **value)
+{
+    const char *err;
+    if (!strcasecmp(arg, saas_cache_control_off)) {
+        *value = saas_cache_control_off;
+        return NULL;
+    }
+    err = saas_cachecontrol_check(arg);
+    return err ? apr_psprintf(p, "\"%s\" %s", arg, err) : NULL;
+}
+
 /* Absolute, or a path on this server; what goes into a header has no blanks or
  * control characters. */
 static const char *saas_config_check_url(apr_pool_t *p, const char *url, const char **value)
@@ -221,6 +265,17 @@ const saas_denied_t *saas_config_denied(const saas_dir_config_t *conf, saas_verd
 
 SAAS_SERVER_DEFINE(saas_config, saas_module, SAAS_SERVER_DIRECTIVES)
 SAAS_SECTION_DEFINE(saas_dir_config, saas_module, SAAS_SECTION_DIRECTIVES)
+
+void *saas_config_merge_sections(apr_pool_t *p, void *base_, void *add_)
+{
+    const saas_dir_config_t *base = base_, *add = add_;
+    saas_dir_config_t *merged = saas_dir_config_merge(p, base_, add_);
+    /* Require lines take the place of an outer section's, unless AuthMerging says otherwise. */
+    if (add->auth_merging == 1) {
+        merged->gated = (base->gated == SAAS_UNSET ? 0 : base->gated) | (add->gated == SAAS_UNSET ? 0 : add->gated);
+    }
+    return merged;
+}
 
 const command_rec saas_directives[] = {
     SAAS_COMMANDS(saas_config, SAAS_SERVER_DIRECTIVES)

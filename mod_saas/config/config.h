@@ -39,6 +39,15 @@ typedef enum {
 /** AuthType Saas: our own log-in stands before the section. */
 #define SAAS_AUTH_TYPE "Saas"
 
+/** SaasCacheControl Off: what a gate has let in, caches may keep as the application says. */
+extern const char saas_cache_control_off[];
+
+/** Of a set of methods; those that httpd has no number for, share one. */
+static inline int saas_config_method_bit(int method)
+{
+    return 1 << (method < M_INVALID ? method : M_INVALID);
+}
+
 #include "directives.h"
 
 /** Does a section answer the questions of another proxy? */
@@ -53,8 +62,9 @@ static inline const saas_dir_config_t *saas_dir_config(const request_rec *r)
     return (const saas_dir_config_t *)ap_get_module_config(r->per_dir_config, &saas_module);
 }
 
-/** All commands, for the module record. */
+/** All commands, for the module record, and how sections are merged. */
 extern const command_rec saas_directives[];
+void *saas_config_merge_sections(apr_pool_t *p, void *base, void *add);
 
 /** What SaasDenied says of a verdict in a section, or NULL. */
 const saas_denied_t *saas_config_denied(const saas_dir_config_t *conf, saas_verdict_e verdict);

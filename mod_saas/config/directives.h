@@ -57,6 +57,10 @@
       "nginx|traefik|caddy|envoy|haproxy: this <Location> answers that proxy's questions with the gates' verdict") \
     X(of, OWN_LIST, verify_from, "SaasVerifyFrom", SAAS_SECTION, NULL, saas_config_add_verify_from, \
       "addresses and networks of the proxies that may ask (default: this host)") \
+    X(of, OWN_RAW, gated, "Require", OR_AUTHCFG, NULL, saas_config_see_require, "mod_authz_core's") /* methods' bits */ \
+    X(of, OWN_NUMBER, auth_merging, "AuthMerging", OR_AUTHCFG, NULL, saas_config_see_auth_merging, "mod_authz_core's") \
+    X(of, TEXT, cache_control, "SaasCacheControl", SAAS_HTACCESS, NULL, SAAS_CHECKED(saas_config_check_cache_control), \
+      "what caches are told of what a gate lets in (default: private, no-cache); Off: nothing") \
     X(of, FLAG, identity_headers, "SaasIdentityHeaders", SAAS_HTACCESS, "Off", SAAS_ANY, \
       "On: X-Saas-User and its kin are added to the request for a backend") \
     X(of, EXPRESSION, organization, "SaasOrganization", SAAS_HTACCESS, NULL, SAAS_ANY, \

@@ -15,6 +15,7 @@
  *    without itself, and turns the denial into the noted verdict's status.
  * 4. refuse.c makes the answer.
  */
+#include "cacheable.h"
 #include "first_pass.h"
 #include "refuse.h"
 #include "sections.h"
@@ -250,14 +251,13 @@ SAAS_WARM int saas_gates_fixups(request_rec *r)
     }
     ctx = r->user ? saas_context_get(r) : NULL;
     saas_verdicts_drop(r);
-    if (!ctx || ctx->loaded != SAAS_GRANTED) {
-        return DECLINED;
+    if (ctx && ctx->loaded == SAAS_GRANTED) {
+        saas_identity_export(r, &ctx->who);
+        if (conf->identity_headers == 1) {
+            saas_identity_headers(r, &ctx->who);
+        }
     }
-    saas_identity_export(r, &ctx->who);
-    if (conf->identity_headers == 1) {
-        saas_identity_headers(r, &ctx->who);
-    }
-    return DECLINED;
+    return saas_cacheable_fixups(r);
 }
 
 void saas_gates_register(apr_pool_t *pconf)
@@ -268,6 +268,7 @@ void saas_gates_register(apr_pool_t *pconf)
                                   AUTHZ_PROVIDER_VERSION, &require_provider, AP_AUTH_INTERNAL_PER_CONF);
     }
     saas_state_reserve(saas_gates_count());
+    saas_cacheable_pre_config();
 }
 
 void saas_gates_hooks(void)
@@ -276,4 +277,5 @@ void saas_gates_hooks(void)
     ap_hook_check_authz(check_access, NULL, NULL, APR_HOOK_FIRST, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_note_auth_failure(note_auth_failure, NULL, NULL, APR_HOOK_MIDDLE);
     saas_refuse_hooks();
+    saas_cacheable_hooks();
 }

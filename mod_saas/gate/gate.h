@@ -69,8 +69,8 @@ extern const saas_refusal_t saas_refusal_csrf;
 void saas_gates_register(apr_pool_t *pconf);
 /** Hooks of the gated sections. */
 void saas_gates_hooks(void);
-/** In fixups, before other modules': decides for a subrequest or redirect that httpd did not ask about, and tells
- *  the environment, and a backend that wants it, who has been let in. */
+/** In fixups, before other modules': decides for a subrequest or redirect that httpd did not ask about, tells the
+ *  environment, and a backend that wants it, who has been let in, and sees to it that no cache gives it to others. */
 int saas_gates_fixups(request_rec *r);
 
 /** At the start: is it safe with these modules and this configuration? */
@@ -80,8 +80,8 @@ int saas_first_pass_ends(request_rec *r);
 
 /** In check_config: NULL, or which section asks for verdicts without a gate. */
 const char *saas_sections_refused(apr_pool_t *p);
-/** At the start: warns of saas gates in an implicit RequireAny. */
-void saas_sections_check(server_rec *s);
+/** At the start: warns of saas gates in an implicit RequireAny, and of what caches may do with what a gate lets in. */
+void saas_sections_check(apr_pool_t *p, server_rec *s);
 
 /* ---------------------------------------------------- for other proxies -- */
 

@@ -13,6 +13,7 @@
  * what it is.
  */
 #include "refuse.h"
+#include "cacheable.h"
 #include "verify.h"
 
 #include <mod_core.h>
@@ -105,6 +106,10 @@ int saas_refuse(request_rec *r, saas_verdict_e verdict, const saas_context_t *ct
     if (ctx->loaded == SAAS_GRANTED) {
         saas_identity_export(r, &ctx->who);
     }
+    else if (ctx->authentication_failed && ctx->credential.by == SAAS_BY_SESSION && saas_cacheable_is_navigation(r)) {
+        /* The browser learns that the session is no more: what it still shows by "Back" goes with it. */
+        apr_table_setn(r->err_headers_out, "Clear-Site-Data", "\"cache\"");
+    }
     if (denied) {
         refusal.detail = denied->text;
     }
@@ -117,6 +122,7 @@ int saas_refuse_with(request_rec *r, const saas_refusal_t *refusal, const char *
     const saas_dir_config_t *conf = saas_dir_config(r);
     int negotiated = login_url || link;
     int status = saas_verify_takes(r, refusal->status) ? refusal->status : HTTP_FORBIDDEN;
+    saas_cacheable_refused(r);
     apr_table_setn(r->notes, SAAS_VERDICT_NOTE, refusal->code);
     if (saas_config_verifies(conf)) {
         apr_table_setn(r->err_headers_out, SAAS_VERDICT_HEADER, refusal->code);

@@ -13,7 +13,8 @@
 /* The classic mistake: two Require lines without a container mean "any of
  * them" in httpd, so a premium area written that way is open to every member.
  * This walks the configuration once and warns of sections that have a saas gate
- * beside another Require line in that implicit RequireAny. */
+ * beside another Require line in that implicit RequireAny; and of what leaves
+ * to caches what a gate lets in. */
 
 /* Require lines that stand directly in a section; how many, and is one ours? */
 static int count_requires(const ap_directive_t *first, int *ours)
@@ -32,6 +33,11 @@ static void walk(server_rec *s, const ap_directive_t *node)
 {
     for (; node; node = node->next) {
         int ours = 0, n;
+        if (!strcasecmp(node->directive, "SaasCacheControl") && !strcasecmp(node->args, "Off")) {
+            SAAS_LOG(s, APLOG_WARNING, 0, "SAAS1310",
+                     "SaasCacheControl Off (%s:%d): caches may give to anybody what a gate has let in for one",
+                     node->filename, node->line_num);
+        }
         if (!node->first_child || !strncasecmp(node->directive, "<Require", 8)) {
             continue;
         }
@@ -46,9 +52,10 @@ static void walk(server_rec *s, const ap_directive_t *node)
     }
 }
 
-void saas_sections_check(server_rec *s)
+void saas_sections_check(apr_pool_t *p, server_rec *s)
 {
     walk(s, ap_conftree);
+    saas_quick_check(p, s);
 }
 
 static int has(const ap_directive_t *node, const char *directive, const char *word)
@@ -88,6 +95,18 @@ const char *saas_sections_refused(apr_pool_t *p)
     return find_verdict_without_gate(p, ap_conftree);
 }
 
+int saas_sections_have_gate(const ap_directive_t *node)
+{
+    for (; node; node = node->next) {
+        if ((!strcasecmp(node->directive, "Require")
+             && (!strncasecmp(node->args, "saas-", 5) || !strncasecmp(node->args, "not saas-", 9)))
+            || saas_sections_have_gate(node->first_child)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* ---------------------------------------------------------- who comes in -- */
 
 /* Do all Require lines, at any depth, ask a gate of ours without turning it round? */
@@ -119,7 +138,7 @@ static int count_conditions(const ap_directive_t *node)
     return n;
 }
 
-static int is_section(const char *directive)
+int saas_sections_is(const char *directive)
 {
     static const char *const sections[] = { "<Location", "<LocationMatch", "<Directory", "<DirectoryMatch", "<Files",
                                             "<FilesMatch", "<Proxy", "<ProxyMatch", "<If", "<ElseIf", "<Else", NULL };
@@ -133,7 +152,7 @@ int saas_sections_need_user(const ap_directive_t *line)
 {
     const ap_directive_t *at;
     for (at = line->parent; at; at = at->parent) {
-        if (is_section(at->directive)) {
+        if (saas_sections_is(at->directive)) {
             return count_conditions(at->first_child) == 1 || only_gates(at->first_child);
         }
         if (!strcasecmp(at->directive, "<RequireAny") ? !only_gates(at->first_child)

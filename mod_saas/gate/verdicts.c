@@ -35,13 +35,17 @@ SAAS_WARM static void count(int gate, saas_said_e said)
 
 void saas_verdicts_asked(request_rec *r, const saas_gate_use_t *use)
 {
-    saas_state_get(r)->gates[use->number] |= ASKED;
+    saas_state_t *state = saas_state_get(r);
+    state->asked = 1;
+    state->gates[use->number] |= ASKED;
 }
 
 SAAS_WARM void saas_verdicts_noted(request_rec *r, const saas_gate_use_t *use, saas_verdict_e verdict)
 {
-    apr_byte_t *gate = &saas_state_get(r)->gates[use->number];
+    saas_state_t *state = saas_state_get(r);
+    apr_byte_t *gate = &state->gates[use->number];
     apr_byte_t before = *gate & REFUSAL;
+    state->asked = 1;
     if (verdict == SAAS_GRANTED) {
         *gate |= GRANTED;
     }

@@ -10,7 +10,8 @@
  * whether the request is any business of ours, from what is at hand.
  *
  * A request is, if its section is a mount point (the directory configuration
- * has a mount) or a gate has been asked about it (it has a state).
+ * has a mount) or has a gate, or a gate has been asked about it (it has a
+ * state).
  */
 #include "module.h"
 #include "api/api.h"
@@ -70,10 +71,11 @@ SAAS_WARM static int force_authn(request_rec *r)
 
 SAAS_WARM static int fixups(request_rec *r)
 {
-    if (section(r)->mount) {
+    const saas_dir_config_t *conf = section(r);
+    if (conf->mount) {
         saas_router_claim(r);
     }
-    return saas_state_find(r) || r->main || r->prev ? saas_gates_fixups(r) : DECLINED;
+    return conf->gated > 0 || saas_state_find(r) || r->main || r->prev ? saas_gates_fixups(r) : DECLINED;
 }
 
 /* r->handler may have been set anew since it was claimed (SetHandler, a file's extension): the section decides. */

@@ -76,7 +76,7 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     if (ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST) {
-        saas_sections_check(s);
+        saas_sections_check(ptemp, s);
     }
     return OK;
 }
@@ -88,7 +88,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK;
     }
-    saas_sections_check(s);
+    saas_sections_check(ptemp, s);
     saas_first_pass_post_config(s);
     if ((status = saas_counters_post_config(pconf, s)) != OK
         || (status = saas_db_post_config(pconf, ptemp, s)) != OK
@@ -128,7 +128,7 @@ static void register_hooks(apr_pool_t *p)
 module AP_MODULE_DECLARE_DATA saas_module = {
     STANDARD20_MODULE_STUFF,
     saas_dir_config_create,
-    saas_dir_config_merge,
+    saas_config_merge_sections,
     saas_config_create,
     saas_config_merge,
     saas_directives,

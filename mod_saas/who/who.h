@@ -65,6 +65,8 @@ typedef struct saas_state_t {
     int let_in;            /**< a gate has granted before there was a user */
     int undecided;         /**< a gate has been asked then, and has not granted */
     int log_in_first;      /**< a negated gate has been asked while nobody was known */
+    int asked;             /**< a gate has been asked */
+    const char *unshared;  /**< what caches are told of the reply, which is for this caller alone; NULL: nothing */
     apr_byte_t gates[];    /**< by number: what its Require line has said; the room of gates keeps it */
 } saas_state_t;
 

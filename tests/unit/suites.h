@@ -1,5 +1,6 @@
 /* One line for each tests/unit/test_NAME.c: SUITE(NAME) stands for its Suite *suite_NAME(void). */
 SUITE(billing_stripe)
+SUITE(cachecontrol)
 SUITE(csv)
 SUITE(id)
 SUITE(jsonio)

@@ -1,0 +1,92 @@
+// Drives Debian's Chromium for tests/lib/saastest/browser.py: a line of JSON in, {id, do, page, args}; one out, {id, value} or {id, error}.
+"use strict";
+
+const readline = require("node:readline");
+const { chromium } = require("playwright-core");
+
+const pages = new Map();
+let browser;
+
+const timeout = 15000;
+
+// What a person does, and what they see.
+const steps = {
+    async open(page, key, options) {
+        // A browser as it comes: playwright would switch off what "Back" is made of.
+        browser ||= await chromium.launch({
+            executablePath: process.env.SAAS_CHROMIUM, args: ["--no-sandbox", ...(process.env.SAAS_CHROMIUM_ARGS || "").split(" ").filter(Boolean)],
+            ignoreDefaultArgs: ["--disable-back-forward-cache", "--disable-component-extensions-with-background-pages"],
+        });
+        const context = await browser.newContext({ ignoreHTTPSErrors: true, acceptDownloads: true, ...options });
+        const made = await context.newPage();
+        made.setDefaultTimeout(timeout);
+        made.problems = [];
+        made.on("pageerror", error => made.problems.push(String(error)));
+        made.on("console", message => message.type() === "error" && made.problems.push(message.text()));
+        pages.set(key, made);
+    },
+    async goto(page, key, url) {
+        const reply = await page.goto(url);
+        return reply && reply.status();
+    },
+    async back(page) {
+        const url = page.url();
+        await page.evaluate(() => { history.back(); });
+        await page.waitForURL(now => now.href !== url, { waitUntil: "commit" });
+        // A page out of the browser's memory is loaded already.
+        await page.waitForFunction(() => document.readyState === "complete");
+    },
+    async reload(page) {
+        const reply = await page.reload();
+        return reply && reply.status();
+    },
+    async text(page) {
+        return page.evaluate(() => document.documentElement.innerText);
+    },
+    async url(page) {
+        return page.url();
+    },
+    async evaluate(page, key, code) {
+        return page.evaluate(code);
+    },
+    async fill(page, key, selector, value) {
+        await page.fill(selector, value);
+    },
+    async click(page, key, selector) {
+        await page.click(selector);
+    },
+    async wait(page, key, selector) {
+        await page.waitForSelector(selector);
+    },
+    async cookies(page, key, cookies) {
+        await page.context().addCookies(cookies);
+    },
+    async problems(page) {
+        return page.problems.splice(0);
+    },
+    async screenshot(page, key, path) {
+        await page.screenshot({ path, fullPage: true });
+    },
+    async close(page, key) {
+        pages.delete(key);
+        await page.context().close();
+    },
+};
+
+// One after the other, as they come.
+async function main() {
+    for await (const line of readline.createInterface({ input: process.stdin })) {
+        const { id, do: step, page, args } = JSON.parse(line);
+        let answer;
+        try {
+            answer = { id, value: (await steps[step](pages.get(page), page, ...args)) ?? null };
+        }
+        catch (error) {
+            answer = { id, error: String(error && error.message || error) };
+        }
+        process.stdout.write(JSON.stringify(answer) + "\n");
+    }
+    await browser?.close();
+}
+
+main();
