@@ -36,7 +36,7 @@ if command -v dpkg-query >/dev/null 2>&1 && command -v apt-get >/dev/null 2>&1; 
             echo 'create_main_cluster = false' | $root tee /etc/postgresql-common/createcluster.d/no-main.conf >/dev/null
         fi
         # Neither is any other server started or left to be started: the tests start their own.
-        services=$(for package in $missing; do case $package in nginx|haproxy|caddy) echo "$package" ;; esac; done)
+        services=$(for package in $missing; do case $package in nginx|haproxy|caddy|varnish) echo "$package" ;; esac; done)
         policy=/usr/sbin/policy-rc.d
         if [ -n "$services" ] && [ ! -e "$policy" ]; then
             printf '#!/bin/sh\nexit 101\n' | $root tee "$policy" >/dev/null
