@@ -93,7 +93,7 @@ void saas_hashing_child_init(apr_pool_t *pchild, server_rec *s)
     }
 }
 
-/* True when it shall be said that hashing is short of room; called locked. */
+/* True when it shall be said that hashing is short of it; called locked. */
 static int shall_say(void)
 {
     apr_time_t now = apr_time_now();
