@@ -96,8 +96,8 @@ static apr_status_t verify_scrypt(const char *password, const char *stored, saas
     if (!saas_take_base64(stored, strlen(stored), want, &want_len) || want_len < SAAS_KEY_MIN) {
         return APR_EINVAL;
     }
-    form->weak = cost.ln < current.ln || cost.r < current.r || cost.p < current.p || salt_len < SALT_LEN
-        || want_len < KEY_LEN;
+    form->weak =
+        cost.ln < current.ln || cost.r < current.r || cost.p < current.p || salt_len < SALT_LEN || want_len < KEY_LEN;
     form->ours = !form->weak && cost.ln == current.ln && cost.r == current.r && cost.p == current.p;
     return saas_scrypt_compare(password, salt, salt_len, cost, want, want_len);
 }
@@ -113,8 +113,8 @@ static apr_status_t verify_apr(const char *password, const char *stored, saas_pa
     return apr_password_validate(password, stored) == APR_SUCCESS ? APR_SUCCESS : APR_EMISMATCH;
 }
 
-/* $2y$NN$ and 53 characters. apr-util computes $2a$ and $2y$ itself; $2b$, which is another name of $2y$, it would leave
- * to the system's crypt(3), which knows bcrypt on some systems only. */
+/* $2y$NN$ and 53 characters. apr-util computes $2a$ and $2y$ itself; $2b$, which is another name of $2y$, it would
+ * leave to the system's crypt(3), which knows bcrypt on some systems only. */
 apr_status_t saas_verify_bcrypt(const char *password, const char *stored, saas_password_form_t *form)
 {
     static const char alphabet[] = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";

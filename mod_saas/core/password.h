@@ -21,9 +21,9 @@ apr_status_t saas_password_hash(apr_pool_t *p, const char *password, const char 
 
 /** What is read in a stored string. */
 typedef struct saas_password_form_t {
-    int ours;           /**< made by saas_password_hash, at today's cost */
-    int weak;           /**< weaker than that */
-    apr_size_t memory;  /**< bytes that a verification takes; 0: next to none */
+    int ours;          /**< made by saas_password_hash, at today's cost */
+    int weak;          /**< weaker than that */
+    apr_size_t memory; /**< bytes that a verification takes; 0: next to none */
 } saas_password_form_t;
 
 /** The memory of one of our own hashes. */
@@ -37,8 +37,9 @@ apr_status_t saas_password_read(const char *stored, saas_password_form_t *form);
 
 /**
  * Verifies a password against what is stored: our scrypt strings, Django's (pbkdf2_sha256$, pbkdf2_sha1$, scrypt$,
- * argon2$, bcrypt_sha256$, bcrypt$), and bcrypt, $apr1$, {SHA} and crypt(3) as apr_password_validate does. Costs read from the stored string are bounded, so that a row
- * somebody planted cannot burn memory or minutes. Passwords of more than 1024 bytes match nothing.
+ * argon2$, bcrypt_sha256$, bcrypt$), and bcrypt, $apr1$, {SHA} and crypt(3) as apr_password_validate does. Costs read
+ * from the stored string are bounded, so that a row somebody planted cannot burn memory or minutes. Passwords of more
+ * than 1024 bytes match nothing.
  * @param needs_rehash 1 when it matched but is weaker than what saas_password_hash makes; may be NULL
  * @return APR_SUCCESS, APR_EMISMATCH (also for an empty value and those that begin with ! or *, which disable
  *         a password), APR_ENOTIMPL for an unknown form, APR_EINVAL for a malformed or too expensive one,

@@ -44,7 +44,7 @@ static int take_key(const char *s, unsigned char key[SAAS_BLOB_MAX], size_t len)
 {
     size_t digits = (len * 8 + 5) / 6, padding = (4 - digits % 4) % 4, got;
     return strlen(s) == digits + padding && strspn(s + digits, "=") == padding && saas_take_base64(s, digits, key, &got)
-        && got == len;
+           && got == len;
 }
 
 apr_status_t saas_verify_django_pbkdf2(const char *password, const char *stored, saas_password_form_t *form)
@@ -126,7 +126,8 @@ static int take_argon2(const char *s, argon2_form_t *a)
     }
     a->type = types[i].type;
     a->version = ARGON2_VERSION_10; /* what was before versions were written */
-    if (saas_take_text(&s, "v=") && (!saas_take_number(&s, ARGON2_VERSION_13, &a->version) || !saas_take_text(&s, "$"))) {
+    if (saas_take_text(&s, "v=")
+        && (!saas_take_number(&s, ARGON2_VERSION_13, &a->version) || !saas_take_text(&s, "$"))) {
         return 0;
     }
     if ((a->version != ARGON2_VERSION_10 && a->version != ARGON2_VERSION_13) || !saas_take_text(&s, "m=")
@@ -137,9 +138,9 @@ static int take_argon2(const char *s, argon2_form_t *a)
     }
     text = strcspn(s, "$");
     return s[text] == '$' && saas_take_base64(s, text, a->salt, &a->salt_len) && a->salt_len >= ARGON2_SALT_MIN
-        && saas_take_base64(s + text + 1, strlen(s + text + 1), a->want, &a->want_len) && a->want_len >= SAAS_KEY_MIN
-        && a->memory >= ARGON2_LANE_BLOCKS_MIN * a->lanes
-        && saas_memory_bounded((size_t)a->memory * ARGON2_BLOCK, a->passes);
+           && saas_take_base64(s + text + 1, strlen(s + text + 1), a->want, &a->want_len) && a->want_len >= SAAS_KEY_MIN
+           && a->memory >= ARGON2_LANE_BLOCKS_MIN * a->lanes
+           && saas_memory_bounded((size_t)a->memory * ARGON2_BLOCK, a->passes);
 }
 
 apr_status_t saas_verify_django_argon2(const char *password, const char *stored, saas_password_form_t *form)
@@ -157,10 +158,18 @@ apr_status_t saas_verify_django_argon2(const char *password, const char *stored,
     }
     /* The lanes are in the result; by how many threads they are computed is not: this one, so that a log-in takes one
      * core as with any other form. The library does not write to the password, which it is told by the flags. */
-    argon2_context context = { .out = key, .outlen = (uint32_t)a.want_len, .pwd = (uint8_t *)(uintptr_t)password,
-                               .pwdlen = (uint32_t)strlen(password), .salt = a.salt, .saltlen = (uint32_t)a.salt_len,
-                               .t_cost = a.passes, .m_cost = a.memory, .lanes = a.lanes, .threads = 1,
-                               .version = a.version, .flags = ARGON2_DEFAULT_FLAGS };
+    argon2_context context = { .out = key,
+                               .outlen = (uint32_t)a.want_len,
+                               .pwd = (uint8_t *)(uintptr_t)password,
+                               .pwdlen = (uint32_t)strlen(password),
+                               .salt = a.salt,
+                               .saltlen = (uint32_t)a.salt_len,
+                               .t_cost = a.passes,
+                               .m_cost = a.memory,
+                               .lanes = a.lanes,
+                               .threads = 1,
+                               .version = a.version,
+                               .flags = ARGON2_DEFAULT_FLAGS };
     if (argon2_ctx(&context, a.type) != ARGON2_OK) {
         return APR_EGENERAL;
     }

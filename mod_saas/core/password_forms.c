@@ -72,7 +72,8 @@ int saas_memory_bounded(size_t memory, size_t passes)
 
 int saas_scrypt_bounded(saas_scrypt_cost_t cost, size_t *memory)
 {
-    if (cost.ln > SCRYPT_LN_MAX || cost.r > SCRYPT_RP_MAX || cost.p > SCRYPT_RP_MAX || cost.r * cost.p > SCRYPT_RP_MAX) {
+    if (cost.ln > SCRYPT_LN_MAX || cost.r > SCRYPT_RP_MAX || cost.p > SCRYPT_RP_MAX
+        || cost.r * cost.p > SCRYPT_RP_MAX) {
         return 0;
     }
     *memory = ((size_t)STEP * cost.r) << cost.ln;

@@ -44,8 +44,8 @@ static struct {
     apr_thread_mutex_t *lock; /* NULL: could not be made, nothing is hashed */
     apr_thread_cond_t *freed;
     server_rec *server;
-    int total, free;  /* each of the memory of one of our hashes */
-    waiter_t *first;  /* in the order of their coming: else who needs several would never find them free at once */
+    int total, free; /* each of the memory of one of our hashes */
+    waiter_t *first; /* in the order of their coming: else who needs several would never find them free at once */
     apr_time_t said;
 } hashers;
 
@@ -89,7 +89,8 @@ void saas_hashing_child_init(apr_pool_t *pchild, server_rec *s)
         hashers.lock = lock;
     }
     else {
-        SAAS_LOG(s, APLOG_CRIT, rv, "SAAS1006", "no lock for the hashing of passwords: this child answers 503 to log-ins");
+        SAAS_LOG(s, APLOG_CRIT, rv, "SAAS1006",
+                 "no lock for the hashing of passwords: this child answers 503 to log-ins");
     }
 }
 
@@ -160,7 +161,8 @@ static apr_status_t enter(int units)
     if (say) {
         SAAS_LOG(hashers.server, APLOG_WARNING, 0, "SAAS1005",
                  "a password could not be hashed for want of room: more log-ins at once than SaasHashConcurrency "
-                 "(%d) can serve; the client was told 503", saas_config_hashes_at_once(hashers.server));
+                 "(%d) can serve; the client was told 503",
+                 saas_config_hashes_at_once(hashers.server));
     }
     return rv;
 }
