@@ -65,9 +65,9 @@ int saas_take_text(const char **s, const char *text)
     return 1;
 }
 
-int saas_memory_bounded(size_t memory, size_t passes)
+int saas_memory_bounded(size_t memory, unsigned passes)
 {
-    return memory <= BYTES_MAX && passes <= STEPS_MAX && memory / STEP * passes <= STEPS_MAX;
+    return memory <= BYTES_MAX && memory / STEP * passes <= STEPS_MAX;
 }
 
 int saas_scrypt_bounded(saas_scrypt_cost_t cost, size_t *memory)

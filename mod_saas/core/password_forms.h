@@ -39,7 +39,7 @@ int saas_take_text(const char **s, const char *text);
 /** Whether a cost is within the bounds; *memory: the bytes that it takes. */
 int saas_scrypt_bounded(saas_scrypt_cost_t cost, size_t *memory);
 /** The bounds on memory and on memory times passes are those of scrypt for every other form, too. */
-int saas_memory_bounded(size_t memory, size_t passes);
+int saas_memory_bounded(size_t memory, unsigned passes);
 
 /** A key of key_len bytes; APR_EGENERAL when OpenSSL fails. */
 apr_status_t saas_scrypt_derive(const char *password, const unsigned char *salt, size_t salt_len,

@@ -209,6 +209,8 @@ START_TEST(hostile_rows)
         { "argon2$", APR_EINVAL },
         { "$scrypt$", APR_EINVAL },
         { "$scrypt$ln=21,r=8,p=1$" SALT "$" KEY, APR_EINVAL },
+        { "$scrypt$ln=60,r=8,p=1$" SALT "$" KEY, APR_EINVAL }, /* 2^70 bytes, which are none in 64 bits */
+        { "$scrypt$ln=63,r=1,p=1$" SALT "$" KEY, APR_EINVAL },
         { "$scrypt$ln=20,r=8,p=1$" SALT "$" KEY, APR_EINVAL },
         { "$scrypt$ln=18,r=8,p=1$" SALT "$" KEY, APR_EINVAL },
         { "$scrypt$ln=15,r=8,p=1024$" SALT "$" KEY, APR_EINVAL },
