@@ -92,6 +92,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
     saas_first_pass_post_config(s);
     if ((status = saas_counters_post_config(pconf, s)) != OK
         || (status = saas_db_post_config(pconf, ptemp, s)) != OK
+        || (status = saas_hashing_post_config(s)) != OK
         || (status = saas_throttle_post_config(pconf, s)) != OK
         || (status = saas_cache_post_config(pconf, s)) != OK) {
         return status;

@@ -165,6 +165,8 @@ apr_status_t saas_cache_count(saas_cache_counters_t *counters);
 
 /* ----------------------------------------------------------- passwords -- */
 
+/** Makes the memory in which children tell each other how long a refusal takes. */
+int saas_hashing_post_config(server_rec *s);
 /** Makes the child's counter of hashes that are being computed. */
 void saas_hashing_child_init(apr_pool_t *pchild, server_rec *s);
 /** saas_password_hash() and saas_password_verify() of mod_saas.h. */

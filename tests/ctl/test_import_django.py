@@ -39,7 +39,7 @@ def refused(ctl, dump, entries, *more):
 
 
 COUNTS = {"users": 3, "organizations": 2, "memberships": 3, "invites": 3, "audits": 3, "evidence": 5, "passwords_dropped": 1,
-          "slugs_changed": 1, "ignored": {}, "imported": True}
+          "users_skipped": 0, "memberships_skipped": 0, "invites_skipped": 0, "slugs_changed": 1, "ignored": {}, "imported": True}
 
 
 def imported(ctl, dump, entries, *more):
@@ -175,12 +175,82 @@ def test_a_model_by_another_name(ctl, dump):
 
 
 def test_unknown_models_are_named_all_of_them(ctl, dump):
-    more = [d.entry("contenttypes.contenttype", n, app_label="x") for n in range(1, 4)] + [d.entry("admin.logentry", 1)]
+    more = [d.entry("taggit.tag", n, name="x") for n in range(1, 4)] + [d.entry("authtoken.token", "5f")]
     said = refused(ctl, dump, d.small() + more)
-    assert "contenttypes.contenttype is not known (3 rows)" in said and "admin.logentry is not known (1 rows)" in said
-    assert "contenttypes" in refused(ctl, dump, d.small() + more, "--ignore", "admin.logentry")
-    counts, _ = imported(ctl, dump, d.small() + more, "--ignore", "admin.logentry", "--ignore", "contenttypes.contenttype")
-    assert counts == {**COUNTS, "ignored": {"admin.logentry": 1, "contenttypes.contenttype": 3}}
+    assert "taggit.tag is not known (3 rows)" in said and "authtoken.token is not known (1 rows)" in said
+    assert "taggit" in refused(ctl, dump, d.small() + more, "--ignore", "authtoken.token")
+    counts, _ = imported(ctl, dump, d.small() + more, "--ignore", "authtoken.token", "--ignore", "taggit.tag")
+    assert counts == {**COUNTS, "ignored": {"authtoken.token": 1, "taggit.tag": 3}}
+
+
+DJANGOS_OWN = ("contenttypes.contenttype", "auth.permission", "auth.group", "sessions.session", "admin.logentry")
+
+
+def test_what_django_keeps_for_itself_is_passed_over(ctl, dump):
+    own = [d.entry(model, n, x=1) for n, model in enumerate(DJANGOS_OWN)]
+    more = own + [d.entry("sessions.session", "abc", x=2)]
+    said = refused(ctl, dump, d.small() + more + [d.entry("auth.grouping", 1), d.entry("sessions.sessions", 1)])
+    assert "auth.grouping is not known" in said and "sessions.sessions is not known" in said and "2 rows" not in said
+    counts, _ = imported(ctl, dump, d.small() + more, "--dry-run")
+    assert counts == {**COUNTS, "imported": False, "ignored": {**dict.fromkeys(DJANGOS_OWN, 1), "sessions.session": 2}}
+    counts, _ = imported(ctl, dump, d.small() + [d.entry("auth.group", 9, name="Gamma", created_at="2024-01-01T00:00:00Z")],
+                         "--as", "auth.group=organization")
+    assert counts["organizations"] == 3, "unless it is said to be something"
+
+
+# ------------------------------------------------- users without an address --
+
+SKIP = "--skip-users-without-email"
+
+
+def with_root(*more):
+    """As manage.py createsuperuser makes one; an organization has nobody else, another has."""
+    return [*d.small(), d.user(1, "", username="root", is_superuser=True, is_staff=True),
+            d.org(4, "Rootless", slug="rootless"), d.member(34, 4, 1), d.member(35, 1, 1), *more]
+
+
+def test_a_user_without_an_address_is_refused_with_the_way_out(ctl, dump):
+    said = refused(ctl, dump, with_root())
+    assert f"auth.user 1: email: is missing: {SKIP} leaves" in said and "1 problems: nothing was imported" in said
+
+
+def test_users_without_an_address_are_left_out_with_what_is_theirs(ctl, dump):
+    more = (d.user(8, "", username=""), d.invite(24, 1, "by-root@example.test", 1), d.invite(25, 4, "nobody-left@example.test", 1),
+            d.invite(26, 4, "nor-here@example.test", None), d.invite(27, 2, "joined@example.test", 5, status="accepted", accepted_by=1),
+            d.audit(14, 4, 1), d.evidence(6, 14))
+    counts, said = imported(ctl, dump, with_root(*more), SKIP)
+    assert counts == {**COUNTS, "organizations": 3, "invites": 5, "audits": 4, "evidence": 6, "users_skipped": 2,
+                      "memberships_skipped": 2, "invites_skipped": 2}
+    assert "auth.user 1: has no address and is left out: root\n" in said and "auth.user 8: has no address" in said
+    assert "2 users without an address are left out, with 2 memberships and 2 invites of theirs\n" in said
+    assert "organizations.organization 4: rootless has no ADMIN" in said
+    assert {m["email"] for m in ctl.ok("member", "list", "acme")} == {"Ada@Example.test", "bob@example.test"}
+    assert ctl.ok("member", "list", "rootless") == []
+    assert ("by-root@example.test", "Ada@Example.test") in {(i["email"], i["invited_by"]) for i in ctl.ok("invite", "list", "--org", "acme")}
+    assert ctl.ok("invite", "list", "--org", "rootless") == []
+    assert rows(ctl, "SELECT accepted_by FROM invites WHERE email = 'joined@example.test'") == [(None,)]
+    assert rows(ctl, "SELECT created_by, evidence_count FROM audits WHERE name = 'Audit 14'") == [(None, "1")]
+
+
+def test_an_owner_without_an_address_is_no_admin(ctl, dump):
+    counts, said = imported(ctl, dump, [d.user(1, "", username="root"), d.org(1, "Acme", owner=1)], SKIP)
+    assert counts["users_skipped"] == counts["organizations"] == 1 and counts["users"] == counts["memberships"] == 0
+    assert "acme has no ADMIN" in said
+
+
+def test_only_users_without_an_address_are_left_out(ctl, dump):
+    """What is written there and is no address is a mistake; a username that is an address is one."""
+    said = refused(ctl, dump, [d.user(1, "no address"), d.user(2, "", username="x")], SKIP)
+    assert 'auth.user 1: email: "no address" is no e-mail address' in said and "1 problems" in said
+    said = refused(ctl, dump, with_root(d.member(36, 1, 77)), SKIP)
+    assert "refers to 77" in said and "left out" not in said
+    counts, said = imported(ctl, dump, [d.user(1, "", username="root@example.test")], SKIP)
+    assert counts["users"] == 1 and counts["users_skipped"] == 0 and not said
+
+
+def test_many_users_without_an_address_are_named_up_to_fifty(ctl, dump):
+    _, said = imported(ctl, dump, [d.user(n, "", username=f"root{n}") for n in range(1, 61)], SKIP, "--dry-run")
+    assert "60 users without" in said and "out: root50\n" in said and "root51" not in said
 
 
 def test_standard_input_and_text(ctl):

@@ -19,6 +19,21 @@
 #define DJANGO_1 "pbkdf2_sha256$1$seasalt2026$rUJuhCSRjvtZfumHD3O3osmPTG9HuLK539QTnpjsdpY="
 #define DJANGO_PASSWORD "l\xc3\xa8tmein-once-more"
 
+/* Made by Django 3.2.25 of Debian with its hashers of these names; the last but one at a lower cost. */
+#define PBKDF2_SHA1 "pbkdf2_sha1$260000$YIpVbDR6da3XmJcwMVYjfv$8KDhMu/cIARkPXwESpfO9E05jFQ="
+#define PBKDF2_SHA1_1 "pbkdf2_sha1$1$seasalt2026$Z2egvCILlpzEVrUw7EI61xYvNQI="
+#define ARGON2 "argon2$argon2id$v=19$m=102400,t=2,p=8$aENqbXpJRDl5V2ppcXZ2UXRsMkF5bA$b2sl/e79N0m0v20Yz1kb/w"
+#define ARGON2_LOW "argon2$argon2id$v=19$m=64,t=1,p=2$c2Vhc2FsdDIwMjY$xEaQGmqniwOHgHhXSMY6Uw"
+#define BCRYPT_SHA256 "bcrypt_sha256$$2b$12$6kRsUtmEr0GwHxxKJsQ4ReDRSl6M7JO3p6N2D3OWZMBi2yFVGt6F."
+#define BCRYPT_SHA256_LOW "bcrypt_sha256$$2b$04$gKcXKJvc0mx8ubj8JDd2meYuRdCum6UpvgnN/XrD9PGBxVgQVUFI."
+#define BCRYPT_LOW "bcrypt$$2b$04$M.lzrMrn0.QAvP0vjK.vOusi3QtEK1hHcKqLQY9phsMcNcHzUzu/q"
+/* Of Django's own tests (auth_tests/test_hashers.py), which hold it for this form since 4.0. */
+#define SEASALT "Qj3+9PPyRjSJIebHnG81TMjsqtaIGxNQG/aEB/NYafTJ7tibgfYz71m0ldQESkXFRkdVCBhhY8mx7rQwite/Pw=="
+#define DJANGO_SCRYPT "scrypt$16384$seasalt$8$1$" SEASALT
+#define SCRYPT_PASSWORD "l\xc3\xa8tmein"
+/* A key whose value does not matter. */
+#define KEY64 "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
+
 static apr_status_t verify(const char *password, const char *stored, int *rehash)
 {
     *rehash = 99;
@@ -98,6 +113,83 @@ START_TEST(brought_along)
 }
 END_TEST
 
+START_TEST(djangos)
+{
+    static const struct {
+        const char *password, *stored;
+    } rows[] = {
+        { DJANGO_PASSWORD, PBKDF2_SHA1 },
+        { DJANGO_PASSWORD, PBKDF2_SHA1_1 },
+        { DJANGO_PASSWORD, ARGON2 },
+        { DJANGO_PASSWORD, ARGON2_LOW },
+        { DJANGO_PASSWORD, BCRYPT_SHA256 },
+        { DJANGO_PASSWORD, BCRYPT_SHA256_LOW },
+        { DJANGO_PASSWORD, BCRYPT_LOW },
+        { SCRYPT_PASSWORD, DJANGO_SCRYPT },
+        /* Of every type and version, by argon2-cffi 21.1, which Django calls: 3 lanes, 32 bytes of key. */
+        { DJANGO_PASSWORD, "argon2$argon2i$v=16$m=32,t=2,p=3$c2Vhc2FsdDIwMjY$ZyV02fIcAq8trRQr9kowKNhdUzs8G6+8tgyBPFE23CE" },
+        { DJANGO_PASSWORD, "argon2$argon2i$m=32,t=2,p=3$c2Vhc2FsdDIwMjY$ZyV02fIcAq8trRQr9kowKNhdUzs8G6+8tgyBPFE23CE" },
+        { DJANGO_PASSWORD, "argon2$argon2i$v=19$m=32,t=2,p=3$c2Vhc2FsdDIwMjY$fHxgFcXx+8uwCfXUk+AJ6kxam4u3r7Y4cv3NMNDlmJE" },
+        { DJANGO_PASSWORD, "argon2$argon2d$v=16$m=32,t=2,p=3$c2Vhc2FsdDIwMjY$coH4lQ5t0B6YVze1Wnw9qrOxEpy8ZNy9tNULX6oGuUo" },
+        { DJANGO_PASSWORD, "argon2$argon2d$v=19$m=32,t=2,p=3$c2Vhc2FsdDIwMjY$W+dfuHqJN1j11bY4vUDcNwCevztc1TI6RAZBZRcq2q4" },
+        { DJANGO_PASSWORD, "argon2$argon2id$v=16$m=32,t=2,p=3$c2Vhc2FsdDIwMjY$kUi0xeyw245Tq+f4DZYKuO7f+VNOIq9kZyWwZFYPwXE" },
+        { DJANGO_PASSWORD, "argon2$argon2id$v=19$m=32,t=2,p=3$c2Vhc2FsdDIwMjY$KTdhDca75mkZX93aVOg8J14AL05sT9HtCnXyDzW/ZCQ" },
+    };
+    char *long_one = apr_pcalloc(unit_pool, 1026);
+    int rehash;
+
+    memset(long_one, 'x', 1025);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *stored = rows[i].stored;
+        ck_assert_msg(verify(rows[i].password, stored, &rehash) == APR_SUCCESS, "%s", stored);
+        ck_assert_int_eq(rehash, 1);
+        ck_assert_msg(verify("letmein-once-more", stored, &rehash) == APR_EMISMATCH, "%s", stored);
+        ck_assert_int_eq(rehash, 0);
+        ck_assert_msg(verify("", stored, &rehash) == APR_EMISMATCH, "%s", stored);
+        ck_assert_msg(verify(long_one, stored, &rehash) == APR_EMISMATCH, "%s", stored);
+        ck_assert_msg(verify(rows[i].password, apr_pstrcat(unit_pool, "!", stored, NULL), &rehash) == APR_EMISMATCH, "%s", stored);
+    }
+    /* Of bcrypt_sha256 no byte is lost behind the 72nd, as bcrypt alone loses it. */
+    ck_assert_int_eq(verify(DJANGO_PASSWORD "x", BCRYPT_SHA256_LOW, &rehash), APR_EMISMATCH);
+}
+END_TEST
+
+START_TEST(read_only)
+{
+    static const struct {
+        const char *stored;
+        apr_status_t status;
+        size_t memory;
+        int ours, weak;
+    } rows[] = {
+        { CURRENT, APR_SUCCESS, 32 << 20, 1, 0 },
+        { LN17, APR_SUCCESS, 128 << 20, 0, 1 },
+        { RFC_1024, APR_SUCCESS, 1 << 20, 0, 1 },
+        { "$scrypt$ln=15,r=8,p=4$" SALT "$" KEY, APR_SUCCESS, 32 << 20, 0, 0 },
+        { DJANGO, APR_SUCCESS, 0, 0, 1 },
+        { DJANGO_SCRYPT, APR_SUCCESS, 16 << 20, 0, 1 },
+        { ARGON2, APR_SUCCESS, 100 << 20, 0, 1 },
+        { BCRYPT_SHA256, APR_SUCCESS, 0, 0, 1 },
+        { BCRYPT_LOW, APR_SUCCESS, 0, 0, 1 },
+        { "{SHA}/IxesZSAbjGiE/BzEx5zsAEqD7U=", APR_SUCCESS, 0, 0, 1 },
+        { "abFjERrjIDnVE", APR_SUCCESS, 0, 0, 1 },
+        { "$y$j9T$F5Jx5fExrKuPp53xLKQ..1$YZcv3370GtkLsoADFzXYoiIONv4w8SaNzgSkkhOcIm1", APR_SUCCESS, 16 << 20, 0, 1 },
+        { "argon2$argon2id$v=19$m=102400,t=2,p=8$c2FsdA$aGFzaA", APR_EINVAL, 0, 0, 1 },
+        { "md5$seasalt$3f86d0d3d465b7b458c231bf3555c0e3", APR_ENOTIMPL, 0, 0, 0 },
+        { "!" CURRENT, APR_EMISMATCH, 0, 0, 0 },
+        { "", APR_EMISMATCH, 0, 0, 0 },
+        { NULL, APR_EMISMATCH, 0, 0, 0 },
+    };
+    saas_password_form_t form;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        ck_assert_msg(saas_password_read(rows[i].stored, &form) == rows[i].status, "%s", rows[i].stored);
+        ck_assert_msg(form.memory == rows[i].memory, "%s: %zu", rows[i].stored, (size_t)form.memory);
+        ck_assert_msg(form.ours == rows[i].ours && form.weak == rows[i].weak, "%s", rows[i].stored);
+    }
+    ck_assert_uint_eq(SAAS_PASSWORD_MEMORY, rows[0].memory);
+}
+END_TEST
+
 START_TEST(hostile_rows)
 {
     static const struct {
@@ -114,9 +206,11 @@ START_TEST(hostile_rows)
         { "correct.horse", APR_EMISMATCH }, /* looks like DES crypt */
         { "$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaA", APR_ENOTIMPL },
         { "$y$jFT$F5Jx5fExrKuPp53xLKQ..1$YZcv3370GtkLsoADFzXYoiIONv4w8SaNzgSkkhOcIm1", APR_ENOTIMPL },
-        { "argon2$", APR_ENOTIMPL },
+        { "argon2$", APR_EINVAL },
         { "$scrypt$", APR_EINVAL },
         { "$scrypt$ln=21,r=8,p=1$" SALT "$" KEY, APR_EINVAL },
+        { "$scrypt$ln=60,r=8,p=1$" SALT "$" KEY, APR_EINVAL }, /* 2^70 bytes, which are none in 64 bits */
+        { "$scrypt$ln=63,r=1,p=1$" SALT "$" KEY, APR_EINVAL },
         { "$scrypt$ln=20,r=8,p=1$" SALT "$" KEY, APR_EINVAL },
         { "$scrypt$ln=18,r=8,p=1$" SALT "$" KEY, APR_EINVAL },
         { "$scrypt$ln=15,r=8,p=1024$" SALT "$" KEY, APR_EINVAL },
@@ -144,7 +238,57 @@ START_TEST(hostile_rows)
         { "pbkdf2_sha256$1$seasalt2026$z9lf", APR_EINVAL },
         { "pbkdf2_sha256$1$seasalt2026$z9lfqjCNWdhxW+tRJHaknl+UeldX1pWBq5Q2aQ+EaxUA", APR_EINVAL },
         { "pbkdf2_sha256$1$seasalt2026", APR_EINVAL },
-        { "pbkdf2_sha1$1$seasalt2026$z9lf", APR_ENOTIMPL },
+        { "pbkdf2_sha1$1$seasalt2026$z9lf", APR_EINVAL },
+        { "pbkdf2_sha1$10000001$seasalt2026$Z2egvCILlpzEVrUw7EI61xYvNQI=", APR_EINVAL },
+        { "pbkdf2_sha1$1$seasalt2026$z9lfqjCNWdhxW+tRJHaknl+UeldX1pWBq5Q2aQ+EaxU=", APR_EINVAL },
+        { "pbkdf2_sha256$1$seasalt2026$Z2egvCILlpzEVrUw7EI61xYvNQI=", APR_EINVAL },
+        { "pbkdf2_md5$1$seasalt2026$Z2egvCILlpzEVrUw7EI61xYvNQI=", APR_ENOTIMPL },
+        { "scrypt$", APR_EINVAL },
+        { "scrypt$16384$seasalt$8$1", APR_EINVAL },
+        { "scrypt$16384$seasalt$8$1$", APR_EINVAL },
+        { "scrypt$16384$seasalt$8$1$Qj3+9PPyRjSJIebHnG81TA==", APR_EINVAL }, /* a short key */
+        { "scrypt$16384$seasalt$8$1$" SEASALT "=", APR_EINVAL },
+        { "scrypt$16384$seasalt$8$1$" SEASALT "$", APR_EINVAL },
+        { "scrypt$16384$$8$1$" KEY64, APR_EINVAL },
+        { "scrypt$16385$seasalt$8$1$" KEY64, APR_EINVAL }, /* no power of two */
+        { "scrypt$1$seasalt$8$1$" KEY64, APR_EINVAL },
+        { "scrypt$0$seasalt$8$1$" KEY64, APR_EINVAL },
+        { "scrypt$-16384$seasalt$8$1$" KEY64, APR_EINVAL },
+        { "scrypt$262144$seasalt$8$1$" KEY64, APR_EINVAL }, /* 256 MiB */
+        { "scrypt$2097152$seasalt$1$1$" KEY64, APR_EINVAL },
+        { "scrypt$99999999999999999999$seasalt$8$1$" KEY64, APR_EINVAL },
+        { "scrypt$16384$seasalt$4294967304$1$" KEY64, APR_EINVAL },
+        { "scrypt$16384$seasalt$8$1024$" KEY64, APR_EINVAL },
+        { "scrypt$16384$seasalt$8$33$" KEY64, APR_EINVAL }, /* too long, within the memory */
+        { "scrypt$16384$seasalt$8$0$" KEY64, APR_EINVAL },
+        { "argon2$argon2id$v=19$x", APR_EINVAL },
+        { "argon2$argon2x$v=19$m=64,t=1,p=2$c2Vhc2FsdDIwMjY$xEaQGmqniwOHgHhXSMY6Uw", APR_EINVAL },
+        { "argon2$argon2id$v=18$m=64,t=1,p=2$c2Vhc2FsdDIwMjY$xEaQGmqniwOHgHhXSMY6Uw", APR_EINVAL },
+        { "argon2$argon2id$v=99$m=64,t=1,p=2$c2Vhc2FsdDIwMjY$xEaQGmqniwOHgHhXSMY6Uw", APR_EINVAL },
+        { "argon2$argon2id$v=19$m=262144,t=1,p=8$c2Vhc2FsdDIwMjY$xEaQGmqniwOHgHhXSMY6Uw", APR_EINVAL }, /* 256 MiB */
+        { "argon2$argon2id$v=19$m=131072,t=5,p=8$c2Vhc2FsdDIwMjY$xEaQGmqniwOHgHhXSMY6Uw", APR_EINVAL },
+        { "argon2$argon2id$v=19$m=16,t=16777216,p=2$c2Vhc2FsdDIwMjY$xEaQGmqniwOHgHhXSMY6Uw", APR_EINVAL },
+        { "argon2$argon2id$v=19$m=4294967360,t=1,p=2$c2Vhc2FsdDIwMjY$xEaQGmqniwOHgHhXSMY6Uw", APR_EINVAL },
+        { "argon2$argon2id$v=19$m=64,t=1,p=65$c2Vhc2FsdDIwMjY$xEaQGmqniwOHgHhXSMY6Uw", APR_EINVAL },
+        { "argon2$argon2id$v=19$m=64,t=1,p=9$c2Vhc2FsdDIwMjY$xEaQGmqniwOHgHhXSMY6Uw", APR_EINVAL }, /* 8 KiB a lane */
+        { "argon2$argon2id$v=19$m=64,t=0,p=2$c2Vhc2FsdDIwMjY$xEaQGmqniwOHgHhXSMY6Uw", APR_EINVAL },
+        { "argon2$argon2id$v=19$m=64,t=1,p=0$c2Vhc2FsdDIwMjY$xEaQGmqniwOHgHhXSMY6Uw", APR_EINVAL },
+        { "argon2$argon2id$v=19$m=64,t=1,p=2$c2FsdA$xEaQGmqniwOHgHhXSMY6Uw", APR_EINVAL },
+        { "argon2$argon2id$v=19$m=64,t=1,p=2$c2Vhc2FsdDIwMjY$aGFzaA", APR_EINVAL },
+        { "argon2$argon2id$v=19$m=64,t=1,p=2$c2Vhc2FsdDIwMjY$", APR_EINVAL },
+        { "argon2$argon2id$v=19$m=64,t=1,p=2$c2Vhc2FsdDIwMjY", APR_EINVAL },
+        { "argon2$argon2id$v=19$m=64,t=1,p=2$c2Vhc2FsdDIwMjY$xEaQGmqniwOHgHhXSMY6Uw$", APR_EINVAL },
+        { "argon2$argon2id$v=19$t=1,m=64,p=2$c2Vhc2FsdDIwMjY$xEaQGmqniwOHgHhXSMY6Uw", APR_EINVAL },
+        { "argon2$argon2id$v=19$m=64,t=1,p=2$c2Vhc2FsdDIwMjY$xEaQGmqniwOHgHhXSMY6U!", APR_EINVAL },
+        { "bcrypt$", APR_EINVAL },
+        { "bcrypt_sha256$", APR_EINVAL },
+        { "bcrypt_sha256$$2b$31$gKcXKJvc0mx8ubj8JDd2meYuRdCum6UpvgnN/XrD9PGBxVgQVUFI.", APR_EINVAL },
+        { "bcrypt_sha256$$2b$16$gKcXKJvc0mx8ubj8JDd2meYuRdCum6UpvgnN/XrD9PGBxVgQVUFI.", APR_EINVAL },
+        { "bcrypt_sha256$$2x$04$gKcXKJvc0mx8ubj8JDd2meYuRdCum6UpvgnN/XrD9PGBxVgQVUFI.", APR_EINVAL },
+        { "bcrypt_sha256$$2b$04$gKcXKJvc0mx8ubj8JDd2meYuRdCum6UpvgnN/XrD9PGBxVgQVUFI", APR_EINVAL },
+        { "bcrypt_sha256$$2b$04$gKcXKJvc0mx8ubj8JDd2meYuRdCum6UpvgnN/XrD9PGBxVgQVUF$.", APR_EINVAL },
+        { "bcrypt_sha256$$6$saltstring$x", APR_EINVAL },
+        { "bcrypt$$6$rounds=999999999$saltstring$x", APR_EINVAL },
         { "$2y$31$abcdefghijklmnopqrstuuHNzobToyoUx/XDeHA.0qHXOcixZPlSm", APR_EINVAL },
         { "$2y$5$abcdefghijklmnopqrstuuHNzobToyoUx/XDeHA.0qHXOcixZPlSm", APR_EINVAL },
         { "$2y$", APR_EINVAL },
@@ -169,13 +313,15 @@ START_TEST(mutated_rows)
     /* One changed character never matches and never crashes. Cheap strings only. */
     static const struct {
         const char *password, *stored;
-    } seeds[] = { { DJANGO_PASSWORD, DJANGO_1 }, { "hunter2hunter2", "$apr1$saltsalt$ocVy0LtJZDe8R6/9gGYw21" } };
+    } seeds[] = { { DJANGO_PASSWORD, DJANGO_1 }, { "hunter2hunter2", "$apr1$saltsalt$ocVy0LtJZDe8R6/9gGYw21" },
+                  { DJANGO_PASSWORD, PBKDF2_SHA1_1 }, { DJANGO_PASSWORD, ARGON2_LOW }, { SCRYPT_PASSWORD, DJANGO_SCRYPT } };
+    const size_t count = sizeof(seeds) / sizeof(seeds[0]);
     uint64_t state = 7;
     int rehash;
 
-    for (int i = 0; i < 400; i++) {
-        const char *password = seeds[i % 2].password;
-        char *stored = apr_pstrdup(unit_pool, seeds[i % 2].stored);
+    for (size_t i = 0; i < 200 * count; i++) {
+        const char *password = seeds[i % count].password;
+        char *stored = apr_pstrdup(unit_pool, seeds[i % count].stored);
         uint64_t r = unit_random(&state);
         size_t at = (r >> 8) % strlen(stored);
         char c = (char)(33 + (r >> 32) % 94);
@@ -253,6 +399,8 @@ Suite *suite_password(void)
     tcase_add_test(tc, scrypt_vectors);
     tcase_add_test(tc, hash_and_verify);
     tcase_add_test(tc, brought_along);
+    tcase_add_test(tc, djangos);
+    tcase_add_test(tc, read_only);
     tcase_add_test(tc, hostile_rows);
     tcase_add_test(tc, mutated_rows);
     tcase_add_test(tc, rules);

@@ -13,8 +13,8 @@
 const ctl_command_t ctl_commands[] = {
     { "migrate", NULL, ctl_migrate, { NULL }, { "!status", "to" }, "[--to N | --status]",
       "Applies the migrations that are missing; --status lists them.", 1 },
-    { "import-django", NULL, ctl_import_django, { "FILE" }, { "*ignore", "*as", "!assume-utc", "!dry-run" },
-      "FILE [--ignore APP.MODEL]... [--as APP.MODEL=KIND]... [--assume-utc] [--dry-run]",
+    { "import-django", NULL, ctl_import_django, { "FILE" }, { "*ignore", "*as", "!skip-users-without-email", "!assume-utc",
+      "!dry-run" }, "FILE [--ignore APP.MODEL]... [--as APP.MODEL=KIND]... [--skip-users-without-email] [--assume-utc] [--dry-run]",
       "Imports what Django's dumpdata has written into a database without users, all or nothing; - is standard input.", 0 },
 
     { "user", "list", ctl_user_list, { NULL }, { LIST }, "[--limit N]", "Lists the users by address.", 0 },

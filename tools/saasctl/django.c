@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define DRY_RUN 100 /* all is well, and nothing is kept */
+#define NAMES_SAID 50
 
 static int refuse_used(ctl_t *ctl)
 {
@@ -60,6 +61,21 @@ static int refuse_problems(const django_dump_t *dump, int code)
     return code;
 }
 
+/* Who is left out for want of an address. */
+static void say_skipped(django_dump_t *dump)
+{
+    int i;
+    for (i = 0; i < dump->skipped->nelts && i < NAMES_SAID; i++) {
+        const django_user_t *user = APR_ARRAY_IDX(dump->skipped, i, const django_user_t *);
+        ctl_say(CTL_OK, "note: %s %s: has no address and is left out: %.150s", user->thing.model, user->thing.pk,
+                user->username ? user->username : "a user without a name, too");
+    }
+    if (i) {
+        ctl_say(CTL_OK, "note: %d users without an address are left out, with %" APR_INT64_T_FMT " memberships and %" APR_INT64_T_FMT
+                " invites of theirs", dump->skipped->nelts, dump->memberships_skipped, dump->invites_skipped);
+    }
+}
+
 static void print_counts(django_dump_t *dump)
 {
     json_t *object = json_object(), *ignored = json_object();
@@ -75,6 +91,9 @@ static void print_counts(django_dump_t *dump)
         }
     }
     json_object_set_new(object, "passwords_dropped", json_integer(dump->passwords_dropped));
+    json_object_set_new(object, "users_skipped", json_integer(dump->skipped->nelts));
+    json_object_set_new(object, "memberships_skipped", json_integer(dump->memberships_skipped));
+    json_object_set_new(object, "invites_skipped", json_integer(dump->invites_skipped));
     json_object_set_new(object, "slugs_changed", json_integer(dump->slugs_changed));
     json_object_set_new(object, "ignored", ignored);
     json_object_set_new(object, "imported", json_boolean(!ctl_option(dump->ctl, "dry-run")));
@@ -96,9 +115,10 @@ static int run(django_dump_t *dump)
     if (code != CTL_OK && code != DRY_RUN) {
         return code;
     }
+    say_skipped(dump);
     if (dump->passwords_dropped) {
-        ctl_say(CTL_OK, "note: %" APR_INT64_T_FMT " passwords are hashed in a way that cannot be verified here: these users need a"
-                " new one (saasctl user password, or a reset)", dump->passwords_dropped);
+        ctl_say(CTL_OK, "note: %" APR_INT64_T_FMT " passwords are hashed in a way that cannot be verified here, or at too high a"
+                " cost: these users need a new one (saasctl user password, or a reset)", dump->passwords_dropped);
     }
     print_counts(dump);
     return CTL_OK;
@@ -110,6 +130,8 @@ int ctl_import_django(ctl_t *ctl)
     int kind, code;
 
     dump.assume_utc = ctl_option(ctl, "assume-utc") != NULL;
+    dump.skip_users = ctl_option(ctl, "skip-users-without-email") != NULL;
+    dump.skipped = apr_array_make(ctl->p, 4, sizeof(void *));
     dump.emails = apr_hash_make(ctl->p);
     for (kind = 0; kind < DJANGO_KINDS; kind++) {
         dump.keys[kind] = apr_hash_make(ctl->p);

@@ -47,10 +47,11 @@ typedef struct django_thing_t {
 
 typedef struct django_user_t {
     django_thing_t thing;
-    const char *email, *email_key, *name, *hash;
+    const char *username, *email, *email_key, *name, *hash;
     const char *organization;   /**< id of the first one */
     apr_time_t last_login;
     int active;
+    int skipped;                /**< has no address, and is left out: others refer to nobody */
 } django_user_t;
 
 typedef struct django_org_t {
@@ -98,10 +99,11 @@ struct django_dump_t {
     apr_hash_t *keys[DJANGO_KINDS]; /**< key -> thing */
     apr_hash_t *emails;         /**< folded -> user */
     apr_array_header_t *things[DJANGO_KINDS]; /**< of pointers; none of evidence */
+    apr_array_header_t *skipped; /**< users */
     apr_int64_t counts[DJANGO_KINDS];
     apr_int64_t problems;
-    apr_int64_t passwords_dropped, slugs_changed;
-    int assume_utc;
+    apr_int64_t passwords_dropped, slugs_changed, memberships_skipped, invites_skipped;
+    int assume_utc, skip_users;
 };
 
 typedef struct django_model_t {

@@ -112,21 +112,19 @@ static const char *email_of(django_row_t *row, const char *text)
 
 /* ---------------------------------------------------------------- user -- */
 
-/* What saas_password_verify() can check, by its beginning. */
+/* The stored form, if log-ins can verify it. */
 static const char *usable_hash(django_row_t *row)
 {
-    static const char *const prefixes[] = { "pbkdf2_sha256$", "$2a$", "$2b$", "$2y$", "$scrypt$", "$apr1$", "{SHA}", NULL };
     const char *stored = django_text(row, NAMES("password"), DJANGO_OPTIONAL);
-    int i;
-    if (!stored || *stored == '!') {
-        return NULL; /* no password, or one that is switched off */
+    saas_password_form_t form;
+    apr_status_t rv = saas_password_read(stored, &form);
+
+    if (rv == APR_SUCCESS) {
+        return copy(row, stored);
     }
-    for (i = 0; prefixes[i]; i++) {
-        if (!strncmp(stored, prefixes[i], strlen(prefixes[i]))) {
-            return copy(row, stored);
-        }
+    if (rv != APR_EMISMATCH) { /* that is none, or one that is switched off */
+        row->dump->passwords_dropped++;
     }
-    row->dump->passwords_dropped++;
     return NULL;
 }
 
@@ -147,16 +145,27 @@ static void collect_user(django_row_t *row, int place)
     const char *username = django_text(row, NAMES("username"), DJANGO_OPTIONAL);
     const char *text = django_text(row, NAMES("email", "email_address"), DJANGO_OPTIONAL);
 
+    user->username = copy(row, username);
+    also_known_as(row->dump, DJANGO_USER, user->username, user);
+    also_known_as(row->dump, DJANGO_USER, copy(row, text), user);
+    /* Where people log in with their address, it can stand in the one or the other. */
+    user->email = email_of(row, text ? text : username);
+    if (!user->email && !text && row->dump->skip_users) {
+        user->skipped = 1;
+        return;
+    }
     user->thing.created = django_time(row, NAMES("date_joined", CREATED), DJANGO_REQUIRED);
     user->last_login = django_time(row, NAMES("last_login", "last_login_at"), DJANGO_OPTIONAL);
     user->active = django_flag(row, NAMES("is_active", "active"), 1);
     user->name = user_name(row);
     user->hash = usable_hash(row);
-    also_known_as(row->dump, DJANGO_USER, copy(row, username), user);
-    also_known_as(row->dump, DJANGO_USER, copy(row, text), user);
-    /* Where people log in with their address, it can stand in the one or the other. */
-    if (!(user->email = email_of(row, text ? text : username))) {
-        django_problem(row, "email", text ? "\"%.100s\" is no e-mail address" : "is missing", text);
+    if (!user->email && text) {
+        django_problem(row, "email", "\"%.100s\" is no e-mail address", text);
+    }
+    else if (!user->email) {
+        django_problem(row, "email", "is missing: --skip-users-without-email leaves out users without an address");
+    }
+    if (!user->email) {
         return;
     }
     user->email_key = saas_email_fold(row->dump->p, user->email);

@@ -39,6 +39,10 @@ static const struct {
       { "evidence", "auditevidence", "evidenceitem", "finding", "auditfinding", "checkresult" } },
 };
 
+/* What Django keeps for itself, in every dump of a whole database: there is nothing here that it would mean. */
+static const char *const djangos_own[] = { "contenttypes.contenttype", "auth.permission", "auth.group", "sessions.session",
+                                           "admin.logentry" };
+
 static int listed(const char *const *list, int room, const char *word, size_t len)
 {
     int i;
@@ -54,6 +58,11 @@ static django_kind_e kind_by_name(const char *name)
 {
     const char *dot = strchr(name, '.');
     unsigned i;
+    for (i = 0; i < sizeof(djangos_own) / sizeof(djangos_own[0]); i++) {
+        if (!strcmp(name, djangos_own[i])) {
+            return DJANGO_IGNORED;
+        }
+    }
     for (i = 0; dot && i < sizeof(known) / sizeof(known[0]); i++) {
         if (listed(known[i].apps, 12, name, (size_t)(dot - name)) && listed(known[i].models, 8, dot + 1, strlen(dot + 1))) {
             return known[i].kind;
@@ -121,7 +130,7 @@ static int read_model_option(void *baton, const char *option, const char *value)
             *equals = '\0';
         }
         if (!is_model_name(word)) {
-            ctl_say(CTL_USAGE, "--%s: \"%s\" is no APP.MODEL, such as admin.logentry", option, word);
+            ctl_say(CTL_USAGE, "--%s: \"%s\" is no APP.MODEL, such as authtoken.token", option, word);
             return 0;
         }
         add_model(dump, word, (django_kind_e)kind);

@@ -24,6 +24,24 @@ static void *referred(django_dump_t *dump, const django_thing_t *from, const cha
     return thing;
 }
 
+/* The same for a user; NULL for one who is left out. */
+static django_user_t *referred_user(django_dump_t *dump, const django_thing_t *from, const char *field, const char *key)
+{
+    django_user_t *user = referred(dump, from, field, DJANGO_USER, key);
+    return user && !user->skipped ? user : NULL;
+}
+
+static void set_aside_users(django_dump_t *dump)
+{
+    apr_array_header_t *users = dump->things[DJANGO_USER];
+    int i;
+    dump->things[DJANGO_USER] = apr_array_make(dump->p, users->nelts + 1, sizeof(void *));
+    for (i = 0; i < users->nelts; i++) {
+        django_user_t *user = APR_ARRAY_IDX(users, i, django_user_t *);
+        APR_ARRAY_PUSH(user->skipped ? dump->skipped : dump->things[DJANGO_USER], void *) = user;
+    }
+}
+
 /* --------------------------------------------------------------- slugs -- */
 
 /* The slug of its name (or of the slug that does not fit), with a number when it is taken. */
@@ -115,7 +133,7 @@ static void add_owners(django_dump_t *dump, apr_hash_t *pairs)
     int i;
     for (i = 0; i < orgs->nelts; i++) {
         django_org_t *org = APR_ARRAY_IDX(orgs, i, django_org_t *);
-        django_user_t *owner = referred(dump, &org->thing, "owner", DJANGO_USER, org->owner);
+        django_user_t *owner = referred_user(dump, &org->thing, "owner", org->owner);
         if (owner && !apr_hash_get(pairs, pair(dump->p, org, owner->thing.id), APR_HASH_KEY_STRING)) {
             django_member_t *member = apr_pcalloc(dump->p, sizeof(*member));
             member->thing = org->thing;
@@ -136,6 +154,7 @@ static void resolve_members(django_dump_t *dump)
     apr_hash_t *pairs = apr_hash_make(dump->p);
     apr_array_header_t *members = dump->things[DJANGO_MEMBER];
     int i;
+    dump->things[DJANGO_MEMBER] = apr_array_make(dump->p, members->nelts + 1, sizeof(void *));
     for (i = 0; i < members->nelts; i++) {
         django_member_t *member = APR_ARRAY_IDX(members, i, django_member_t *), *other;
         const char *both;
@@ -144,6 +163,11 @@ static void resolve_members(django_dump_t *dump)
         if (!member->org || !member->user) {
             continue;
         }
+        if (member->user->skipped) {
+            dump->memberships_skipped++;
+            continue;
+        }
+        APR_ARRAY_PUSH(dump->things[DJANGO_MEMBER], void *) = member;
         if (!member->thing.created) {
             member->thing.created = member->org->thing.created;
         }
@@ -171,20 +195,38 @@ static void one_pending(django_dump_t *dump, apr_hash_t *pending, django_invite_
     apr_hash_set(pending, both, APR_HASH_KEY_STRING, invite);
 }
 
+/* Who has invited, or an ADMIN in place of nobody and of one who is left out.  0: there is none, now that users are left
+ * out, and the invite goes with them. */
+static int resolve_inviter(django_dump_t *dump, django_invite_t *invite)
+{
+    const django_user_t *user = referred(dump, &invite->thing, "invited_by", DJANGO_USER, invite->inviter_key);
+    invite->inviter = user && !user->skipped ? user : NULL;
+    if (invite->inviter || !invite->org || (invite->inviter_key && !user)) {
+        return 1;
+    }
+    invite->inviter = invite->org->admin;
+    if (!invite->inviter && !dump->skip_users) {
+        django_problem_of(dump, &invite->thing, "invited_by", "is missing, and %s has no ADMIN to stand in", invite->org->name);
+    }
+    return invite->inviter || !dump->skip_users;
+}
+
 static void resolve_invites(django_dump_t *dump)
 {
     apr_hash_t *pending = apr_hash_make(dump->p);
     apr_array_header_t *invites = dump->things[DJANGO_INVITE];
     int i;
+    dump->things[DJANGO_INVITE] = apr_array_make(dump->p, invites->nelts + 1, sizeof(void *));
     for (i = 0; i < invites->nelts; i++) {
         django_invite_t *invite = APR_ARRAY_IDX(invites, i, django_invite_t *);
         invite->org = referred(dump, &invite->thing, "organization", DJANGO_ORG, invite->org_key);
-        invite->inviter = referred(dump, &invite->thing, "invited_by", DJANGO_USER, invite->inviter_key);
-        invite->accepter = referred(dump, &invite->thing, "accepted_by", DJANGO_USER, invite->accepter_key);
+        invite->accepter = referred_user(dump, &invite->thing, "accepted_by", invite->accepter_key);
         invite->expires = invite->expires ? invite->expires : invite->thing.created + INVITE_LIFE;
-        if (!invite->inviter && !invite->inviter_key && invite->org && !(invite->inviter = invite->org->admin)) {
-            django_problem_of(dump, &invite->thing, "invited_by", "is missing, and %s has no ADMIN to stand in", invite->org->name);
+        if (!resolve_inviter(dump, invite)) {
+            dump->invites_skipped++;
+            continue;
         }
+        APR_ARRAY_PUSH(dump->things[DJANGO_INVITE], void *) = invite;
         if (invite->org && invite->state && !strcmp(invite->state, "pending")) {
             one_pending(dump, pending, invite);
         }
@@ -198,13 +240,14 @@ static void resolve_audits(django_dump_t *dump)
     for (i = 0; i < audits->nelts; i++) {
         django_audit_t *audit = APR_ARRAY_IDX(audits, i, django_audit_t *);
         audit->org = referred(dump, &audit->thing, "organization", DJANGO_ORG, audit->org_key);
-        audit->user = referred(dump, &audit->thing, "created_by", DJANGO_USER, audit->user_key);
+        audit->user = referred_user(dump, &audit->thing, "created_by", audit->user_key);
     }
 }
 
 void django_resolve(django_dump_t *dump)
 {
     int kind;
+    set_aside_users(dump);
     for (kind = 0; kind < DJANGO_EVIDENCE; kind++) {
         django_assign_ids(dump, (django_kind_e)kind);
     }
