@@ -163,7 +163,9 @@ clean:
 
 # Takes new migrations into the list of checksums. What is in it never changes: a change is a new file.
 sql-checksums:
-	@cd sql && sha256sum --check --quiet checksums && for f in pgsql/*.sql sqlite/*.sql; do \
+	@cd sql && sha256sum --check --quiet --strict checksums || { \
+	    echo "sql/checksums: a migration that has landed is never changed: restore it, and write a new one" >&2; exit 1; }
+	@cd sql && for f in pgsql/*.sql sqlite/*.sql; do \
 	    grep -q "  $$f\$$" checksums || sha256sum "$$f" | tee -a checksums; done
 
 # ------------------------------------------------------------------- demo --

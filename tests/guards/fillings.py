@@ -1,5 +1,7 @@
-"""Rows for every table, by the version of the schema that made it: what a filled database holds when it is migrated. A new
-table needs rows here, a column that a migration changes an entry in CHANGED.
+"""Rows by the version of the schema that they are written in, which is how a filled database comes by them: what a later
+migration makes of them is its own doing. Every table needs rows, and every column a value in one of them, from the version
+on that makes it; an old table that gets a column gets a row more. What a migration changes is told in CHANGED, what it takes
+away in GONE.
 """
 
 import hashlib
@@ -7,6 +9,8 @@ import json
 
 ORGS = ["0199a000-0000-7000-8000-00000000000a", "0199a000-0000-7000-8000-00000000000b"]
 USERS = ["0199a000-0000-7000-8000-000000000001", "0199a000-0000-7000-8000-000000000002", "0199a000-0000-7000-8000-000000000003"]
+# An organization that is deleted, and not removed yet.
+DELETED = "0199a000-0000-7000-8000-00000000000c"
 THEN, LATER = "2026-01-02T03:04:05.678901Z", "2036-01-02T03:04:05.000000Z"
 # The session's cookie, and its hash as the server stores it.
 COOKIE = "migrated-migrated-migrated-migrated-migrated"
@@ -34,15 +38,21 @@ ROWS = {
         ("organizations", [dict(id=org, name=f"Organization {n} & Söhne", slug=f"organization-{n}", created_at=THEN, updated_at=THEN, deleted_at=None,
                                 subscription_status=("active", "free")[n], subscription_started_at=(THEN, None)[n], subscription_ends_at=None,
                                 stripe_customer_id=("cus_1", None)[n], stripe_subscription_id=("sub_1", None)[n], stripe_status=("active", None)[n])
-                           for n, org in enumerate(ORGS)]),
+                           for n, org in enumerate(ORGS)]
+         + [dict(id=DELETED, name="Gone", slug="gone", created_at=THEN, updated_at=THEN, deleted_at=THEN, subscription_status="canceled",
+                 subscription_started_at=THEN, subscription_ends_at=THEN, stripe_customer_id="cus_0", stripe_subscription_id="sub_0",
+                 stripe_status="canceled")]),
         ("memberships", both(lambda n, org: [dict(org_id=org, user_id=USERS[n], role="ADMIN", created_at=THEN, updated_at=THEN),
                                              dict(org_id=org, user_id=USERS[2], role="VIEWER", created_at=THEN, updated_at=THEN)])),
         ("user_organizations", None),  # written by triggers
         ("tokens", [dict(id=key(2, n), user_id=USERS[0], organization_id=(ORGS[0], None)[n], role=("MEMBER", None)[n], name=f"token {n}", hint="saas_ab",
-                         hash=str(n) * 64, created_at=THEN, expires_at=(LATER, None)[n], last_used_at=(None, THEN)[n], revoked_at=None) for n in range(2)]),
-        ("password_resets", [dict(hash="c" * 64, user_id=USERS[0], created_at=THEN, expires_at=LATER, used_at=None)]),
+                         hash=str(n) * 64, created_at=THEN, expires_at=(LATER, None)[n], last_used_at=(None, THEN)[n], revoked_at=(None, THEN)[n]) for n in range(2)]),
+        ("password_resets", [dict(hash="ce"[n] * 64, user_id=USERS[0], created_at=THEN, expires_at=LATER, used_at=(None, THEN)[n]) for n in range(2)]),
         ("invites", both(lambda n, org: [dict(org_id=org, id=key(3, n), email="New@example.test", email_key="new@example.test", role="MEMBER", hash="d" * 64,
-                                              state="pending", invited_by=USERS[n], created_at=THEN, expires_at=LATER, accepted_at=None, accepted_by=None)])),
+                                              state="pending", invited_by=USERS[n], created_at=THEN, expires_at=LATER, accepted_at=None, accepted_by=None),
+                                         dict(org_id=org, id=key(3, n + 2), email="Person2@example.test", email_key="person2@example.test", role="VIEWER",
+                                              hash="f" * 64, state="accepted", invited_by=USERS[n], created_at=THEN, expires_at=LATER, accepted_at=THEN,
+                                              accepted_by=USERS[2])])),
         ("activity", both(lambda n, org: [dict(org_id=org, id=key(4, n), created_at=THEN, actor_type="user", actor_id=USERS[n], actor_email="person@example.test",
                                                action="member.role", target_type="user", target_id=USERS[2], target_label="somebody",
                                                old_value=json.dumps({"role": "MEMBER"}), new_value=json.dumps({"role": "VIEWER"}), address="192.0.2.7",
@@ -50,8 +60,8 @@ ROWS = {
     ],
     3: [
         ("audits", both(lambda n, org: [dict(org_id=org, id=key(5, n), name="weekly", engine="web", targets=json.dumps(["https://example.test/"]),
-                                             status="completed", progress_done=1, progress_total=1, evidence_count=2,
-                                             counts=COUNTS, score=45, error=None, idempotency_key="again",
+                                             status=("completed", "failed")[n], progress_done=1, progress_total=1, evidence_count=2,
+                                             counts=COUNTS, score=45, error=(None, "the engine ended")[n], idempotency_key="again",
                                              created_by=USERS[n], created_at=THEN, started_at=THEN, finished_at=THEN)])),
         ("evidence", both(lambda n, org: [dict(org_id=org, audit_id=key(5, n), number=i, resource_id="https://example.test/", check_name="hsts_enabled",
                                                status=status, severity="high", observed_at=THEN, comment='=cmd|"quoted", and a line\nbelow')
@@ -60,20 +70,33 @@ ROWS = {
     4: [
         ("subscriptions", [dict(org_id=ORGS[0], id="sub_1", customer_id="cus_1", status="active", price_id="price_1", period_end=LATER, cancel_at=None,
                                 cancel_at_period_end=True, started_at=THEN, ended_at=None, past_due_since=None, last_event_created=1767322800,
-                                last_event_rank=3, updated_at=THEN)]),
+                                last_event_rank=3, updated_at=THEN),
+                           dict(org_id=DELETED, id="sub_0", customer_id="cus_0", status="canceled", price_id="price_1", period_end=THEN, cancel_at=THEN,
+                                cancel_at_period_end=False, started_at=THEN, ended_at=THEN, past_due_since=THEN, last_event_created=1767322800,
+                                last_event_rank=4, updated_at=THEN)]),
         ("checkout_sessions", [dict(org_id=ORGS[0], id="cs_1", price_id="price_1", url="https://checkout.example.test/", status="complete",
                                     created_by=USERS[0], created_at=THEN, expires_at=LATER)]),
         ("stripe_bindings", [dict(stripe_id="cus_1", organization_id=ORGS[0], created_at=THEN)]),
         ("stripe_events", [dict(id="evt_1", type="customer.subscription.updated", api_version="2025-03-31.basil", livemode=False, created=1767322800,
-                                organization_id=ORGS[0], verdict="applied", error=None, attempts=2, payload='{"id": "evt_1"}', received_at=THEN)]),
+                                organization_id=ORGS[0], verdict="applied", error=None, attempts=2, payload='{"id": "evt_1"}', received_at=THEN),
+                           dict(id="evt_2", type="invoice.paid", api_version=None, livemode=True, created=1767322801, organization_id=None,
+                                verdict="refused:unbound", error="cus_9 is nobody's", attempts=1, payload='{"id": "evt_2"}', received_at=THEN)]),
     ],
     5: [
-        ("jobs", [dict(id=key(6, n), kind="mail", organization_id=ORGS[n], object_id="o1", payload=json.dumps({"template": "notice"}),
-                       state=("queued", "dead")[n], attempts=n, cancel_requested=False, run_after=LATER, lease_node=None, lease_owner=None,
-                       lease_until=None, error=(None, "refused")[n], created_at=THEN) for n in range(2)]),
+        # The one that runs is leased for longer than any test.
+        ("jobs", [dict(id=key(6, n), kind="mail", organization_id=(*ORGS, DELETED)[n], object_id="o1", payload=json.dumps({"template": "notice"}),
+                       state=("queued", "dead", "running")[n], attempts=n, cancel_requested=n == 2, run_after=LATER, lease_node=(None, None, "node1")[n],
+                       lease_owner=(None, None, "claim1")[n], lease_until=(None, None, LATER)[n], error=(None, "refused", None)[n], created_at=THEN)
+                  for n in range(3)]),
+    ],
+    6: [
+        # SQLite's triggers tell of it in principal_changes.
+        ("memberships", [dict(org_id=ORGS[0], user_id=USERS[1], role="MEMBER", created_at=THEN, updated_at=LATER)]),
     ],
 }
-# What SQLite has instead of notifications: triggers fill it, and it says nothing of before. By the version that made it.
+# What SQLite has instead of notifications: triggers fill it, and a migration may add to it. By the version that made it.
 TRIGGERED = {"sqlite": {"principal_changes": 6}, "pgsql": {}}
 # (version, table, column): what a migration makes of each value that was there before; not told: it stays.
 CHANGED = {}
+# (version, table) and (version, table, column): what a migration takes away.
+GONE = set()

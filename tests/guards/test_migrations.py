@@ -79,7 +79,7 @@ def test_a_changed_file_is_not(tree):
     path.write_text(path.read_text() + "\n")
     (tree / "sql/sqlite/9001_new.sql").write_text("SELECT 1;\n")
     done = take_in(tree)
-    assert done.returncode != 0 and "sqlite/0003_audits.sql" in done.stdout + done.stderr
+    assert done.returncode != 0 and "sqlite/0003_audits.sql" in done.stdout + done.stderr and "write a new one" in done.stderr
     assert (tree / "sql/checksums").read_text() == before
 
 
@@ -112,37 +112,57 @@ def fresh(make_database):
     return structure(make_database("fresh", None))
 
 
-def fill(database, upto):
-    """Rows in every table that there is; the tables."""
-    catalog, triggered = catalog_of(database), fillings.TRIGGERED[database.kind]
-    filled = {table for table, since in triggered.items() if since <= upto}
+def insert(database, tables):
     mark = "?" if database.kind == "sqlite" else "%s"
     connection = database.connect()
     try:
         cursor = connection.cursor()
-        for since, tables in fillings.ROWS.items():
-            for table, rows in tables if since <= upto else ():
-                filled.add(table)
-                assert rows is None or rows, f"{table}: no rows"
-                for row in rows or ():
-                    cursor.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join([mark] * len(row))})", list(row.values()))
-        if database.kind == "pgsql":
-            connection.commit()
+        for table, rows in tables:
+            for row in rows or ():
+                cursor.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join([mark] * len(row))})", list(row.values()))
     finally:
         connection.close()
+
+
+def gone(table, column, since, upto):
+    """Does a migration after a version take it away?"""
+    return any({(number, table), (number, table, column)} & fillings.GONE for number in range(since + 1, upto + 1))
+
+
+def assert_filled(database, upto):
+    """Every table that there is has rows, and every column a value: of what is empty nothing can be lost."""
+    catalog = catalog_of(database)
+    made = [(number, table) for number, tables in fillings.ROWS.items() for table, _ in tables]
+    made += [(number, table) for table, number in fillings.TRIGGERED[database.kind].items()]
+    told = {table for number, table in made if number <= upto and not gone(table, None, number, upto)}
     tables = catalog.tables() - {"schema_migrations"}
-    assert tables == filled, f"version {upto} has {sorted(tables ^ filled)} without rows, or not at all: tests/guards/fillings.py"
-    return tables - triggered.keys()
+    assert tables == told, f"version {upto} has {sorted(tables ^ told)} without rows, or not at all: tests/guards/fillings.py"
+    empty = [f"{table}.{column}" for table in sorted(tables) for column in catalog.columns(table)
+             if not catalog.ask(f"SELECT count({column}) FROM {table}")[0][0]]
+    assert not empty, f"version {upto} has no value in {empty}: tests/guards/fillings.py"
 
 
-def rows_of(database, tables):
-    """Of each table its columns and its rows, as the database writes them."""
-    catalog, found = catalog_of(database), {}
-    for table, columns in tables.items():
-        names = [f"CAST({name} AS text)" for name in columns]
-        found[table] = sorted(catalog.ask(f"SELECT {', '.join(names)} FROM {table}"), key=repr)
-        assert found[table], f"{table} is empty"
-    return found
+def filled(make_database, name, upto):
+    """A database of a version, whose rows were each written in the version that they are told for."""
+    database = make_database(name, 1)
+    for number in range(1, upto + 1):
+        saasctl(database.url, "migrate", "--to", str(number))
+        insert(database, fillings.ROWS.get(number, ()))
+    assert_filled(database, upto)
+    return database
+
+
+def columns_of(database):
+    """Of each table whose rows are ours its columns, sorted."""
+    catalog = catalog_of(database)
+    tables = catalog.tables() - {"schema_migrations"} - fillings.TRIGGERED[database.kind].keys()
+    return {table: sorted(catalog.columns(table)) for table in sorted(tables)}
+
+
+def rows_of(database, columns):
+    """Of each table its rows, as the database writes them."""
+    ask, texts = catalog_of(database).ask, {table: ", ".join(f"CAST({name} AS text)" for name in names) for table, names in columns.items()}
+    return {table: [dict(zip(names, row)) for row in ask(f"SELECT {texts[table]} FROM {table}")] for table, names in columns.items()}
 
 
 def carried(since, table, column, value):
@@ -152,26 +172,35 @@ def carried(since, table, column, value):
     return value
 
 
-@pytest.mark.parametrize("since", range(1, version()))
+def in_order(rows):
+    return sorted(rows, key=lambda row: repr(sorted(row.items())))
+
+
+# The newest, too: what it has made is full before there is a next one.
+@pytest.mark.parametrize("since", range(1, version() + 1))
 def test_a_filled_database_becomes_what_a_fresh_one_is(make_database, fresh, since):
-    database = make_database(f"from{since}", since)
+    database = filled(make_database, f"from{since}", since)
     assert [row[0] for row in catalog_of(database).ask("SELECT version FROM schema_migrations ORDER BY version")] == list(range(1, since + 1))
-    tables = {table: sorted(catalog_of(database).columns(table)) for table in fill(database, since)}
-    before = rows_of(database, tables)
+    columns = columns_of(database)
+    before = rows_of(database, columns)
     saasctl(database.url, "migrate")
-    database.claim()
     assert structure(database) == fresh
-    after = rows_of(database, tables)
-    for table, columns in tables.items():
-        expected = [tuple(carried(since, table, column, value) for column, value in zip(columns, row)) for row in before[table]]
-        assert [tuple(row) for row in after[table]] == sorted(expected, key=repr), table
+    there, stays = columns_of(database), {}
+    for table, names in columns.items():
+        stays[table] = [name for name in names if not gone(table, name, since, version())]
+        found = [name for name in names if name in there.get(table, ())]
+        assert found == stays[table], f"{table}: {sorted(set(found) ^ set(stays[table]))} is gone, or is not: GONE in tests/guards/fillings.py"
+    stays = {table: names for table, names in stays.items() if names}
+    after = rows_of(database, stays)
+    for table, names in stays.items():
+        expected = [{name: carried(since, table, name, row[name]) for name in names} for row in before[table]]
+        assert in_order(after[table]) == in_order(expected), f"{table}: other rows than before: CHANGED in tests/guards/fillings.py"
 
 
 @pytest.mark.parametrize("since", [2, version() - 1])
 def test_a_server_works_on_it(make_database, since):
     """Who was logged in still is, with role, organizations and audits."""
-    database = make_database(f"serves{since}", since)
-    fill(database, since)
+    database = filled(make_database, f"serves{since}", since)
     saasctl(database.url, "migrate")
     listed = saasctl(database.url, "org", "list")
     assert all(f"organization-{n}" in listed for n in (0, 1))

@@ -23,9 +23,10 @@ def version():
 
 def test_both_folders_have_the_same_migrations():
     names = {kind: [p.name for p in source.files(f"sql/{kind}/*")] for kind in ("pgsql", "sqlite")}
-    assert names["pgsql"] == names["sqlite"]
-    assert [int(name[:4]) for name in names["pgsql"]] == list(range(1, version() + 1))
-    assert all(re.fullmatch(r"\d{4}_[a-z0-9_]+\.sql", name) for name in names["pgsql"])
+    assert names["pgsql"] == names["sqlite"], f"{sorted(set(names['pgsql']) ^ set(names['sqlite']))}: a migration is a file of one name for each"
+    assert all(re.fullmatch(r"\d{4}_[a-z0-9_]+\.sql", name) for name in names["pgsql"]), names["pgsql"]
+    assert [int(name[:4]) for name in names["pgsql"]] == list(range(1, version() + 1)), \
+        f"{names['pgsql']}: numbered from 1 without a gap to SAAS_SCHEMA_VERSION of mod_saas/core/schema.h, {version()}"
 
 
 # ------------------------------------------------------------------ catalogs --
