@@ -86,13 +86,6 @@ def test_a_changed_file_is_not(tree):
 # ----------------------------------------------------- from every version --
 
 @pytest.fixture(scope="module")
-def places():
-    made = Places()
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
 def make_database(request, db_kind, places):
     def make(name, to):
         if db_kind == "sqlite":

@@ -11,8 +11,15 @@ import time
 import uuid
 
 
+_last_key = 0
+
+
 def uuid7():
-    value = (int(time.time() * 1000) << 80) | (0x7 << 76) | (secrets.randbits(12) << 64) | (0x2 << 62) | secrets.randbits(62)
+    """Later ones are greater, in one millisecond as well (RFC 9562, section 6.2): lists are in this order."""
+    global _last_key
+    ms, rest = divmod(time.time_ns(), 1000000)
+    _last_key = max(ms << 12 | rest * 4096 // 1000000, _last_key + 1)
+    value = (_last_key >> 12 << 80) | (0x7 << 76) | ((_last_key & 0xFFF) << 64) | (0x2 << 62) | secrets.randbits(62)
     return str(uuid.UUID(int=value))
 
 
