@@ -38,6 +38,8 @@ const apr_array_header_t *saas_routes(void);
 
 /** Is the request's path at or below the mount point of a SaasAPI or SaasStatus section? */
 int saas_router_is_mounted(request_rec *r);
+/** The methods of a path below the mount point of a SaasAPI section, as Allow has them; NULL: there is no such path. */
+const char *saas_router_methods(request_rec *r);
 /** Answers a request below the mount point of a SaasAPI section. */
 int saas_router_serve(request_rec *r);
 /** Keep httpd from looking for files below a mount point: the file names begin with this. map_to_storage: there is a

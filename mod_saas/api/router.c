@@ -265,6 +265,20 @@ static int serve(saas_call_t *call)
     return status;
 }
 
+const char *saas_router_methods(request_rec *r)
+{
+    const char *rest = r->uri + strlen(dir_config(r)->mount), *values[SAAS_ROUTE_SEGMENTS];
+    unsigned allowed = 0;
+    int n = cut(apr_pstrdup(r->pool, rest), values);
+    if (saas_openapi_is(rest)) {
+        return "GET, HEAD, OPTIONS";
+    }
+    if (n > 0) {
+        find(values, n, 0, &allowed);
+    }
+    return allowed ? allow_text(r->pool, allowed) : NULL;
+}
+
 int saas_router_serve(request_rec *r)
 {
     static const saas_principal_t nobody;

@@ -7,6 +7,7 @@
  */
 #include "config.h"
 #include "core/cachecontrol.h"
+#include "core/origin.h"
 
 #include <apr_lib.h>
 #include <apr_network_io.h>
@@ -53,6 +54,48 @@ static const char *saas_config_check_node(apr_pool_t *p, const char *arg, const 
     for (c = arg; apr_isalnum(*c) || (*c && strchr(".-_", *c)); c++) {
     }
     return *c || !*arg || strlen(arg) > 64 ? "1 to 64 letters, digits, '.', '-' or '_'" : NULL;
+}
+
+/* ------------------------------------------------- cookies and origins -- */
+
+/* A host name of two labels at least: no browser takes a cookie for less (RFC 6265bis, section 5.6). */
+static const char *saas_config_check_domain(apr_pool_t *p, const char *arg, const char **value)
+{
+    const char *c;
+    (void)value;
+    for (c = arg; apr_isalnum(*c) || *c == '-' || (*c == '.' && c > arg && c[-1] != '.'); c++) {
+    }
+    return *c || c == arg || c[-1] == '.' || !strchr(arg, '.') || strspn(arg, "0123456789.") == strlen(arg)
+               ? apr_psprintf(p, "\"%s\" is no domain such as example.com", arg)
+               : NULL;
+}
+
+static const char *saas_config_check_origin(apr_pool_t *p, const char *arg, const char **value)
+{
+    (void)value;
+    return saas_origin_check(p, arg);
+}
+
+/* RFC 9110, section 5.6.2. */
+static const char *saas_config_check_token(apr_pool_t *p, const char *arg, const char **value)
+{
+    const char *c;
+    (void)value;
+    for (c = arg; apr_isalnum(*c) || (*c && strchr("!#$%&'+-.^_`|~", *c)); c++) {
+    }
+    return *c || c == arg ? apr_psprintf(p, "\"%s\" is no name of a header", arg) : NULL;
+}
+
+const char *saas_config_check(apr_pool_t *p, const server_rec *main_server)
+{
+    const server_rec *s;
+    for (s = main_server; s; s = s->next) {
+        if (saas_config_cookie_same_site(s) == SAAS_SAME_SITE_NONE && saas_config_secure_cookies(s) != 1) {
+            return apr_psprintf(p, "SaasCookieSameSite None (%s): browsers take such cookies only when they are Secure: set "
+                                "SaasSecureCookies On, behind TLS", s->server_hostname ? s->server_hostname : "main server");
+        }
+    }
+    return NULL;
 }
 
 /* -------------------------------------------------------- throttling -- */

@@ -36,6 +36,9 @@ typedef enum {
     SAAS_VERIFY_NGINX, SAAS_VERIFY_TRAEFIK, SAAS_VERIFY_CADDY, SAAS_VERIFY_ENVOY, SAAS_VERIFY_HAPROXY
 } saas_verify_e;
 
+/** The words of SaasCookieSameSite. */
+enum { SAAS_SAME_SITE_LAX, SAAS_SAME_SITE_STRICT, SAAS_SAME_SITE_NONE };
+
 /** AuthType Saas: our own log-in stands before the section. */
 #define SAAS_AUTH_TYPE "Saas"
 
@@ -68,6 +71,9 @@ void *saas_config_merge_sections(apr_pool_t *p, void *base, void *add);
 
 /** What SaasDenied says of a verdict in a section, or NULL. */
 const saas_denied_t *saas_config_denied(const saas_dir_config_t *conf, saas_verdict_e verdict);
+
+/** In check_config: NULL, or what does not go together. */
+const char *saas_config_check(apr_pool_t *p, const server_rec *main_server);
 
 /** SaasHashConcurrency, or twice the cores of this machine. */
 int saas_config_hashes_at_once(const server_rec *s);

@@ -43,6 +43,12 @@
       "folder of that file (default: the system's for temporary files)") \
     X(of, FLAG, secure_cookies, "SaasSecureCookies", SAAS_VHOST, "Off", SAAS_ANY, \
       "On: cookies as under TLS, for a server behind a TLS proxy") \
+    X(of, TEXT, frontend, "SaasFrontendURL", SAAS_VHOST, NULL, SAAS_CHECKED(saas_check_url), \
+      "URL of the product's own pages") \
+    X(of, WORD, cookie_same_site, "SaasCookieSameSite", SAAS_VHOST, "Lax", SAAS_WORDS("Lax", "Strict", "None"), \
+      "SameSite of the session cookie: Lax, Strict, or None for a frontend on another site") \
+    X(of, TEXT, cookie_domain, "SaasCookieDomain", SAAS_VHOST, NULL, SAAS_CHECKED(saas_config_check_domain), \
+      "Domain of the session cookie, for a frontend on another host of it (default: this host alone)") \
     X(of, FLAG, trust_forwarded, "SaasTrustForwarded", SAAS_VHOST, "Off", SAAS_ANY, \
       "On: X-Forwarded-Proto and X-Forwarded-Host of a trusted proxy make the links")
 
@@ -63,6 +69,10 @@
       "what caches are told of what a gate lets in (default: private, no-cache); Off: nothing") \
     X(of, FLAG, identity_headers, "SaasIdentityHeaders", SAAS_HTACCESS, "Off", SAAS_ANY, \
       "On: X-Saas-User and its kin are added to the request for a backend") \
+    X(of, LIST, allow_origin, "SaasAllowOrigin", SAAS_ANYWHERE, NULL, SAAS_CHECKED(saas_config_check_origin), \
+      "origins whose pages may call this server, beside that of SaasFrontendURL: https://app.example.com") \
+    X(of, LIST, allow_headers, "SaasAllowHeaders", SAAS_ANYWHERE, NULL, SAAS_CHECKED(saas_config_check_token), \
+      "request headers that such pages may send, beside those that are known") \
     X(of, EXPRESSION, organization, "SaasOrganization", SAAS_HTACCESS, NULL, SAAS_ANY, \
       "expression that names the organization (id or slug) of a request") \
     X(of, EXPRESSION, user, "SaasUser", SAAS_HTACCESS, NULL, SAAS_ANY, \

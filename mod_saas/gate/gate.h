@@ -83,6 +83,16 @@ const char *saas_sections_refused(apr_pool_t *p);
 /** At the start: warns of saas gates in an implicit RequireAny, and of what caches may do with what a gate lets in. */
 void saas_sections_check(apr_pool_t *p, server_rec *s);
 
+/* ------------------------------------------------------------ origins -- */
+
+/** Before anybody is asked who they are: tells the browser that a page of an allowed origin may read the reply; false:
+ *  there is none, or its origin is not allowed. */
+int saas_cors_begin(request_rec *r);
+/** Does a browser ask what it may send? */
+int saas_cors_is_preflight(request_rec *r);
+/** Answers that for an allowed origin: the status.  methods: those that there are; NULL: the one asked for. */
+int saas_cors_preflight(request_rec *r, const char *methods);
+
 /* ---------------------------------------------------- for other proxies -- */
 
 /** translate_name, in a SaasVerify section: makes the request the one that is asked about; a status refuses to. */

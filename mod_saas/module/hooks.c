@@ -62,6 +62,25 @@ SAAS_WARM static int map_to_storage(request_rec *r)
     return r->filename && r->filename[0] == SAAS_ROUTER_FILENAME[0] ? saas_router_map_to_storage(r) : DECLINED;
 }
 
+/* A page of another origin may come to the API, or to where a gate is. */
+SAAS_COLD static int across_origins(request_rec *r)
+{
+    const char *methods = NULL;
+    if (!saas_cors_begin(r) || !saas_cors_is_preflight(r)) {
+        return DECLINED;
+    }
+    if (section(r)->api == 1 && saas_router_is_mounted(r) && !(methods = saas_router_methods(r))) {
+        return DECLINED;
+    }
+    return saas_cors_preflight(r, methods);
+}
+
+SAAS_WARM static int header_parser(request_rec *r)
+{
+    const saas_dir_config_t *conf = section(r);
+    return conf->gated > 0 || conf->api == 1 ? across_origins(r) : DECLINED;
+}
+
 /* Access has been granted before anybody was authenticated: past a negated gate, or by one that knows who it is? */
 SAAS_WARM static int force_authn(request_rec *r)
 {
@@ -106,6 +125,7 @@ void saas_request_hooks(void)
     ap_hook_post_read_request(post_read_request, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_translate_name(translate_name, NULL, before_handlers, APR_HOOK_FIRST);
     ap_hook_map_to_storage(map_to_storage, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_header_parser(header_parser, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_force_authn(force_authn, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_fixups(fixups, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_handler(handler, after_proxy, NULL, APR_HOOK_FIRST);

@@ -60,6 +60,9 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
     const char *err = saas_db_check_config(ptemp, s);
     (void)plog;
     if (!err) {
+        err = saas_config_check(ptemp, s);
+    }
+    if (!err) {
         err = saas_throttle_check_config(pconf, ptemp, s);
     }
     if (!err) {

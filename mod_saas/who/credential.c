@@ -6,8 +6,8 @@
  * Order of credentials: API token, session cookie, the user that another
  * module authenticated.  A token that is wrong is never made good by a cookie
  * beside it.  A cookie on an unsafe method counts only when the browser says
- * that the request comes from this very origin (OWASP CSRF cheat sheet: fetch
- * metadata, then Origin); a bearer token needs no such proof, since no browser
+ * that the request comes from this very origin, or one that the operator has
+ * named (OWASP CSRF cheat sheet: fetch metadata, then Origin); a bearer token needs no such proof, since no browser
  * sends it by itself.
  */
 #include "credential.h"
@@ -32,7 +32,8 @@ int saas_cookie_secure(request_rec *r)
 
 const char *saas_cookie_name(request_rec *r)
 {
-    return saas_cookie_secure(r) ? COOKIE_SECURE : COOKIE;
+    /* A __Host- cookie has no Domain (RFC 6265bis, section 4.1.3.2). */
+    return saas_cookie_secure(r) && !saas_config_cookie_domain(r->server) ? COOKIE_SECURE : COOKIE;
 }
 
 /* The first cookie of that name; RFC 6265, section 4.2. */
@@ -122,6 +123,9 @@ static int is_cross_site(request_rec *r, int by_cookie)
     const char *origin = apr_table_get(r->headers_in, "Origin");
     if (!is_unsafe(r)) {
         return 0;
+    }
+    if (origin && saas_origin_allowed(r, origin)) {
+        return 0; /* the operator has named it */
     }
     if (site) {
         return strcmp(site, "same-origin") != 0;

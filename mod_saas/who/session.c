@@ -67,9 +67,13 @@ apr_status_t saas_session_start_impl(saas_request_t *rq, saas_db_t *db, const ch
 
 static void set_cookie(request_rec *r, const char *value, int lifetime)
 {
+    static const char *const same_site[] = { [SAAS_SAME_SITE_LAX] = "Lax", [SAAS_SAME_SITE_STRICT] = "Strict",
+                                             [SAAS_SAME_SITE_NONE] = "None" };
+    const char *domain = saas_config_cookie_domain(r->server);
     apr_table_add(r->err_headers_out, "Set-Cookie",
-                  apr_psprintf(r->pool, "%s=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax%s", saas_cookie_name(r), value,
-                               lifetime, saas_cookie_secure(r) ? "; Secure" : ""));
+                  apr_psprintf(r->pool, "%s=%s; Path=/; Max-Age=%d%s%s; HttpOnly; SameSite=%s%s", saas_cookie_name(r), value,
+                               lifetime, domain ? "; Domain=" : "", domain ? domain : "",
+                               same_site[saas_config_cookie_same_site(r->server)], saas_cookie_secure(r) ? "; Secure" : ""));
 }
 
 void saas_session_cookie_impl(saas_request_t *rq)

@@ -80,6 +80,12 @@ static inline saas_state_t *saas_state_find(request_rec *r)
 }
 saas_state_t *saas_state_get(request_rec *r);
 
+/** May the pages of an origin call this request's section with their visitor's cookie?  By SaasAllowOrigin, or as the origin
+ *  of SaasFrontendURL. */
+int saas_origin_allowed(request_rec *r, const char *origin);
+/** Are there any such origins? */
+int saas_origin_any(request_rec *r);
+
 /** Reads token, cookie or outer user off a request. */
 void saas_credential_find(request_rec *r, saas_credential_t *credential);
 
