@@ -6,9 +6,9 @@
  * Order of credentials: API token, session cookie, the user that another
  * module authenticated.  A token that is wrong is never made good by a cookie
  * beside it.  A cookie on an unsafe method counts only when the browser says
- * that the request comes from this very origin, or one that the operator has
- * named (OWASP CSRF cheat sheet: fetch metadata, then Origin); a bearer token needs no such proof, since no browser
- * sends it by itself.
+ * that the request comes from this very origin, or from one that the operator
+ * has named (OWASP CSRF cheat sheet: fetch metadata, then Origin); a bearer
+ * token needs no such proof, since no browser sends it by itself.
  */
 #include "credential.h"
 #include "core/id.h"

@@ -5,7 +5,7 @@ origins' cookies count. The calls are those of a frontend on an origin of its ow
 import pytest
 import requests
 
-from saastest import Api
+from saastest import Api, Places, Site, seed
 
 pytestmark = pytest.mark.expects("AH01630", "AH01631")
 FRONTEND = "https://app.example.test"      # SaasFrontendURL of every site of these tests
@@ -113,7 +113,6 @@ def readable(reply, origin):
 
 @pytest.mark.parametrize("origin, yes", [(LOCAL, True), (FRONTEND, True), ("https://evil.example", False), ("null", False)])
 def test_replies_and_refusals_can_be_read(site, payer, alice, origin, yes):
-    from saastest import seed
     token = {"Authorization": "Bearer " + payer.new_token(organization=payer.org["id"])["token"], "Origin": origin}
     free = {"Authorization": "Bearer " + alice.new_token(organization=alice.org["id"])["token"], "Origin": origin}
     audit, own = (seed.audit(site.database, who.org["id"], [("https://x.test/", "hsts_enabled", "FAIL", "high", "words")]) for who in (payer, alice))
@@ -156,10 +155,13 @@ def test_a_section_may_have_origins_of_its_own(site, payer):
 
 # ------------------------------------------------------------------ cookies --
 
-def cookies(site, conf):
+def cookies(databases, db_kind, conf):
     """Set-Cookie of a log-in and of a log-out with this configuration."""
-    site.httpd.restart("\n".join(site.parts) + "\n" + conf)
+    places = Places()
+    site = Site(databases.fresh(db_kind, places), places=places, with_stripe=False)
+    site.parts.append(conf)
     try:
+        site.start()
         person = site.register()
         first = person.http.post(site.base + "/api/v1/auth/login/", json={"email": person.email, "password": person.password}, timeout=30).headers["Set-Cookie"]
         name, value = first.split(";")[0].split("=")
@@ -167,7 +169,7 @@ def cookies(site, conf):
         assert last.status_code == 204, last.text
         return first, last.headers["Set-Cookie"]
     finally:
-        site.httpd.restart("\n".join(site.parts))
+        site.close()
 
 
 @pytest.mark.parametrize("conf, name, has, has_not", [
@@ -176,8 +178,8 @@ def cookies(site, conf):
     ("SaasCookieSameSite none\nSaasSecureCookies On", "__Host-saas_session", ["SameSite=None", "Secure"], ["Domain"]),
     ("SaasCookieDomain example.test\nSaasSecureCookies On", "saas_session", ["Domain=example.test", "Secure", "SameSite=Lax"], []),
 ])
-def test_the_cookie_is_as_it_was_ordered(site, conf, name, has, has_not):
-    for cookie in cookies(site, conf):
+def test_the_cookie_is_as_it_was_ordered(databases, db_kind, conf, name, has, has_not):
+    for cookie in cookies(databases, db_kind, conf):
         parts = [part.strip() for part in cookie.split(";")]
         assert parts[0].startswith(name + "=") and set(has) <= set(parts)
         assert not [part for part in parts if part.split("=")[0] in has_not]
@@ -197,7 +199,6 @@ def test_bad_origins_and_cookies_are_refused(site, line, said):
 
 
 def test_an_unset_frontend_and_no_origins_say_nothing(databases, db_kind):
-    from saastest import Places, Site
     places = Places()
     site = Site(databases.fresh(db_kind, places), places=places, with_stripe=False)
     site.parts = ["\n".join(line for line in part.splitlines() if not line.startswith("SaasFrontendURL")) for part in site.parts]
