@@ -198,6 +198,10 @@ int saas_cachecontrol_is_leave(const char *name, const char *value)
 {
     static const char targeted[] = "-Cache-Control";
     size_t len = strlen(name), tail = sizeof(targeted) - 1;
+    /* Every field of every gated page is asked about: all but "...Expires" and "...Control" are told by a letter. */
+    if (!len || ((name[len - 1] | 0x20) != 'l' && (name[len - 1] | 0x20) != 's')) {
+        return 0;
+    }
     if (!strcasecmp(name, "X-Accel-Expires")) {
         /* nginx: seconds, or @ and a time; it goes before all others. */
         return strcmp(value, "0") != 0;

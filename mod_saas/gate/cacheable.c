@@ -210,6 +210,12 @@ static int is_future(request_rec *r, const char *expires)
     return at != APR_DATE_BAD && at >= r->request_time - apr_time_from_sec(60);
 }
 
+/* Is that its name? Most are another by their first letter. */
+static int is_field(const apr_table_entry_t *field, const char *name)
+{
+    return (field->key[0] | 0x20) == (name[0] | 0x20) && !strcasecmp(field->key, name);
+}
+
 /* Drops what lets a cache store beside Cache-Control; and all freshness of an application that does not know. */
 static void drop_leave(request_rec *r, apr_table_t *headers, int knows)
 {
@@ -218,8 +224,8 @@ static void drop_leave(request_rec *r, apr_table_t *headers, int knows)
     while (i < fields->nelts) {
         const apr_table_entry_t *field = &APR_ARRAY_IDX(fields, i, apr_table_entry_t);
         if (saas_cachecontrol_is_leave(field->key, field->val)
-            || (!strcasecmp(field->key, "Expires") && is_future(r, field->val))
-            || (!knows && !strcasecmp(field->key, "Pragma") && !ap_strcasestr(field->val, "no-cache"))) {
+            || (is_field(field, "Expires") && is_future(r, field->val))
+            || (!knows && is_field(field, "Pragma") && !ap_strcasestr(field->val, "no-cache"))) {
             apr_table_unset(headers, field->key);
             i = 0;
         }
