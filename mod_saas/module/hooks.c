@@ -66,7 +66,8 @@ SAAS_WARM static int map_to_storage(request_rec *r)
 SAAS_COLD static int across_origins(request_rec *r)
 {
     const char *methods = NULL;
-    if (!saas_cors_begin(r) || !saas_cors_is_preflight(r)) {
+    /* Another proxy would take the answer to a preflight for leave to pass the request on. */
+    if (!saas_cors_begin(r) || !saas_cors_is_preflight(r) || saas_config_verifies(section(r))) {
         return DECLINED;
     }
     if (section(r)->api == 1 && saas_router_is_mounted(r) && !(methods = saas_router_methods(r))) {

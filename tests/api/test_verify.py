@@ -213,6 +213,24 @@ def test_the_method_is_the_clients(site, callers, proxy, method):
     assert (reply.status_code, reply.headers["X-Saas-Verdict"], reply.content) == (200, "granted", b"")
 
 
+PREFLIGHT = {"Origin": "https://app.example.test", "Access-Control-Request-Method": "PUT"}    # of SaasFrontendURL
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_a_preflight_is_not_let_in(site, callers, proxy):
+    """What a gated page answers itself, would here have the proxy pass the request on for nobody."""
+    reply = ask(site, proxy, headers=PREFLIGHT, method="OPTIONS")
+    assert (reply.status_code, reply.headers["X-Saas-Verdict"]) == (401, "not_authenticated")
+    reply = ask(site, proxy, headers={**callers["admin"], **PREFLIGHT}, method="OPTIONS")
+    assert (reply.status_code, reply.headers["X-Saas-Verdict"]) == (200, "granted")
+
+
+@pytest.mark.parametrize("name", FRONTS)
+def test_a_preflight_of_nobody_does_not_reach_the_application(fronts, name):
+    reply, body = through(fronts[name], "/page", PREFLIGHT, "OPTIONS")
+    assert reply.status == 401 and b'"path"' not in body
+
+
 @pytest.mark.parametrize("proxy", PROXIES)
 def test_a_trace_is_never_answered_by_httpd(site, callers, proxy):
     reply = ask(site, proxy, headers={**callers["admin"], "X-Secret": "words"}, method="TRACE")
