@@ -68,29 +68,24 @@ else
     done
     [ -z "$missing" ] || {
         echo "This is no Debian; install by hand:$missing" >&2
-        echo "and Python's requests, psycopg2, jsonschema, prometheus_client, aiosmtpd and pytest-xdist, Redis, apr-util's drivers for PostgreSQL and SQLite." >&2
+        echo "and Python's requests, psycopg2, jsonschema, prometheus_client, aiosmtpd, argon2, bcrypt, Django and pytest-xdist, Redis, gdb, nginx, HAProxy, Caddy, Varnish, Chromium, apr-util's drivers for PostgreSQL and SQLite." >&2
         exit 1
     }
 fi
+
+# npm_install FOLDER TARGET PACKAGE: what tests/FOLDER/npm pins, into build/TARGET, unless PACKAGE is there.
+npm_install() {
+    [ ! -d "build/$2/node_modules/$3" ] || return 0
+    mkdir -p "build/$2"
+    cp "tests/$1/npm/package.json" "tests/$1/npm/package-lock.json" "build/$2/"
+    (cd "build/$2" && npm ci --ignore-scripts --no-audit --no-fund --silent) >build/npm.log 2>&1 || {
+        cat build/npm.log >&2
+        echo "npm could not install $3; see build/npm.log" >&2
+        exit 1
+    }
+}
 
 # Stripe's official client, for the test that holds the sandbox to it.
-if [ ! -d build/npm/node_modules/stripe ]; then
-    mkdir -p build/npm
-    cp tests/sandbox/npm/package.json tests/sandbox/npm/package-lock.json build/npm/
-    (cd build/npm && npm ci --ignore-scripts --no-audit --no-fund --silent) >build/npm.log 2>&1 || {
-        cat build/npm.log >&2
-        echo "npm could not install the stripe package; see build/npm.log" >&2
-        exit 1
-    }
-fi
-
+npm_install sandbox npm stripe
 # What drives Debian's Chromium in the tests of what a person sees.
-if [ ! -d build/browser/node_modules/playwright-core ]; then
-    mkdir -p build/browser
-    cp tests/browser/npm/package.json tests/browser/npm/package-lock.json build/browser/
-    (cd build/browser && npm ci --ignore-scripts --no-audit --no-fund --silent) >build/npm.log 2>&1 || {
-        cat build/npm.log >&2
-        echo "npm could not install playwright-core; see build/npm.log" >&2
-        exit 1
-    }
-fi
+npm_install browser browser playwright-core

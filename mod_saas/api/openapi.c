@@ -295,11 +295,11 @@ int saas_openapi_serve(saas_call_t *call)
     const char *first;
     int status;
     if (r->method_number == M_OPTIONS) {
-        apr_table_setn(r->headers_out, "Allow", "GET, HEAD, OPTIONS");
+        apr_table_setn(r->headers_out, "Allow", SAAS_OPENAPI_METHODS);
         return saas_reply_text(r, HTTP_NO_CONTENT, NULL, 0);
     }
     if (r->method_number != M_GET) {
-        apr_table_setn(r->headers_out, "Allow", "GET, HEAD, OPTIONS");
+        apr_table_setn(r->headers_out, "Allow", SAAS_OPENAPI_METHODS);
         return saas_reply_error_impl(&call->pub, HTTP_METHOD_NOT_ALLOWED, "method_not_allowed",
                                      apr_psprintf(r->pool, "Method \"%s\" not allowed.", r->method));
     }

@@ -9,6 +9,9 @@
 
 #include "api.h"
 
+/** The methods of the document, as Allow has them. */
+#define SAAS_OPENAPI_METHODS "GET, HEAD, OPTIONS"
+
 /** True when the path below a mount point is the document's. */
 int saas_openapi_is(const char *path);
 /** Answers a request for the document. */

@@ -145,6 +145,15 @@ static const saas_mounted_route_t *find(const char *const *segments, int n, int 
     return found;
 }
 
+/* The route of a path below a mount point, its segments in values; NULL where there is none, allowed is 0, or not with
+ * that method. */
+static const saas_mounted_route_t *route_of(request_rec *r, const char *path, const char **values, unsigned *allowed)
+{
+    int n = cut(apr_pstrdup(r->pool, path), values);
+    *allowed = 0;
+    return n > 0 ? find(values, n, method_of(r), allowed) : NULL;
+}
+
 static const char *allow_text(apr_pool_t *p, unsigned allowed)
 {
     const char *text = "";
@@ -268,14 +277,11 @@ static int serve(saas_call_t *call)
 const char *saas_router_methods(request_rec *r)
 {
     const char *rest = r->uri + strlen(dir_config(r)->mount), *values[SAAS_ROUTE_SEGMENTS];
-    unsigned allowed = 0;
-    int n = cut(apr_pstrdup(r->pool, rest), values);
+    unsigned allowed;
     if (saas_openapi_is(rest)) {
-        return "GET, HEAD, OPTIONS";
+        return SAAS_OPENAPI_METHODS;
     }
-    if (n > 0) {
-        find(values, n, 0, &allowed);
-    }
+    route_of(r, rest, values, &allowed);
     return allowed ? allow_text(r->pool, allowed) : NULL;
 }
 
@@ -285,7 +291,7 @@ int saas_router_serve(request_rec *r)
     saas_call_t *call;
     const char *rest;
     unsigned allowed;
-    int n, slash;
+    int slash;
     call = apr_pcalloc(r->pool, sizeof(*call));
     call->pub.r = r;
     call->pub.pool = r->pool;
@@ -296,10 +302,8 @@ int saas_router_serve(request_rec *r)
     if (saas_openapi_is(rest)) {
         return saas_openapi_serve(call);
     }
-
-    n = cut(apr_pstrdup(r->pool, rest), call->values);
-    call->mounted = n > 0 ? find(call->values, n, method_of(r), &allowed) : NULL;
-    if (n <= 0 || !allowed) {
+    call->mounted = route_of(r, rest, call->values, &allowed);
+    if (!allowed) {
         return saas_reply_verdict_impl(&call->pub, SAAS_OUTSIDER);
     }
     if (r->method_number == M_OPTIONS) {

@@ -76,14 +76,11 @@ static const char *saas_config_check_origin(apr_pool_t *p, const char *arg, cons
     return saas_origin_check(p, arg);
 }
 
-/* RFC 9110, section 5.6.2. */
-static const char *saas_config_check_token(apr_pool_t *p, const char *arg, const char **value)
+static const char *saas_config_check_field(apr_pool_t *p, const char *arg, const char **value)
 {
-    const char *c;
+    const char *end = ap_scan_http_token(arg);
     (void)value;
-    for (c = arg; apr_isalnum(*c) || (*c && strchr("!#$%&'+-.^_`|~", *c)); c++) {
-    }
-    return *c || c == arg ? apr_psprintf(p, "\"%s\" is no name of a header", arg) : NULL;
+    return *end || end == arg ? apr_psprintf(p, "\"%s\" is no name of a header", arg) : NULL;
 }
 
 const char *saas_config_check(apr_pool_t *p, const server_rec *main_server)

@@ -71,7 +71,7 @@
       "On: X-Saas-User and its kin are added to the request for a backend") \
     X(of, LIST, allow_origin, "SaasAllowOrigin", SAAS_ANYWHERE, NULL, SAAS_CHECKED(saas_config_check_origin), \
       "origins whose pages may call this server, beside that of SaasFrontendURL: https://app.example.com") \
-    X(of, LIST, allow_headers, "SaasAllowHeaders", SAAS_ANYWHERE, NULL, SAAS_CHECKED(saas_config_check_token), \
+    X(of, LIST, allow_headers, "SaasAllowHeaders", SAAS_ANYWHERE, NULL, SAAS_CHECKED(saas_config_check_field), \
       "request headers that such pages may send, beside those that are known") \
     X(of, EXPRESSION, organization, "SaasOrganization", SAAS_HTACCESS, NULL, SAAS_ANY, \
       "expression that names the organization (id or slug) of a request") \

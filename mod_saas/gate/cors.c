@@ -12,7 +12,6 @@
  */
 #include "gate.h"
 
-#include <apr_lib.h>
 #include <apr_strings.h>
 
 #define MAX_AGE "600"
@@ -85,13 +84,11 @@ int saas_cors_is_preflight(request_rec *r)
     return r->method_number == M_OPTIONS && apr_table_get(r->headers_in, "Access-Control-Request-Method") != NULL;
 }
 
-/* A token of RFC 9110, section 5.6.2: it comes back in a header. */
+/* It comes back in a header. */
 static int is_method(const char *text)
 {
-    const char *c;
-    for (c = text; apr_isalpha(*c) || *c == '-'; c++) {
-    }
-    return !*c && c > text;
+    const char *end = ap_scan_http_token(text);
+    return !*end && end > text;
 }
 
 int saas_cors_preflight(request_rec *r, const char *methods)

@@ -77,7 +77,7 @@ static int refuse(request_rec *r, int status, const char *code, const char *deta
     return saas_refuse_with(r, &refusal, NULL, NULL);
 }
 
-/* A token of RFC 9110, section 5.6.2.  TRACE and CONNECT would be httpd's own to answer. */
+/* Of the tokens of RFC 9110, section 5.6.2, those that methods are registered as.  TRACE and CONNECT would be httpd's own to answer. */
 static int is_method(const char *text)
 {
     const char *c;

@@ -13,7 +13,7 @@ import time
 from gated import GATES, make_member, make_site
 from measure import Result
 from saastest.httpd import httpd_environment
-from saastest.places import command_as, port_is_open, program
+from saastest.places import command_as, end_process, port_is_open, program
 
 # 32 KiB in 8 ways of lines of 64 bytes, for instructions and for data; the last level is as good as endless.
 CACHES = ("--cache-sim=yes", "--I1=32768,8,64", "--D1=32768,8,64", "--LL=67108864,16,64")
@@ -47,12 +47,7 @@ class Callgrind:
         return self
 
     def __exit__(self, *exc):
-        self.process.terminate()
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait(10)
+        end_process(self.process, 20)
 
     def files(self):
         return sorted(self.prefix.parent.glob(self.prefix.name + ".*"), key=lambda path: int(path.suffix[1:]))

@@ -10,8 +10,9 @@ import pytest
 
 import djangodump as d
 from operators import Operator
-from saastest import BUILD, Api, Places, Site, seed
+from saastest import BUILD, Api, Places, seed
 from saastest.places import clean_environment
+from saastest.site import serving
 
 TABLES = ("users", "organizations", "memberships", "user_organizations", "invites", "audits", "evidence", "subscriptions",
           "stripe_bindings", "activity")
@@ -371,12 +372,8 @@ def site(ctl, dump):
     """httpd on what was imported."""
     entries = d.small()
     imported(ctl, dump, entries)
-    scratch = Places()
-    made = Site(ctl.database, places=scratch, with_stripe=False)
-    made.start()
-    yield made
-    made.close()
-    scratch.close()
+    with serving(ctl.database) as made:
+        yield made
 
 
 def test_who_was_imported_logs_in_and_exports(site, ctl):

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from djangosite import HASHERS, PASSWORD, Django
-from saastest import Api, Places, Site, seed
+from saastest import Api, seed
+from saastest.site import serving
 
 SKIP = "--skip-users-without-email"
 DUMPS = {"plain": (), "indented": ("--indent", "2"), "natural": ("--natural-foreign", "--natural-primary")}
@@ -62,12 +63,8 @@ def test_a_dump_as_it_comes(ctl, dumps, name):
 def site(ctl, dumps):
     """httpd on what was imported."""
     imported(ctl, dumps["plain"])
-    scratch = Places()
-    made = Site(ctl.database, places=scratch, with_stripe=False)
-    made.start()
-    yield made
-    made.close()
-    scratch.close()
+    with serving(ctl.database) as made:
+        yield made
 
 
 def status(site, email, password):

@@ -10,16 +10,8 @@ sys.dont_write_bytecode = True
 
 import pytest  # noqa: E402
 
-from saastest import Places  # noqa: E402
 from saastest.fixtures import *  # noqa: E402,F401,F403
 from saastest.site import Pgsql, Sqlite  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def places():
-    made = Places()
-    yield made
-    made.close()
 
 
 @pytest.fixture(scope="module")

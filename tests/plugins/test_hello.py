@@ -47,13 +47,6 @@ def make(folder, *args):
     return done.stdout + done.stderr
 
 
-@pytest.fixture(scope="module")
-def places():
-    made = Places()
-    yield made
-    made.close()
-
-
 def snapshot(folder):
     return {str(p): (s.st_mtime_ns, s.st_size, s.st_ino) for p in sorted(Path(folder).rglob("*")) for s in [p.lstat()]}
 

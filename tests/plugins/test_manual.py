@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from saastest import ROOT, Places
+from saastest import ROOT
 from saastest.places import AS_ROOT, account, clean_environment, give, program
 
 MANUAL = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8").split("## hello", 1)[1].split("\n## ", 1)[0]
@@ -33,13 +33,6 @@ cd "$3"
 shift 3
 exec "$@"
 """
-
-
-@pytest.fixture(scope="module")
-def places():
-    made = Places()
-    yield made
-    made.close()
 
 
 @pytest.fixture(scope="module")

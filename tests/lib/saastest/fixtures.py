@@ -91,6 +91,14 @@ def db_kind(request):
     return request.param
 
 
+@pytest.fixture(scope="module")
+def places():
+    """Scratch folders of a module."""
+    made = Places()
+    yield made
+    made.close()
+
+
 @pytest.fixture(scope="session")
 def cluster():
     pg = Postgres().create()

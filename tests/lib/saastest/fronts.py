@@ -2,11 +2,10 @@
 the configurations of conf/examples/proxies as they are, but for addresses.
 """
 
-import signal
 import subprocess
 import time
 
-from .places import ROOT, Places, clean_environment, command_as, free_port, httpd_user, port_is_open, program
+from .places import ROOT, Places, clean_environment, command_as, end_process, free_port, httpd_user, port_is_open, program
 
 EXAMPLES = ROOT / "conf" / "examples" / "proxies"
 
@@ -51,13 +50,7 @@ class Front:
         raise NotImplementedError
 
     def close(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        end_process(self.process)
         self.places.close()
 
 

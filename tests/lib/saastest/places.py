@@ -117,6 +117,17 @@ def port_is_open(port, host="127.0.0.1"):
         return s.connect_ex((host, port)) == 0
 
 
+def end_process(process, seconds=10):
+    """Ends a child of ours: by SIGTERM, and where that is not enough by SIGKILL."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(seconds)
+
+
 def halt(pid):
     """Stops a process where it is (SIGSTOP); returns when it is: until each of its threads has been scheduled, those that
     have not been go on, and could take what is sent next with them."""

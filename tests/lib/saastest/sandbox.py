@@ -8,7 +8,7 @@ import time
 
 import requests
 
-from .places import ROOT, Places, clean_environment, command_as
+from .places import ROOT, Places, clean_environment, command_as, end_process
 
 SCRIPT = ROOT / "tests" / "sandbox" / "stripe_sandbox.py"
 
@@ -63,11 +63,5 @@ class Sandbox:
         return self.http.post(f"{checkout_url}/{action}", allow_redirects=False, timeout=60)
 
     def close(self):
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        end_process(self.process)
         self.places.close()

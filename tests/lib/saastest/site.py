@@ -2,6 +2,7 @@
 the demo keeps one running.
 """
 
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -100,6 +101,16 @@ class Pgsql:
 
     def close(self):
         pass
+
+
+@contextlib.contextmanager
+def serving(database):
+    """httpd on a database that is filled already."""
+    site = Site(database, with_stripe=False)
+    try:
+        yield site.start()
+    finally:
+        site.close()
 
 
 class Site:
