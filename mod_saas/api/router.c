@@ -217,6 +217,7 @@ static int admit(saas_call_t *call)
     saas_credential_t credential;
     saas_selector_t selector;
     saas_verdict_e worst = SAAS_GRANTED, verdicts[SAAS_GATES_MAX];
+    const saas_gate_use_t *by = NULL;
     int i;
     saas_credential_find(r, &credential);
     select_organization(call, &selector);
@@ -227,6 +228,7 @@ static int admit(saas_call_t *call)
         saas_identity_export(r, &call->ctx->who);
         if (call->ctx->cross_site) {
             saas_verdicts_route_refused(call->mounted->gates, call->mounted->ngates, SAAS_SAID_CSRF_FAILED);
+            saas_why_cross_site(r, call->ctx, call->mounted->plugin, call->mounted->route);
             apr_table_setn(r->notes, SAAS_VERDICT_NOTE, saas_refusal_csrf.code);
             saas_reply_refusal(r, &saas_refusal_csrf);
             return DONE;
@@ -239,10 +241,12 @@ static int admit(saas_call_t *call)
         saas_verdict_e verdict = verdicts[i] = saas_gate_decide(r, call->ctx, &call->mounted->gates[i], NULL);
         if (verdict != SAAS_GRANTED && (worst == SAAS_GRANTED || verdict < worst)) {
             worst = verdict;
+            by = &call->mounted->gates[i];
         }
     }
     saas_verdicts_route(call->mounted->gates, call->mounted->ngates, call->ctx, verdicts);
     if (worst != SAAS_GRANTED) {
+        saas_why_route(r, call->ctx, worst, call->mounted->plugin, call->mounted->route, by);
         saas_reply_verdict_impl(&call->pub, worst);
         return DONE;
     }

@@ -148,6 +148,14 @@ int saas_sections_is(const char *directive)
     return sections[i] != NULL;
 }
 
+const char *saas_sections_name(apr_pool_t *p, const ap_directive_t *section)
+{
+    apr_size_t len = strlen(section->args);
+    len -= len && section->args[len - 1] == '>';
+    return apr_psprintf(p, "%s %.*s> (%s:%d)", section->directive, (int)len, section->args, section->filename,
+                        section->line_num);
+}
+
 int saas_sections_need_user(const ap_directive_t *line)
 {
     const ap_directive_t *at;

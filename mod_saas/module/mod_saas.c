@@ -45,6 +45,9 @@ static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
         err = saas_tenant_prepare(pconf);
     }
     if (!err) {
+        err = saas_why_prepare(pconf);
+    }
+    if (!err) {
         err = saas_plugins_count(pconf);
     }
     if (err) {
