@@ -108,15 +108,15 @@ static int weight(const saas_mounted_route_t *mounted)
     return literals;
 }
 
-static int method_of(request_rec *r)
+static int method_of(const char *name)
 {
     int i;
     for (i = 0; i < N_METHODS; i++) {
-        if (!strcmp(r->method, methods[i].name)) {
+        if (!strcmp(name, methods[i].name)) {
             return methods[i].method;
         }
     }
-    return r->method_number == M_GET ? SAAS_GET : 0; /* HEAD */
+    return !strcmp(name, "HEAD") ? SAAS_GET : 0;
 }
 
 /* Finds the route; allowed collects the methods of the path. */
@@ -145,13 +145,12 @@ static const saas_mounted_route_t *find(const char *const *segments, int n, int 
     return found;
 }
 
-/* The route of a path below a mount point, its segments in values; NULL where there is none, allowed is 0, or not with
- * that method. */
-static const saas_mounted_route_t *route_of(request_rec *r, const char *path, const char **values, unsigned *allowed)
+const saas_mounted_route_t *saas_router_find(apr_pool_t *p, const char *path, const char *method, const char **values,
+                                             unsigned *allowed)
 {
-    int n = cut(apr_pstrdup(r->pool, path), values);
+    int n = cut(apr_pstrdup(p, path), values);
     *allowed = 0;
-    return n > 0 ? find(values, n, method_of(r), allowed) : NULL;
+    return n > 0 ? find(values, n, method_of(method), allowed) : NULL;
 }
 
 static const char *allow_text(apr_pool_t *p, unsigned allowed)
@@ -285,7 +284,7 @@ const char *saas_router_methods(request_rec *r)
     if (saas_openapi_is(rest)) {
         return SAAS_OPENAPI_METHODS;
     }
-    route_of(r, rest, values, &allowed);
+    saas_router_find(r->pool, rest, r->method, values, &allowed);
     return allowed ? allow_text(r->pool, allowed) : NULL;
 }
 
@@ -306,7 +305,7 @@ int saas_router_serve(request_rec *r)
     if (saas_openapi_is(rest)) {
         return saas_openapi_serve(call);
     }
-    call->mounted = route_of(r, rest, call->values, &allowed);
+    call->mounted = saas_router_find(r->pool, rest, r->method, call->values, &allowed);
     if (!allowed) {
         return saas_reply_verdict_impl(&call->pub, SAAS_OUTSIDER);
     }

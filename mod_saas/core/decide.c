@@ -37,6 +37,17 @@ const char *saas_decide_check_subscription(apr_pool_t *p, const char *arg)
                : apr_psprintf(p, "\"%s\" is no subscription status; they are active, free, expired, canceled", arg);
 }
 
+const saas_answer_t saas_answers[SAAS_DECISIONS] = {
+    [SAAS_DECIDED_GRANTED] = { SAAS_ANSWER_GRANTED },
+    [SAAS_DECIDED_UNAVAILABLE] = { SAAS_ANSWER_UNAVAILABLE },
+    [SAAS_DECIDED_NO_USER] = { SAAS_ANSWER_NO_USER },
+    [SAAS_DECIDED_CHOOSE_ORGANIZATION] = { SAAS_ANSWER_CHOOSE_ORGANIZATION },
+    [SAAS_DECIDED_OUTSIDER] = { SAAS_ANSWER_OUTSIDER },
+    [SAAS_DECIDED_WRONG_ROLE] = { SAAS_ANSWER_WRONG_ROLE },
+    [SAAS_DECIDED_NO_SUBSCRIPTION] = { SAAS_ANSWER_NO_SUBSCRIPTION },
+    [SAAS_DECIDED_CROSS_SITE] = { SAAS_ANSWER_CROSS_SITE },
+};
+
 const saas_decider_t saas_deciders[] = {
     { "user", NULL, 0, saas_decide_user },
     { "member", saas_decide_check_organization, 0, saas_decide_member },

@@ -26,6 +26,23 @@ typedef enum {
     SAAS_DECISIONS
 } saas_decision_e;
 
+/** What each is answered with: status, and code of the reply. */
+#define SAAS_ANSWER_GRANTED 200, ""
+#define SAAS_ANSWER_UNAVAILABLE 503, "unavailable"
+#define SAAS_ANSWER_NO_USER 401, "not_authenticated"
+#define SAAS_ANSWER_CHOOSE_ORGANIZATION 400, "organization_required"
+#define SAAS_ANSWER_OUTSIDER 404, "not_found"
+#define SAAS_ANSWER_WRONG_ROLE 403, "permission_denied"
+#define SAAS_ANSWER_NO_SUBSCRIPTION 403, "subscription_required"
+#define SAAS_ANSWER_CROSS_SITE 403, "csrf_failed"
+
+/** The same by number. */
+typedef struct saas_answer_t {
+    int status;
+    const char *code;
+} saas_answer_t;
+extern const saas_answer_t saas_answers[SAAS_DECISIONS];
+
 /** What gates look at. */
 typedef struct saas_facts_t {
     const char *email;

@@ -86,6 +86,16 @@ const char *saas_sections_refused(apr_pool_t *p);
 /** At the start: warns of saas gates in an implicit RequireAny, and of what caches may do with what a gate lets in. */
 void saas_sections_check(apr_pool_t *p, server_rec *s);
 
+/* ----------------------------------- sections, in the tree of directives -- */
+
+/** Does a directive open a section that has Require lines of its own? */
+int saas_sections_is(const char *directive);
+/** How a section is written, with its file and line: <Location "/reports"> (sites/app.conf:12). */
+const char *saas_sections_name(apr_pool_t *p, const ap_directive_t *section);
+/** Is anything required in a section, at any depth?  Is a gate asked?  node: the first of what stands in it. */
+int saas_sections_require(const ap_directive_t *node);
+int saas_sections_have_gate(const ap_directive_t *node);
+
 /* ------------------------------------------------------------ origins -- */
 
 /** Before anybody is asked who they are: tells the browser that a page of an allowed origin may read the reply; false:

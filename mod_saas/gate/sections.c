@@ -121,9 +121,9 @@ static int only_gates(const ap_directive_t *node)
     return 1;
 }
 
-static int has_require(const ap_directive_t *node)
+int saas_sections_require(const ap_directive_t *node)
 {
-    for (; node && strcasecmp(node->directive, "Require") && !has_require(node->first_child); node = node->next) {
+    for (; node && strcasecmp(node->directive, "Require") && !saas_sections_require(node->first_child); node = node->next) {
     }
     return node != NULL;
 }
@@ -133,7 +133,7 @@ static int count_conditions(const ap_directive_t *node)
 {
     int n = 0;
     for (; node; node = node->next) {
-        n += !strcasecmp(node->directive, "Require") || has_require(node->first_child);
+        n += !strcasecmp(node->directive, "Require") || saas_sections_require(node->first_child);
     }
     return n;
 }

@@ -5,6 +5,8 @@
  */
 #include "statements.h"
 
+#include "core/why.h"
+
 #define STATEMENT(number, name, sql) [number] = { name, number, 0, sql }
 #define LIMIT(n) " LIMIT CAST($" #n " AS bigint)"
 
@@ -195,6 +197,15 @@ const saas_driver_statement_t ctl_statements[CTL_STATEMENTS] = {
         " AND ($3::text IS NULL OR a.actor_id = $3::text OR a.actor_email = $3::text)"
         " AND ($4::timestamptz IS NULL OR a.created_at >= $4::timestamptz)"
         " ORDER BY a.created_at DESC, a.id DESC" LIMIT(5)),
+
+    /* -------------------------------------------------------------- why -- */
+    STATEMENT(CTL_WHY_ORGS, "look up the user's organizations",
+        "SELECT o.id, o.slug, m.role, " SUBSCRIPTION ", o.subscription_ends_at,"
+        " o.subscription_status = 'active' AND (o.subscription_ends_at IS NULL OR o.subscription_ends_at > now()),"
+        " o.id = u.default_org_id FROM users u JOIN user_organizations d ON d.user_id = u.id"
+        " JOIN memberships m ON m.org_id = d.org_id AND m.user_id = d.user_id"
+        " JOIN organizations o ON o.id = m.org_id AND o.deleted_at IS NULL WHERE u.id = $1 ORDER BY m.org_id"),
+    STATEMENT(CTL_WHY_HISTORY, "look up the history", SAAS_WHY_KNOWN_SQL),
 
     /* ---------------------------------------------------- import-django -- */
     STATEMENT(CTL_IMPORT_LOCK, "lock the users", "LOCK TABLE users, organizations IN SHARE ROW EXCLUSIVE MODE"),
