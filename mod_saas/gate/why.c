@@ -15,6 +15,7 @@
 #include "core/why.h"
 #include "db/db.h"
 
+#include <ap_mpm.h>
 #include <apr_atomic.h>
 #include <apr_strings.h>
 
@@ -50,10 +51,15 @@ typedef struct refused_t {
 
 static volatile apr_uint32_t second, looks, looking, paused;
 
-/* May the database be asked now?  Then it has to be ended by end_look(). */
+/* May the database be asked now?  Then it has to be ended by end_look().  A child that ends has given up its connections
+ * when its last requests' memory goes. */
 static int begin_look(void)
 {
     apr_uint32_t now = (apr_uint32_t)apr_time_sec(apr_time_now());
+    int state = AP_MPMQ_STOPPING;
+    if (ap_mpm_query(AP_MPMQ_MPM_STATE, &state) != APR_SUCCESS || state == AP_MPMQ_STOPPING) {
+        return 0;
+    }
     if (apr_atomic_xchg32(&second, now) != now) {
         apr_atomic_set32(&looks, 0);
     }
@@ -226,6 +232,22 @@ static void note(request_rec *r, const saas_context_t *ctx, const saas_refusal_t
 _Static_assert((int)SAAS_BY_TOKEN == SAAS_WHY_BY_TOKEN && (int)SAAS_BY_SESSION == SAAS_WHY_BY_SESSION
                    && (int)SAAS_BY_SERVER == SAAS_WHY_BY_SERVER, "credentials have the same numbers, also of statements");
 
+/* A verdict that has no row in core/why.c is a warning of the compiler's here. */
+static saas_decision_e decision_of(saas_verdict_e verdict)
+{
+    switch (verdict) {
+    case SAAS_GRANTED:
+    case SAAS_UNAVAILABLE:
+    case SAAS_NO_USER:
+    case SAAS_CHOOSE_ORGANIZATION:
+    case SAAS_OUTSIDER:
+    case SAAS_WRONG_ROLE:
+    case SAAS_NO_SUBSCRIPTION:
+        break;
+    }
+    return (saas_decision_e)verdict;
+}
+
 static int is_wanted(request_rec *r)
 {
     return APLOG_R_IS_LEVEL(r, APLOG_INFO);
@@ -243,7 +265,7 @@ void saas_why_section(request_rec *r, const saas_context_t *ctx, saas_verdict_e 
         use = state ? state->first : NULL;
     }
     saas_refusal_get(verdict, ctx, NULL, &refusal);
-    note(r, ctx, &refusal, (saas_decision_e)verdict, use, use && use == ctx->turned_by && !ctx->refused_by, NULL);
+    note(r, ctx, &refusal, decision_of(verdict), use, use && use == ctx->turned_by && !ctx->refused_by, NULL);
 }
 
 void saas_why_route(request_rec *r, const saas_context_t *ctx, saas_verdict_e verdict, const char *plugin,
@@ -252,7 +274,7 @@ void saas_why_route(request_rec *r, const saas_context_t *ctx, saas_verdict_e ve
     saas_refusal_t refusal;
     if (is_wanted(r)) {
         saas_refusal_get(verdict, ctx, NULL, &refusal);
-        note(r, ctx, &refusal, (saas_decision_e)verdict, use, 0,
+        note(r, ctx, &refusal, decision_of(verdict), use, 0,
              apr_psprintf(r->pool, "route %s %s of %s%s%s%s", r->method, route->path, plugin, use ? ", \"" : "",
                           use ? use->text : "", use ? "\"" : ""));
     }

@@ -1,10 +1,12 @@
 """saasctl why: the same verdict as a real request's, of a gate and of what stands before a URL."""
 
 import json
+import subprocess
 
 import pytest
 
 from saastest import seed
+from saastest.places import clean_environment
 
 pytestmark = pytest.mark.expects("AH01630", "AH01631")
 GATES = ("saas-user", "saas-user nobody@example.test", "saas-member", "saas-member some-other", "saas-role ADMIN", "saas-role MEMBER VIEWER",
@@ -104,6 +106,19 @@ SITE_CONF = """
     </If>
 </Location>
 Alias "/elsewhere" "{docs}/dir"
+<VirtualHost *:*>
+    ServerName first.example.test
+    DocumentRoot "{docs}"
+</VirtualHost>
+<VirtualHost *:*>
+    ServerName second.example.test
+    ServerAlias *.second.example.test
+    DocumentRoot "{docs}"
+    <Location "/dir/open">
+        AuthType Saas
+        Require saas-role VIEWER
+    </Location>
+</VirtualHost>
 """ + "".join(f'<Location "/gate/{i}">\nAuthType Saas\nRequire {gate}\n</Location>\n' for i, gate in enumerate(GATES))
 CERTAIN = ("user", "member", "role", "role/inner", "paid", "any", "not", "none", "dir", "dir/and", "dir/or", "dir/open", "dir/more", "fixed",
            "elsewhere/and")
@@ -223,6 +238,29 @@ def test_fact_history_and_way_out(site, alice, payer, callers):
     assert "the role is VIEWER since" in answer["fact"] and "set by saasctl:" in answer["fact"] and "--role ROLE" in answer["way_out"]
     site.saasctl("member", "role", alice.org["slug"], callers["member"][0].email, "--role", "MEMBER")
     assert "never had another" in why(site, alice.email, "saas-subscription active", exits=1)[1]["fact"]
+
+
+def test_virtual_hosts(site, alice):
+    token = alice.as_token()
+    for host, status in (("first.example.test", 200), ("second.example.test", 403), ("www.second.example.test", 403)):
+        assert token.get("/dir/open/", headers={"Host": host}).status_code == status
+        code, answer = of_url(site, alice.email, f"http://{host}/dir/open/")
+        assert (code == 0) == (status == 200) and answer["server"] in host and not answer["unknown"]
+    assert any("no virtual host" in what for what in of_url(site, alice.email, "http://third.example.test/dir/open/", exits=0)[1]["unknown"])
+
+
+def test_all_sections_with_a_gate(site):
+    done = subprocess.run([site.httpd.binary, "-f", str(site.httpd.root / "httpd.conf"), "-t", "-D", "DUMP_SAAS_GATES"], text=True,
+                          capture_output=True, env=clean_environment())
+    assert done.returncode == 0
+    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    assert all(len(row) == 3 for row in rows) and len(rows) == len({row[1] for row in rows})
+    trees = {section.split(" (")[0]: (server, tree) for server, section, tree in rows}
+    assert trees['<Location "/paid">'] == ("main server", "all(saas-role ADMIN MEMBER, saas-subscription active)")
+    assert trees['<Location "/any">'][1] == "any(saas-subscription active, saas-role ADMIN)"
+    assert trees['<Location "/none">'][1] == "all(saas-member, none(saas-role VIEWER, saas-subscription active))"
+    assert trees['<Location "/dir/open">'][0].startswith("<VirtualHost *:*>")
+    assert not any("/dir/open\"" in section and section.startswith("<Directory") for section in trees), "it has no gate"
 
 
 def test_a_disabled_user(site):
