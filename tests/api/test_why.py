@@ -1,6 +1,7 @@
 """Why a request was refused: one line in the log for operators who want to know, and nothing of it for the client."""
 
 import base64
+import contextlib
 import re
 import subprocess
 import time
@@ -455,24 +456,46 @@ def test_the_client_gets_the_same(site, alice, bob, payer):
         assert len(lines(watch)) == 1 and quiet == loud and quiet[0] >= 400
 
 
-@pytest.mark.only_db("pgsql")
-def test_the_client_does_not_wait_for_the_history(site, payer):
-    """The trail is locked: whoever asked it before the reply would wait."""
-    viewer = payer.as_token(role="VIEWER")
-    assert viewer.get("/role/").status_code == 403
-    time.sleep(1.05)
-    watch, connection = site.httpd.watch(), site.database.connect()
+@contextlib.contextmanager
+def locked_trail(database):
+    """Whoever asks the trail waits meanwhile; gives a function that counts who does."""
+    connection = database.connect()
     connection.autocommit = False
+    cursor = connection.cursor()
     try:
-        connection.cursor().execute("LOCK TABLE activity IN ACCESS EXCLUSIVE MODE")
-        began = time.monotonic()
-        assert viewer.get("/role/", headers={"Connection": "close"}, stream=True).status_code == 403
-        assert time.monotonic() - began < 0.5
-        assert not lines(watch, seconds=0.3), "it waits for the history"
+        cursor.execute("LOCK TABLE activity IN ACCESS EXCLUSIVE MODE")
+        yield lambda: database.execute("SELECT count(*) FROM pg_locks WHERE relation = 'activity'::regclass AND NOT granted")[0][0]
     finally:
         connection.rollback()
         connection.close()
+
+
+@pytest.mark.only_db("pgsql")
+@pytest.mark.expects("unable to include")
+@pytest.mark.parametrize("path, status", [("/role/", 403), ("/pages/index.html", 200)])
+def test_the_client_does_not_wait_for_the_history(site, payer, path, status):
+    """The trail is locked: whoever asked it before the reply would wait."""
+    viewer = payer.as_token(role="VIEWER")
+    site.httpd.page("pages/index.html", '<p>before <!--#include virtual="/role/index.html" --> after</p>')
+    assert viewer.get(path).status_code == status
+    time.sleep(1.05)
+    watch = site.httpd.watch()
+    with locked_trail(site.database) as waiting:
+        began = time.monotonic()
+        assert viewer.get(path, headers={"Connection": "close"}, stream=True).status_code == status
+        assert time.monotonic() - began < 0.5
+        assert not lines(watch, seconds=0.3) and waiting() == 1, "it waits for the history"
     assert "by API token" in lines(watch)[0]
+
+
+@pytest.mark.only_db("pgsql")
+def test_nobody_wants_to_know(site, payer):
+    """Below info the database is not asked."""
+    viewer = payer.as_token(role="VIEWER")
+    with locked_trail(site.database) as waiting:
+        assert viewer.get("/quiet/", headers={"Connection": "close"}).status_code == 403
+        time.sleep(0.3)
+        assert not waiting()
 
 
 @pytest.mark.only_db("pgsql")
@@ -481,16 +504,16 @@ def test_a_database_that_hangs_costs_the_history_alone(site, payer):
     viewer = payer.as_token(role="VIEWER")
     assert viewer.get("/user/").status_code == 200
     time.sleep(1.05)
-    watch, connection = site.httpd.watch(), site.database.connect()
-    connection.autocommit = False
-    try:
-        connection.cursor().execute("LOCK TABLE activity IN ACCESS EXCLUSIVE MODE")
+    watch = site.httpd.watch()
+    with locked_trail(site.database):
         assert viewer.get("/role/").status_code == 403
         assert "the role is VIEWER (since when and by whom was not looked up)" in lines(watch, seconds=8)[0]
-    finally:
-        connection.rollback()
-        connection.close()
-    time.sleep(5)  # it is left alone for a while
+    # The same connection, and so the same child: it leaves the database alone for a while.
+    assert viewer.get("/role/").status_code == 403
+    assert "not looked up" in lines(watch, 2)[1]
+    time.sleep(5.1)
+    assert viewer.get("/role/").status_code == 403
+    assert "by API token" in lines(watch, 3)[2]
 
 
 def test_a_flood_asks_the_database_little(site, alice):

@@ -120,7 +120,7 @@ Alias "/elsewhere" "{docs}/dir"
     </Location>
 </VirtualHost>
 """ + "".join(f'<Location "/gate/{i}">\nAuthType Saas\nRequire {gate}\n</Location>\n' for i, gate in enumerate(GATES))
-CERTAIN = ("user", "member", "role", "role/inner", "paid", "any", "not", "none", "dir", "dir/and", "dir/or", "dir/open", "dir/more", "fixed",
+CERTAIN = ("user", "member", "role", "role/inner", "role-not", "paid", "any", "not", "none", "dir", "dir/and", "dir/or", "dir/open", "dir/more", "fixed",
            "elsewhere/and")
 
 
