@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from saastest import seed
-from saastest.places import clean_environment
+from saastest.httpd import httpd_environment
 
 pytestmark = pytest.mark.expects("AH01630", "AH01631")
 GATES = ("saas-user", "saas-user nobody@example.test", "saas-member", "saas-member some-other", "saas-role ADMIN", "saas-role MEMBER VIEWER",
@@ -140,8 +140,18 @@ def why(site, *args, exits=None):
     return done.returncode, answer
 
 
+def program(site):
+    """httpd, with the environment of the tests' own, which saasctl knows nothing of."""
+    script = site.places.folder("program") / "httpd"
+    if not script.exists():
+        script.write_text("#!/bin/sh\n" + "".join(f"export {name}='{value}'\n" for name, value in httpd_environment().items()
+                                                  if name == "LD_PRELOAD") + f'exec {site.httpd.binary} "$@"\n')
+        script.chmod(0o755)
+    return str(script)
+
+
 def of_url(site, *args, **more):
-    return why(site, *args, "--httpd", site.httpd.binary, "--config", str(site.httpd.root / "httpd.conf"), **more)
+    return why(site, *args, "--httpd", program(site), "--config", str(site.httpd.root / "httpd.conf"), **more)
 
 
 @pytest.fixture(scope="module")
@@ -251,7 +261,7 @@ def test_virtual_hosts(site, alice):
 
 def test_all_sections_with_a_gate(site):
     done = subprocess.run([site.httpd.binary, "-f", str(site.httpd.root / "httpd.conf"), "-t", "-D", "DUMP_SAAS_GATES"], text=True,
-                          capture_output=True, env=clean_environment())
+                          capture_output=True, env=httpd_environment())
     assert done.returncode == 0
     rows = [line.split("\t") for line in done.stdout.splitlines()]
     assert all(len(row) == 3 for row in rows) and len(rows) == len({row[1] for row in rows})
@@ -285,7 +295,7 @@ def test_wrong_use(site, alice, tmp_path):
     assert "there is no /nonexistent/httpd" in fails(2, alice.email, "/user/", "--httpd", "/nonexistent/httpd")
     broken = tmp_path / "broken.conf"
     broken.write_text((site.httpd.root / "httpd.conf").read_text() + "NoSuchDirective\n")
-    assert "NoSuchDirective" in fails(2, alice.email, "/user/", "--httpd", site.httpd.binary, "--config", str(broken))
+    assert "NoSuchDirective" in fails(2, alice.email, "/user/", "--httpd", program(site), "--config", str(broken))
 
 
 def test_text_for_people(site, alice):
