@@ -162,6 +162,12 @@ static void apply(place_t *place, const ap_directive_t *node, const ap_directive
         else if (is(node, "SaasOrganization")) {
             place->organization = first_word(place->p, node);
         }
+        else if (is(node, "RewriteRule")) {
+            const char *pattern = first_word(place->p, node);
+            if (section || *pattern == '!' || matches_regex(place->p, pattern, place->path)) {
+                do_not_know(place, node, "it may lead to another place");
+            }
+        }
         else if ((is(node, "<If") || is(node, "<ElseIf") || is(node, "<Else") || is(node, "<Limit") || is(node, "<LimitExcept"))
                  && saas_sections_require(node->first_child)) {
             do_not_know(place, node, "whether it applies depends on the request");
@@ -261,13 +267,26 @@ static int depth_of(const char *path)
     return depth;
 }
 
+/* A folder, or with wildcards one that it is in. */
+static int covers(place_t *place, const ap_directive_t *node, const char *folder, int *regex)
+{
+    apr_size_t len = strlen(folder);
+    int found = matches(place->p, node, "Directory", folder, regex);
+    while (!found && !*regex && len) {
+        found = matches(place->p, node, "Directory", apr_pstrmemdup(place->p, folder, --len), regex);
+        while (len && folder[len - 1] != '/') {
+            len--;
+        }
+    }
+    return found;
+}
+
 static void collect_directory(place_t *place, const ap_directive_t *node)
 {
     const char *folder = apr_pstrmemdup(place->p, place->file, (apr_size_t)(strrchr(place->file, '/') - place->file) + 1);
     directory_t directory = { node, 0 };
     int regex, i;
-    if (!matches(place->p, node, "Directory", folder, &regex)
-        && !matches(place->p, node, "Directory", apr_pstrmemdup(place->p, folder, strlen(folder) - 1), &regex)) {
+    if (!covers(place, node, folder, &regex)) {
         return;
     }
     directory.order = regex ? BEHIND_ALL : depth_of(first_word(place->p, node));
@@ -282,9 +301,6 @@ static void collect_directory(place_t *place, const ap_directive_t *node)
 static void map(place_t *place, const ap_directive_t *node)
 {
     const char *rest = node->args, *word;
-    if (is(node, "DocumentRoot")) {
-        return; /* as the server has it */
-    }
     word = first_word(place->p, node);
     if ((is(node, "Alias") || is(node, "ScriptAlias")) && is_prefix(word, place->path)) {
         (void)ap_getword_conf(place->p, &rest);
@@ -293,8 +309,9 @@ static void map(place_t *place, const ap_directive_t *node)
     else if (is(node, "ProxyPass") && is_prefix(word, place->path)) {
         place->file = NULL;
     }
-    else if (is(node, "AliasMatch") || is(node, "ScriptAliasMatch") || is(node, "ProxyPassMatch") || is(node, "RewriteRule")) {
-        do_not_know(place, node, "it may lead to another place");
+    else if ((is(node, "AliasMatch") || is(node, "ScriptAliasMatch") || is(node, "ProxyPassMatch"))
+             && matches_regex(place->p, word, place->path)) {
+        do_not_know(place, node, "it leads to another place");
     }
     else if (is(node, "<Location") && is_prefix(word, place->path)) {
         for (node = node->first_child; node; node = node->next) {

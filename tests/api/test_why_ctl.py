@@ -30,6 +30,11 @@ SITE_CONF = """
 <DirectoryMatch "/dir/m[a-z]+/">
     Require saas-user
 </DirectoryMatch>
+<Directory "{docs}/w*d">
+    Require saas-role VIEWER
+    AuthType Saas
+</Directory>
+AliasMatch "^/rewritten/(.*)" "{docs}/dir/$1"
 <Directory "{docs}/ht">
     AllowOverride AuthConfig
 </Directory>
@@ -120,13 +125,13 @@ Alias "/elsewhere" "{docs}/dir"
     </Location>
 </VirtualHost>
 """ + "".join(f'<Location "/gate/{i}">\nAuthType Saas\nRequire {gate}\n</Location>\n' for i, gate in enumerate(GATES))
-CERTAIN = ("user", "member", "role", "role/inner", "role-not", "paid", "any", "not", "none", "dir", "dir/and", "dir/or", "dir/open", "dir/more", "fixed",
+CERTAIN = ("user", "member", "role", "role/inner", "role-not", "paid", "any", "not", "none", "dir", "dir/and", "dir/or", "dir/open", "dir/more", "fixed", "wild", "wild/deep",
            "elsewhere/and")
 
 
 @pytest.fixture(scope="module", autouse=True)
 def pages(site):
-    for area in CERTAIN + ("match/x", "here", "expression", "if", "ht", *(f"gate/{i}" for i in range(len(GATES)))):
+    for area in CERTAIN + ("match/x", "here", "expression", "if", "ht", "rewritten", *(f"gate/{i}" for i in range(len(GATES)))):
         site.httpd.page(f"{area}/index.html", "<p>words</p>")
     site.httpd.page("ht/.htaccess", "AuthType Saas\nRequire saas-role ADMIN\n")
 
@@ -236,6 +241,7 @@ def test_what_only_a_request_can_tell(site, alice, callers):
     assert any("depends on an expression" in what for what in of_url(site, alice.email, "/expression/", exits=4)[1]["unknown"])
     assert any("<If" in what for what in of_url(site, alice.email, "/if/", exits=0)[1]["unknown"])
     assert any(".htaccess" in what for what in of_url(site, alice.email, "/ht/", exits=0)[1]["unknown"])
+    assert any("AliasMatch" in what for what in of_url(site, alice.email, "/rewritten/x")[1]["unknown"])
     assert any("%{reqenv:MATCH_SLUG}" in what for what in of_url(site, alice.email, "/match/x/", exits=0)[1]["unknown"])
 
 
