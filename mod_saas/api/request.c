@@ -300,15 +300,10 @@ int saas_request_page_impl(saas_request_t *rq, saas_page_t *page)
 
 const char *saas_request_base_url_impl(saas_request_t *rq)
 {
-    const char *mount = ((saas_call_t *)rq)->mount;
-    request_rec *r = rq->r;
-    if (saas_config_trust_forwarded(r->server)) {
-        const char *host = apr_table_get(r->headers_in, "X-Forwarded-Host");
-        const char *scheme = apr_table_get(r->headers_in, "X-Forwarded-Proto");
-        if (host && scheme && (!strcmp(scheme, "https") || !strcmp(scheme, "http"))
-            && strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]") == strlen(host)) {
-            return apr_pstrcat(rq->pool, scheme, "://", host, mount, NULL);
-        }
-    }
-    return ap_construct_url(rq->pool, mount, r);
+    return apr_pstrcat(rq->pool, saas_site_url(rq->r), ((saas_call_t *)rq)->mount, NULL);
+}
+
+const char *saas_request_canonical_url_impl(saas_request_t *rq)
+{
+    return apr_pstrcat(rq->pool, saas_site_canonical(rq->r), ((saas_call_t *)rq)->mount, NULL);
 }

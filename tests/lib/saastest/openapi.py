@@ -171,7 +171,9 @@ def witness(base, method, url, status, headers, body):
     if not raw.startswith(MOUNT + "/"):
         return
     path = unquote(raw[len(MOUNT):])
-    if headers.get("Content-Type", "").startswith("text/html"):
+    page = project().find(path)
+    pages = page and (page[1].get("get") or {}).get("responses", {}).get(str(status), {}).get("content", {})
+    if headers.get("Content-Type", "").startswith("text/html") and "text/html" not in (pages or {}):
         odd = "%" in raw or "//" in raw or "/." in raw
         assert status in HTTPD_REFUSES or (odd and status in HTTPD_REFUSES_ODD_PATHS), f"{method} {url}: {status} in HTML"
         return
