@@ -113,6 +113,6 @@ ROWS = {
 # What SQLite has instead of notifications: triggers fill it, and a migration may add to it. By the version that made it.
 TRIGGERED = {"sqlite": {"principal_changes": 6}, "pgsql": {}}
 # (version, table, column): what a migration makes of each value that was there before; not told: it stays.
-CHANGED = {(8, "jobs", "payload"): without_links}
+CHANGED = {(8, "jobs", "payload"): without_links, (9, "users", "default_org_id"): lambda value: value or ORGS[0]}
 # (version, table) and (version, table, column): what a migration takes away.
 GONE = set()
