@@ -1189,8 +1189,16 @@ static inline const char *saas_request_query(saas_request_t *rq, const char *nam
     return saas_host()->request_query(rq, name);
 }
 
+/** Since minor 3.  The same for a filter: one without a value, as a form sends
+ *  what nobody has filled in, filters nothing. */
+static inline const char *saas_request_filter(saas_request_t *rq, const char *name)
+{
+    const char *value = saas_request_query(rq, name);
+    return value && *value ? value : NULL;
+}
+
 /** A query parameter that must be one of choices (NULL-terminated, exact
- *  match); NULL when absent.  Another value is noted as a field error. */
+ *  match); NULL when absent or empty.  Another value is noted as a field error. */
 static inline const char *saas_request_choice(saas_request_t *rq, const char *name, const char *const *choices)
 {
     return saas_host()->request_choice(rq, name, choices);

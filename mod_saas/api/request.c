@@ -216,7 +216,7 @@ const char *saas_request_choice_impl(saas_request_t *rq, const char *name, const
 {
     const char *value = saas_request_query_impl(rq, name);
     const char *const *choice;
-    if (!value) {
+    if (!value || !*value) {
         return NULL;
     }
     for (choice = choices; *choice; choice++) {
@@ -281,8 +281,8 @@ int saas_request_page_impl(saas_request_t *rq, saas_page_t *page)
 {
     const char *number = saas_request_query_impl(rq, "page");
     const char *size = saas_request_query_impl(rq, "page_size");
-    page->page = number ? parse_number(number, PAGE_MAX) : 1;
-    page->size = size ? parse_number(size, PAGE_SIZE_MAX) : PAGE_SIZE;
+    page->page = number && *number ? parse_number(number, PAGE_MAX) : 1;
+    page->size = size && *size ? parse_number(size, PAGE_SIZE_MAX) : PAGE_SIZE;
     if (!page->page) {
         saas_request_error_impl(rq, "page", "A page is a number from 1.");
     }

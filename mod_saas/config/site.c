@@ -4,7 +4,8 @@
  * Under which name a server is reached, for the links that it gives away.  Host and X-Forwarded-Host are what a client says:
  * anybody may write anything there, and a link made of it leads wherever they like, in the product's name.  So a link
  * takes the host of a request only when ServerName or ServerAlias has it too, or it is the very address that the
- * connection came to; and what is sent to somebody else than the caller is made of the configuration alone.
+ * connection came to (or "localhost", where that is this machine's own); and what is sent to somebody else than the caller
+ * is made of the configuration alone.
  */
 #include "config.h"
 
@@ -41,7 +42,8 @@ static int is_ours(const request_rec *r, const char *host)
         }
     }
     address = r->connection->local_ip;
-    return address && !strcasecmp(host, address);
+    return address && (!strcasecmp(host, address)
+                       || (!strcasecmp(host, "localhost") && (!strncmp(address, "127.", 4) || !strcmp(address, "::1"))));
 }
 
 static const char *url(apr_pool_t *p, const char *scheme, const char *host, apr_port_t port)

@@ -106,7 +106,7 @@ def test_an_alias_is_not_in_a_mail_either(site, smtp, canonical):
 
 @pytest.mark.parametrize("host, shown", [
     (NAME, NAME), (f"WWW.{NAME}", f"WWW.{NAME}"), ("any.wild.example.test:81", "any.wild.example.test:81"), ("wild.example.test", None), ("evil.example", None),
-    ("127.0.0.1:{port}", "127.0.0.1:{port}"), ("127.0.0.2", None), ("localhost", None), (f"{NAME}:80", NAME), ("evil.example:443", None), (f"x{NAME}", None)])
+    ("127.0.0.1:{port}", "127.0.0.1:{port}"), ("127.0.0.2", None), ("localhost:{port}", "localhost:{port}"), ("localhost.evil.example", None), (f"{NAME}:80", NAME), ("evil.example:443", None), (f"x{NAME}", None)])
 def test_links_in_replies_are_of_names_that_are_ours(site, canonical, host, shown):
     caller = Api(site.base, token=site.newcomer().new_token()["token"])
     for n in range(2):
