@@ -139,7 +139,7 @@ def test_names_and_tags():
 
 @each_operation
 def test_an_operation_is_whole(path, method, operation):
-    assert set(operation) <= {"operationId", "tags", "summary", "description", "parameters", "requestBody", "responses", "security"}
+    assert set(operation) <= {"operationId", "tags", "summary", "description", "parameters", "requestBody", "responses", "security", "x-saas-page"}
     assert {"operationId", "tags", "summary", "responses", "security"} <= set(operation)
     parameters = [follow(p) for p in operation.get("parameters", [])]
     names = [(p["in"], p["name"]) for p in parameters]
