@@ -254,3 +254,56 @@ def test_without_a_name_configtest_says_so(places):
         status, output = httpd.configtest(conf)
         assert ("SAAS2107" in output) == said, output
         assert status == 0 or conf == MOUNTS + nameless, output
+
+
+@pytest.mark.expects("SAAS1204")
+def test_the_mailed_token_is_dead_from_the_moment_of_resending(site, smtp):
+    """Not only when the new mail has left."""
+    admin, guest = site.newcomer(), Person(site.base, register=False)
+    made = invite(admin, guest.email)
+    mailed = token_in(link(smtp.wait(guest.email)[0]))
+    settled(site)
+    smtp.refuse["MAIL"] = "451 later"
+    try:
+        admin.ok("POST", f"organizations/{admin.org['id']}/invites/{made['id']}/resend/")
+        assert site.nobody().get(f"invites/{mailed}/").status_code == 404
+    finally:
+        smtp.refuse.clear()
+    seed.hurry(site.database, "mail")
+    settled(site)
+
+
+@pytest.mark.only_db("pgsql")
+@pytest.mark.expects("SAAS1204")
+def test_who_has_lost_the_lease_makes_no_link(site, smtp):
+    """A worker that was held up while its job went to another one: its token is nobody's, and its mail not sent."""
+    admin, guest = site.newcomer(), Person(site.base, register=False)
+    settled(site)
+    smtp.refuse["MAIL"] = "451 later"
+    made = invite(admin, guest.email)
+    end = time.monotonic() + 60
+    job = "SELECT id, state, attempts FROM jobs WHERE kind = 'mail'"
+    while [row[1:] for row in site.database.execute(job)] != [("queued", 1)]:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    number = site.database.execute(job)[0][0]
+    smtp.refuse.clear()
+    holder = site.database.connect()
+    try:
+        holder.autocommit = False
+        with holder.cursor() as cursor:
+            cursor.execute("SELECT mail_hash FROM invites WHERE id = %s FOR UPDATE", (made["id"],))
+            before = cursor.fetchone()[0]
+        seed.hurry(site.database, "mail")
+        while site.database.execute("SELECT count(*) FROM pg_locks WHERE NOT granted") == [(0,)]:
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        site.database.execute("UPDATE jobs SET lease_owner = ?, lease_until = now() + interval '2 seconds' WHERE id = ?", "another", number)
+        holder.rollback()
+        time.sleep(1)
+        assert site.database.execute("SELECT mail_hash FROM invites WHERE id = ?", made["id"]) == [(before,)] and not smtp.to(guest.email)
+    finally:
+        holder.close()
+    settled(site)
+    assert len(smtp.wait(guest.email)) == 1
+    assert site.nobody().get(f"invites/{token_in(link(smtp.to(guest.email)[0]))}/").status_code == 200
