@@ -350,6 +350,14 @@ typedef struct saas_job_kind_t {
     int per_node;          /**< running at once on one node; 0: no cap */
 } saas_job_kind_t;
 
+/** Since minor 3.  A kind of work that comes back: about every so many seconds
+ *  one run of it, on whichever node, also after one that failed or was given
+ *  up.  Its row has no organization, no object and no payload. */
+typedef struct saas_periodic_t {
+    const char *kind;     /**< one of the plugin's jobs */
+    int every;            /**< seconds from the end of a run to the next one, at least 1 */
+} saas_periodic_t;
+
 /* ------------------------------------------------------------ counters -- */
 
 /** Most values of a counter's label. */
@@ -414,6 +422,7 @@ typedef struct saas_plugin_t {
     saas_counter_t *counters;
     /** Since minor 3. */
     const saas_link_t *links;
+    const saas_periodic_t *periodic;
 } saas_plugin_t;
 
 /** What apxs.mk makes of an openapi.json beside the sources: the value for
