@@ -46,7 +46,7 @@ extern "C" {
  *  one is refused at configtest and has to be rebuilt. */
 #define SAAS_PLUGIN_ABI "1"
 /** Grows when a member is appended to a table; an older plugin keeps working. */
-#define SAAS_PLUGIN_MINOR 2
+#define SAAS_PLUGIN_MINOR 3
 
 typedef struct saas_request_t saas_request_t;
 typedef struct saas_db_t saas_db_t;
@@ -350,6 +350,14 @@ typedef struct saas_job_kind_t {
     int per_node;          /**< running at once on one node; 0: no cap */
 } saas_job_kind_t;
 
+/** Since minor 3.  A kind of work that comes back: about every so many seconds
+ *  one run of it, on whichever node, also after one that failed or was given
+ *  up.  Its row has no organization, no object and no payload. */
+typedef struct saas_periodic_t {
+    const char *kind;     /**< one of the plugin's jobs */
+    int every;            /**< seconds from the end of a run to the next one, at least 1 */
+} saas_periodic_t;
+
 /* ------------------------------------------------------------ counters -- */
 
 /** Most values of a counter's label. */
@@ -365,6 +373,28 @@ typedef struct saas_counter_t {
     const char *const *values; /**< of the label, [a-z][a-z0-9_.-]*; ends with NULL */
     int number;         /**< set by the host */
 } saas_counter_t;
+
+/* --------------------------------------------------------------- links -- */
+
+/** Since minor 3.  The secret of a link that a message carries, made while the
+ *  message is sent, so that no row of the queue holds one.  A message of the job
+ *  kind "mail" names it:
+ *
+ *      "link": {"name": "invite", "object": id, "url": "https://…{token}"}
+ *
+ *  and what is made stands in the place of {token}, in the template's {{url}}. */
+typedef struct saas_link_t {
+    const char *name;      /**< unique among all plugins */
+    /** Makes a token in job->pool and keeps what recognizes it, in db's
+     *  transaction, which is for the job's organization.  Called again when the
+     *  message is tried again: what an attempt has made before may have arrived.
+     *  APR_NOTFOUND: there is nothing to follow a link for any more, and no
+     *  message is sent. */
+    apr_status_t (*make)(saas_job_t *job, saas_db_t *db, const char *object_id, const char **token);
+} saas_link_t;
+
+/** What the token stands for in a link's URL. */
+#define SAAS_LINK_TOKEN "{token}"
 
 /* -------------------------------------------------------------- plugin -- */
 
@@ -390,6 +420,9 @@ typedef struct saas_plugin_t {
     const char *openapi;
     /** Since minor 2.  What saas_count() counts. */
     saas_counter_t *counters;
+    /** Since minor 3. */
+    const saas_link_t *links;
+    const saas_periodic_t *periodic;
 } saas_plugin_t;
 
 /** What apxs.mk makes of an openapi.json beside the sources: the value for
@@ -528,6 +561,10 @@ typedef struct saas_host_t {
     int (*reply_rows)(saas_request_t *rq, const saas_json_member_t *members, const saas_rows_t *rows, int shown,
                       apr_int64_t count, const char *next, const char *previous);
     json_t *(*row_json)(saas_request_t *rq, const saas_json_member_t *members, const saas_rows_t *rows, int row);
+    const char *(*request_canonical_url)(saas_request_t *rq);
+    int (*request_is_browser)(saas_request_t *rq);
+    apr_status_t (*link_make)(saas_job_t *job, const char *name, const char *object_id, const char *url,
+                              const char **link);
 } saas_host_t;
 
 APR_DECLARE_OPTIONAL_FN(const saas_host_t *, saas_host_services, (const char *abi, unsigned minor));
@@ -1161,8 +1198,16 @@ static inline const char *saas_request_query(saas_request_t *rq, const char *nam
     return saas_host()->request_query(rq, name);
 }
 
+/** Since minor 3.  The same for a filter: one without a value, as a form sends
+ *  what nobody has filled in, filters nothing. */
+static inline const char *saas_request_filter(saas_request_t *rq, const char *name)
+{
+    const char *value = saas_request_query(rq, name);
+    return value && *value ? value : NULL;
+}
+
 /** A query parameter that must be one of choices (NULL-terminated, exact
- *  match); NULL when absent.  Another value is noted as a field error. */
+ *  match); NULL when absent or empty.  Another value is noted as a field error. */
 static inline const char *saas_request_choice(saas_request_t *rq, const char *name, const char *const *choices)
 {
     return saas_host()->request_choice(rq, name, choices);
@@ -1187,10 +1232,25 @@ static inline int saas_request_page(saas_request_t *rq, saas_page_t *page)
     return saas_host()->request_page(rq, page);
 }
 
-/** Absolute URL of the mount point, without a slash at its end. */
+/** Absolute URL of the mount point, without a slash at its end; for what the
+ *  caller is shown.  A Host that is no name of this server does not get into it. */
 static inline const char *saas_request_base_url(saas_request_t *rq)
 {
     return saas_host()->request_base_url(rq);
+}
+
+/** Since minor 3.  The same for what is sent to somebody else: made of the
+ *  configuration, of nothing that the client has said. */
+static inline const char *saas_request_canonical_url(saas_request_t *rq)
+{
+    return saas_host()->request_canonical_url(rq);
+}
+
+/** Since minor 3.  True for a browser that goes to a page, as against a program
+ *  or a script of a page. */
+static inline int saas_request_is_browser(saas_request_t *rq)
+{
+    return saas_host()->request_is_browser(rq);
 }
 
 /* Reply ---------------------------------------------------------------- */
@@ -1395,6 +1455,17 @@ static inline int saas_job_canceled(saas_job_t *job)
 static inline apr_status_t saas_job_fence(saas_job_t *job, saas_db_t *db)
 {
     return saas_host()->job_fence(job, db);
+}
+
+/** Since minor 3.  For the job that sends a message: has the plugin that knows
+ *  the link make its token, in a transaction of its own, and puts it into url.
+ *  APR_NOTFOUND: there is nothing to send any more.  APR_EINTR: the lease has
+ *  been lost.  APR_ENOTIMPL: no plugin makes such a link, or url has no place
+ *  for it. */
+static inline apr_status_t saas_link_make(saas_job_t *job, const char *name, const char *object_id, const char *url,
+                                          const char **link)
+{
+    return saas_host()->link_make(job, name, object_id, url, link);
 }
 
 /** Has this node look for queued jobs now. */

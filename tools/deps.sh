@@ -73,9 +73,9 @@ else
     }
 fi
 
-# npm_install FOLDER TARGET PACKAGE: what tests/FOLDER/npm pins, into build/TARGET, unless PACKAGE is there.
+# npm_install FOLDER TARGET PACKAGE: what tests/FOLDER/npm pins, into build/TARGET, unless that is there, PACKAGE and all.
 npm_install() {
-    [ ! -d "build/$2/node_modules/$3" ] || return 0
+    [ ! -d "build/$2/node_modules/$3" ] || ! cmp -s "tests/$1/npm/package-lock.json" "build/$2/package-lock.json" || return 0
     mkdir -p "build/$2"
     cp "tests/$1/npm/package.json" "tests/$1/npm/package-lock.json" "build/$2/"
     (cd "build/$2" && npm ci --ignore-scripts --no-audit --no-fund --silent) >build/npm.log 2>&1 || {
@@ -87,5 +87,5 @@ npm_install() {
 
 # Stripe's official client, for the test that holds the sandbox to it.
 npm_install sandbox npm stripe
-# What drives Debian's Chromium in the tests of what a person sees.
+# What drives Debian's Chromium in the tests of what a person sees, and what builds a frontend for them.
 npm_install browser browser playwright-core

@@ -79,6 +79,7 @@ const char *saas_request_field_impl(saas_request_t *rq, const char *name, unsign
 void saas_request_error_impl(saas_request_t *rq, const char *field, const char *message);
 int saas_request_page_impl(saas_request_t *rq, saas_page_t *page);
 const char *saas_request_base_url_impl(saas_request_t *rq);
+const char *saas_request_canonical_url_impl(saas_request_t *rq);
 
 /* ------------------------------------------------------------- replies -- */
 

@@ -216,7 +216,7 @@ const char *saas_request_choice_impl(saas_request_t *rq, const char *name, const
 {
     const char *value = saas_request_query_impl(rq, name);
     const char *const *choice;
-    if (!value) {
+    if (!value || !*value) {
         return NULL;
     }
     for (choice = choices; *choice; choice++) {
@@ -281,8 +281,8 @@ int saas_request_page_impl(saas_request_t *rq, saas_page_t *page)
 {
     const char *number = saas_request_query_impl(rq, "page");
     const char *size = saas_request_query_impl(rq, "page_size");
-    page->page = number ? parse_number(number, PAGE_MAX) : 1;
-    page->size = size ? parse_number(size, PAGE_SIZE_MAX) : PAGE_SIZE;
+    page->page = number && *number ? parse_number(number, PAGE_MAX) : 1;
+    page->size = size && *size ? parse_number(size, PAGE_SIZE_MAX) : PAGE_SIZE;
     if (!page->page) {
         saas_request_error_impl(rq, "page", "A page is a number from 1.");
     }
@@ -300,15 +300,10 @@ int saas_request_page_impl(saas_request_t *rq, saas_page_t *page)
 
 const char *saas_request_base_url_impl(saas_request_t *rq)
 {
-    const char *mount = ((saas_call_t *)rq)->mount;
-    request_rec *r = rq->r;
-    if (saas_config_trust_forwarded(r->server)) {
-        const char *host = apr_table_get(r->headers_in, "X-Forwarded-Host");
-        const char *scheme = apr_table_get(r->headers_in, "X-Forwarded-Proto");
-        if (host && scheme && (!strcmp(scheme, "https") || !strcmp(scheme, "http"))
-            && strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]") == strlen(host)) {
-            return apr_pstrcat(rq->pool, scheme, "://", host, mount, NULL);
-        }
-    }
-    return ap_construct_url(rq->pool, mount, r);
+    return apr_pstrcat(rq->pool, saas_site_url(rq->r), ((saas_call_t *)rq)->mount, NULL);
+}
+
+const char *saas_request_canonical_url_impl(saas_request_t *rq)
+{
+    return apr_pstrcat(rq->pool, saas_site_canonical(rq->r), ((saas_call_t *)rq)->mount, NULL);
 }

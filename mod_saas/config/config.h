@@ -82,6 +82,14 @@ const char *saas_config_node(const server_rec *s);
 /** The socache provider of SaasThrottleCache and its argument; NULL: shm. */
 const char *saas_config_throttle_provider(const server_rec *s, const char **servers);
 
+/* --------------------------------------------------------------- links -- */
+
+/** scheme://host[:port] by which the request's server is reached, without a slash at its end; in r->pool.  As the client
+ *  has named it where that is a name of this server; for what only the caller is shown. */
+const char *saas_site_url(request_rec *r);
+/** The same made of ServerName, port and SaasSecureCookies alone; for what is sent to others. */
+const char *saas_site_canonical(request_rec *r);
+
 /* ------------------------------------------------------------- secrets -- */
 
 /** saas_secret_read() of mod_saas.h. */

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include <openssl/evp.h>
 #include <openssl/rand.h>
 
 /* The last (milliseconds << 12 | fraction) handed out. A step back of the clock, or more than 4096 ids within
@@ -61,6 +62,32 @@ apr_status_t saas_uuid7(char out[SAAS_UUID_LEN + 1])
     out[23] = '-';
     put_hex(out + 24, random & UINT64_C(0xffffffffffff), 12);
     out[SAAS_UUID_LEN] = '\0';
+    return APR_SUCCESS;
+}
+
+apr_status_t saas_uuid_named(char out[SAAS_UUID_LEN + 1], const char *space, const char *name)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    /* Where one ends and the other begins is part of it. */
+    int made = context && EVP_DigestInit_ex(context, EVP_sha256(), NULL) && EVP_DigestUpdate(context, space, strlen(space) + 1)
+               && EVP_DigestUpdate(context, name, strlen(name)) && EVP_DigestFinal_ex(context, digest, NULL);
+    char *to = out;
+    EVP_MD_CTX_free(context);
+    if (!made) {
+        out[0] = '\0';
+        return APR_EGENERAL;
+    }
+    digest[6] = (unsigned char)(0x80 | (digest[6] & 0x0f));
+    digest[8] = (unsigned char)(0x80 | (digest[8] & 0x3f));
+    for (int i = 0; i < 16; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10) {
+            *to++ = '-';
+        }
+        put_hex(to, digest[i], 2);
+        to += 2;
+    }
+    *to = '\0';
     return APR_SUCCESS;
 }
 

@@ -20,6 +20,13 @@
  */
 apr_status_t saas_uuid7(char out[SAAS_UUID_LEN + 1]);
 
+/**
+ * Writes the id that a name has in a space of names: the same on every machine, one of its own for every other name
+ * (UUIDv8, RFC 9562, section 5.8, of a SHA-256).
+ * @return APR_SUCCESS, or APR_EGENERAL when OpenSSL's digest fails; out is then the empty string.
+ */
+apr_status_t saas_uuid_named(char out[SAAS_UUID_LEN + 1], const char *space, const char *name);
+
 /** True for 8-4-4-4-12 hex digits of either case, of any version, with nothing before or after. NULL is false. */
 int saas_uuid_is(const char *s);
 

@@ -86,6 +86,9 @@ const char *saas_sections_refused(apr_pool_t *p);
 /** At the start: warns of saas gates in an implicit RequireAny, and of what caches may do with what a gate lets in. */
 void saas_sections_check(apr_pool_t *p, server_rec *s);
 
+/** True for a person's browser that navigates, false for a program. */
+int saas_refuse_is_browser(request_rec *r);
+
 /* ----------------------------------- sections, in the tree of directives -- */
 
 /** Does a directive open a section that has Require lines of its own? */

@@ -77,7 +77,7 @@ static void respond(request_rec *r, int status, const char *type, const char *bo
 static int to_login(request_rec *r, const char *url)
 {
     const saas_dir_config_t *conf = saas_dir_config(r);
-    const char *here = saas_config_verifies(conf) ? saas_verify_original_url(r) : ap_construct_url(r->pool, r->unparsed_uri, r);
+    const char *here = saas_config_verifies(conf) ? saas_verify_original_url(r) : apr_pstrcat(r->pool, saas_site_url(r), r->unparsed_uri, NULL);
     const char *next = ap_escape_urlencoded(r->pool, here);
     const char *login = apr_pstrcat(r->pool, url, ap_strchr_c(url, '?') ? "&" : "?", "next=", next, NULL);
     if (saas_verify_takes(r, HTTP_MOVED_TEMPORARILY)) {

@@ -17,9 +17,6 @@ int saas_refuse(request_rec *r, saas_verdict_e verdict, const saas_context_t *ct
  *  sent instead; link: what a browser's page leads on to; either may be NULL. */
 int saas_refuse_with(request_rec *r, const saas_refusal_t *refusal, const char *login_url, const char *link);
 
-/** True for a person's browser that navigates, false for a program. */
-int saas_refuse_is_browser(request_rec *r);
-
 void saas_refuse_hooks(void);
 
 #endif

@@ -14,6 +14,7 @@
 #include "core/token.h"
 #include "count/count.h"
 #include "db/db.h"
+#include "gate/gate.h"
 #include "who/who.h"
 #include "work/work.h"
 
@@ -100,6 +101,11 @@ static apr_size_t csv_put(char *to, const char *text, apr_size_t len)
     return saas_csv_put(to, text, len);
 }
 
+static int request_is_browser(saas_request_t *rq)
+{
+    return saas_refuse_is_browser(rq->r);
+}
+
 static const saas_host_t services = {
     .size = sizeof(saas_host_t),
     .minor = SAAS_PLUGIN_MINOR,
@@ -163,6 +169,9 @@ static const saas_host_t services = {
     .reply_list = saas_reply_list_impl,
     .reply_rows = saas_reply_rows_impl,
     .row_json = saas_row_json_impl,
+    .request_canonical_url = saas_request_canonical_url_impl,
+    .request_is_browser = request_is_browser,
+    .link_make = saas_link_make_impl,
 };
 
 static const saas_host_t *saas_host_services(const char *abi, unsigned minor)

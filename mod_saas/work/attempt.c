@@ -35,13 +35,17 @@ static apr_status_t settle_once(saas_job_t *job, apr_pool_t *p, settle_e how, co
 {
     saas_db_t *db;
     saas_statement_t *sql = saas_job_statements;
+    int every = saas_jobs_period(job->kind);
     apr_status_t rv = saas_db_open_impl(&db, p, job->server, NULL);
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
     rv = saas_db_begin_impl(db, SAAS_WRITE);
-    if (rv == APR_SUCCESS && how == SETTLE_DONE) {
+    if (rv == APR_SUCCESS && every && how != SETTLE_RELEASE && how != SETTLE_AGAIN) {
+        rv = saas_db_queue_impl(db, &sql[JOB_COMES_BACK], SAAS_ARGS(job->id, job->lease_owner, apr_itoa(p, every), error));
+    }
+    else if (rv == APR_SUCCESS && how == SETTLE_DONE) {
         rv = saas_db_queue_impl(db, &sql[JOB_DONE], SAAS_ARGS(job->id, job->lease_owner));
     }
     else if (rv == APR_SUCCESS && how == SETTLE_DEAD) {

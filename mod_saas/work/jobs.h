@@ -16,7 +16,8 @@
 /** Indices into saas_job_statements. */
 enum {
     JOB_ENQUEUE, JOB_CANCEL_MARK, JOB_CANCEL_REMOVE, JOB_PEEK, JOB_CLAIM_ALONE, JOB_RECLAIM, JOB_CLAIM,
-    JOB_RENEW, JOB_FENCE, JOB_DONE, JOB_RELEASE, JOB_RELEASE_CANCELED, JOB_AGAIN, JOB_DEAD
+    JOB_RENEW, JOB_FENCE, JOB_DONE, JOB_RELEASE, JOB_RELEASE_CANCELED, JOB_AGAIN, JOB_PERIODIC_SEEN, JOB_PERIODIC, JOB_COMES_BACK,
+    JOB_DEAD
 };
 
 /** What the host knows about a claimed job: saas_job_t.host. */
@@ -39,6 +40,11 @@ const char *saas_jobs_status_text(apr_pool_t *p, apr_status_t rv);
 /** A kind by its number; the number of a kind, which is the number of kinds for one that nobody has declared. */
 const saas_job_kind_t *saas_jobs_kind_at(int i);
 int saas_jobs_number(const char *kind);
+
+/** Seconds between runs of a kind that comes back; 0 for any other. */
+int saas_jobs_period(const char *kind);
+/** Makes the rows of such kinds that are not there. */
+apr_status_t saas_jobs_plan(apr_pool_t *p, server_rec *s);
 
 /** Claims a job of any kind, in p; *job is NULL when there is none to be had. */
 apr_status_t saas_jobs_claim(apr_pool_t *p, server_rec *s, saas_job_t **job);

@@ -62,6 +62,14 @@ saas_statement_t saas_job_statements[] = {
     [JOB_AGAIN] = { .name = "job_again", .scope = SAAS_SYSTEM, .sql =
         "UPDATE jobs SET state = 'queued', run_after = saas_now_plus(CAST($3 AS double precision)), error = $4, "
         NO_LEASE MINE " AND NOT cancel_requested" },
+    /* Work that comes back has one row, whose id its kind gives it. */
+    [JOB_PERIODIC_SEEN] = { .name = "job_periodic_seen", .scope = SAAS_SYSTEM, .sql =
+        "SELECT 1 FROM jobs WHERE id = $1" },
+    [JOB_PERIODIC] = { .name = "job_periodic", .scope = SAAS_SYSTEM, .sql =
+        "INSERT INTO jobs (id, kind, run_after, created_at) VALUES ($1, $2, now(), now()) ON CONFLICT (id) DO NOTHING" },
+    [JOB_COMES_BACK] = { .name = "job_comes_back", .scope = SAAS_SYSTEM, .sql =
+        "UPDATE jobs SET state = 'queued', attempts = 0, run_after = saas_now_plus(CAST($3 AS double precision)),"
+        " error = $4, cancel_requested = FALSE, " NO_LEASE MINE },
     [JOB_DEAD] = { .name = "job_dead", .scope = SAAS_SYSTEM, .sql =
         "UPDATE jobs SET state = 'dead', error = $3, " NO_LEASE MINE },
     { .name = NULL }
@@ -100,6 +108,66 @@ const char *const *saas_jobs_names(apr_pool_t *p, int *n)
         names[*n] = saas_jobs_kind_at(*n)->kind;
     }
     return names;
+}
+
+/* ------------------------------------------------- work that comes back -- */
+
+static apr_array_header_t *periodic;
+
+void saas_periodic_begin(apr_pool_t *p)
+{
+    periodic = apr_array_make(p, 4, sizeof(const saas_periodic_t *));
+}
+
+void saas_periodic_add(const saas_periodic_t *list)
+{
+    for (; list && list->kind; list++) {
+        APR_ARRAY_PUSH(periodic, const saas_periodic_t *) = list;
+    }
+}
+
+int saas_jobs_period(const char *kind)
+{
+    int i;
+    for (i = 0; i < periodic->nelts; i++) {
+        const saas_periodic_t *it = APR_ARRAY_IDX(periodic, i, const saas_periodic_t *);
+        if (!strcmp(it->kind, kind)) {
+            return it->every;
+        }
+    }
+    return 0;
+}
+
+/* The row is there for good; two nodes that miss it at once make one. */
+static apr_status_t plan(saas_db_t *db, const char *kind)
+{
+    char id[SAAS_UUID_LEN + 1];
+    saas_rows_t *rows;
+    apr_status_t rv = saas_uuid_named(id, "saas job", kind);
+
+    if (rv == APR_SUCCESS) {
+        rv = saas_db_query_impl(db, &saas_job_statements[JOB_PERIODIC_SEEN], &rows, SAAS_ARGS(id));
+    }
+    if (rv != APR_SUCCESS || rows->count) {
+        return rv;
+    }
+    return saas_db_query_impl(db, &saas_job_statements[JOB_PERIODIC], &rows, SAAS_ARGS(id, kind));
+}
+
+apr_status_t saas_jobs_plan(apr_pool_t *p, server_rec *s)
+{
+    saas_db_t *db;
+    apr_status_t rv;
+    int i;
+
+    if (!periodic->nelts || (rv = saas_db_open_impl(&db, p, s, NULL)) != APR_SUCCESS) {
+        return periodic->nelts ? rv : APR_SUCCESS;
+    }
+    for (i = 0, rv = APR_SUCCESS; i < periodic->nelts && rv == APR_SUCCESS; i++) {
+        rv = plan(db, APR_ARRAY_IDX(periodic, i, const saas_periodic_t *)->kind);
+    }
+    saas_db_close_impl(db);
+    return rv;
 }
 
 /* The number of kinds for one that nobody has declared. */

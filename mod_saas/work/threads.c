@@ -15,6 +15,7 @@
 #include <mod_watchdog.h>
 
 #define LOOK_MS 1000          /* a node looks at least this often */
+#define PLAN_MS 60000         /* and sees this often whether what comes back has its rows */
 
 /** Shared by the children of one start of the server.  due: there may be work,
  *  one thread shall look (it passes the word on when it finds some).
@@ -23,6 +24,7 @@
 typedef struct board_t {
     apr_uint32_t due;
     apr_uint32_t last_look;
+    apr_uint32_t last_plan;     /* in ms; 0: never */
 } board_t;
 
 static board_t *board;
@@ -59,6 +61,18 @@ static int my_turn(void)
     return now - last >= LOOK_MS && apr_atomic_cas32(&board->last_look, now, last) == last;
 }
 
+static apr_status_t plan(apr_pool_t *p, server_rec *s)
+{
+    apr_uint32_t now = (apr_uint32_t)saas_jobs_clock() | 1, last = apr_atomic_read32(&board->last_plan);
+    apr_status_t rv = APR_SUCCESS;
+
+    if ((!last || now - last >= PLAN_MS) && apr_atomic_cas32(&board->last_plan, now, last) == last
+        && (rv = saas_jobs_plan(p, s)) != APR_SUCCESS) {
+        apr_atomic_set32(&board->last_plan, 0);
+    }
+    return rv;
+}
+
 /** Looks once, and runs what was found.  True: there may be more. */
 static int work(server_rec *s)
 {
@@ -78,7 +92,9 @@ static int work(server_rec *s)
     apr_allocator_owner_set(allocator, p);
     apr_pool_tag(p, "saas_job");
 
-    rv = saas_jobs_claim(p, s, &job);
+    job = NULL;
+    rv = plan(p, s);
+    rv = rv == APR_SUCCESS ? saas_jobs_claim(p, s, &job) : rv;
     if (rv == SAAS_ESERIALIZATION) {
         rv = APR_SUCCESS;
         saas_jobs_wake_impl();

@@ -29,4 +29,14 @@ void saas_jobs_wake_impl(void);
 int saas_job_known_impl(const char *kind);
 void saas_job_fail_impl(saas_job_t *job, int final, const char *why);
 
+/** Forgets what comes back; adds a plugin's list, which ends with a zero element, or NULL. */
+void saas_periodic_begin(apr_pool_t *p);
+void saas_periodic_add(const saas_periodic_t *list);
+
+/** Forgets all links of messages; adds a plugin's list, which ends with a zero element, or NULL. */
+void saas_links_begin(apr_pool_t *p);
+void saas_links_add(const saas_link_t *list);
+apr_status_t saas_link_make_impl(saas_job_t *job, const char *name, const char *object_id, const char *url,
+                                 const char **link);
+
 #endif

@@ -24,6 +24,8 @@ SAAS_PLUGIN_DEFINE;
 #define NO_BOUND_TOKEN(n) \
     " AND NOT EXISTS (SELECT 1 FROM tokens c WHERE c.id = " n "::uuid AND c.organization_id IS NOT NULL)"
 
+#define HAS_PASSWORD "password_hash IS NOT NULL AND password_hash NOT LIKE '!%' AND password_hash NOT LIKE '*%'"
+
 saas_statement_t accounts_statements[ACCOUNTS_STATEMENTS + 1] = {
     [USER_FOR_LOGIN] = { .name = "user_for_login", .scope = SAAS_SYSTEM, .sql =
         "SELECT id, password_hash FROM users WHERE email_key = $1 AND is_active" },
@@ -51,7 +53,10 @@ saas_statement_t accounts_statements[ACCOUNTS_STATEMENTS + 1] = {
      * none this way. */
     [USER_FOR_RESET] = { .name = "user_for_reset", .scope = SAAS_SYSTEM, .sql =
         "SELECT id, email, name FROM users WHERE email_key = $1 AND is_active"
-        " AND password_hash IS NOT NULL AND password_hash NOT LIKE '!%' AND password_hash NOT LIKE '*%'" },
+        " AND " HAS_PASSWORD },
+
+    [RESET_USER] = { .name = "reset_user", .scope = SAAS_SYSTEM, .sql =
+        "SELECT id FROM users WHERE id = $1::uuid AND is_active AND " HAS_PASSWORD },
 
     [RESETS_PURGE] = { .name = "resets_purge", .scope = SAAS_SYSTEM, .sql =
         "DELETE FROM password_resets WHERE user_id = $1::uuid AND (expires_at <= now() OR used_at IS NOT NULL)" },
@@ -119,9 +124,10 @@ saas_statement_t accounts_statements[ACCOUNTS_STATEMENTS + 1] = {
         " VALUES ($1, $2, $3, now(), now())" },
 
     [INVITE_FIND] = { .name = "invite_find", .scope = SAAS_TENANT, .sql =
-        "SELECT i.id, i.email_key, i.role, i.state, i.expires_at > now(), o.name, o.slug, i.email"
+        "SELECT i.id, i.email_key, i.role, i.state, i.expires_at > now(), o.name, o.slug, i.email,"
+        " CASE WHEN i.mail_hash = $2 THEN TRUE ELSE FALSE END"
         " FROM invites i JOIN organizations o ON o.id = i.org_id AND o.deleted_at IS NULL"
-        " WHERE i.org_id = $1 AND i.hash = $2 FOR UPDATE OF i" },
+        " WHERE i.org_id = $1 AND (i.hash = $2 OR i.mail_hash = $2) FOR UPDATE OF i" },
 
     [INVITE_ACCEPT] = { .name = "invite_accept", .scope = SAAS_TENANT, .sql =
         "UPDATE invites SET state = 'accepted', accepted_at = now(), accepted_by = $3"
@@ -193,12 +199,18 @@ static const saas_job_kind_t jobs[] = {
     { .kind = NULL }
 };
 
+static const saas_link_t links[] = {
+    { .name = ACCOUNTS_RESET_LINK, .make = accounts_reset_link },
+    { .name = NULL }
+};
+
 static const saas_plugin_t plugin = {
     SAAS_PLUGIN_INIT("accounts"),
     .openapi = saas_openapi_text,
     .statements = accounts_statements,
     .routes = routes,
     .jobs = jobs,
+    .links = links,
 };
 
 static void register_hooks(apr_pool_t *p)

@@ -22,6 +22,7 @@ enum {
     USER_PASSWORD_SET,
     USER_EMAIL_UPDATE,
     USER_FOR_RESET,
+    RESET_USER,
     RESETS_PURGE,
     RESETS_VOID,
     RESET_INSERT,
@@ -73,6 +74,8 @@ extern saas_statement_t accounts_statements[];
 /** The kind of job that writes the mail with the link for a new password. */
 #define ACCOUNTS_RESET_JOB "password-reset"
 #define ACCOUNTS_RESET_TOKEN_MAX 200
+/** The link in it. */
+#define ACCOUNTS_RESET_LINK "password-reset"
 
 /** What a transaction's body returns to have it rolled back because the input
  *  asks for something that cannot be, as against a failure. */
@@ -137,6 +140,8 @@ typedef struct saas_notice_t {
     const char *user_id;
     const char *to;     /**< address */
     int lifetime;       /**< seconds after which it is not worth sending; 0: for ever */
+    const char *link;   /**< name of the link that it carries, for this user; NULL: none */
+    const char *link_url;
 } saas_notice_t;
 
 /** Writes a message into the queue, in db's transaction; saas_jobs_wake() after
@@ -158,6 +163,8 @@ int accounts_prove(saas_request_t *rq, const char *field, const char *password, 
 int accounts_prove_refuse(saas_request_t *rq, const char *field);
 
 apr_status_t accounts_reset_run(saas_job_t *job);
+/** Makes the token of a link for a new password: saas_link_t. */
+apr_status_t accounts_reset_link(saas_job_t *job, saas_db_t *db, const char *user_id, const char **token);
 
 saas_handler_fn accounts_reset;
 saas_handler_fn accounts_reset_confirm;

@@ -21,6 +21,10 @@ apr_status_t accounts_notice(saas_db_t *db, apr_pool_t *p, const saas_notice_t *
     if (!payload) {
         return APR_EINVAL;
     }
+    if (notice->link) {
+        json_object_set_new(payload, "link", json_pack("{s:s, s:s, s:s}", "name", notice->link, "object", notice->user_id,
+                                                       "url", notice->link_url));
+    }
     if (notice->lifetime) {
         json_object_set_new(payload, "expires_at",
                             json_string(saas_time_text(p, apr_time_now() + apr_time_from_sec(notice->lifetime))));

@@ -41,7 +41,8 @@ typedef struct registration_t {
     const char *org_id, *org_name, *org_slug;
 } registration_t;
 
-enum { INVITE_ID, INVITE_EMAIL_KEY, INVITE_ROLE, INVITE_STATE, INVITE_IN_TIME, INVITE_ORG_NAME, INVITE_ORG_SLUG, INVITE_EMAIL };
+enum { INVITE_ID, INVITE_EMAIL_KEY, INVITE_ROLE, INVITE_STATE, INVITE_IN_TIME, INVITE_ORG_NAME, INVITE_ORG_SLUG, INVITE_EMAIL,
+       INVITE_BY_MAIL };
 
 static apr_status_t refuse(registration_t *reg, refusal_e refusal)
 {

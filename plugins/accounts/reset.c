@@ -6,11 +6,11 @@
  *
  * Whether an address has an account must not show.  So the request does the
  * same for every address: it writes a job.  The job looks whether there is a
- * user, makes the token and the mail; nobody waits for it.  The link is made of
- * the configuration alone, never of a header that the client has sent.
+ * user and writes the mail; nobody waits for it.  The link is made of the
+ * configuration alone, never of a header that the client has sent.
  *
- * Only the token's hash is kept, and the token itself in the mail that waits to
- * be sent; it works once, for an hour.
+ * The token is made when the mail is sent, and only its hash is kept; it works
+ * once, for an hour.
  */
 
 #include "accounts.h"
@@ -19,7 +19,6 @@
 
 #define TOKEN_PREFIX "pwr_"
 #define LIFETIME 3600
-#define PLACEHOLDER "{token}"
 
 static const char address_bucket[] = "reset-address";
 static const char account_bucket[] = "reset-account";
@@ -87,20 +86,11 @@ typedef struct letter_t {
     const char *account, *url;
 } letter_t;
 
-static const char *link_of(apr_pool_t *p, const char *url, const char *token)
-{
-    const char *at = strstr(url, PLACEHOLDER);
-
-    return at ? apr_pstrcat(p, apr_pstrmemdup(p, url, (apr_size_t)(at - url)), token, at + sizeof(PLACEHOLDER) - 1, NULL)
-              : NULL;
-}
-
 static apr_status_t write_letter(saas_db_t *db, void *baton)
 {
     const letter_t *letter = baton;
-    apr_pool_t *p = letter->job->pool;
-    saas_notice_t notice = { .template = "password_reset", .lifetime = LIFETIME };
-    const char *token, *link;
+    saas_notice_t notice = { .template = "password_reset", .lifetime = LIFETIME, .link = ACCOUNTS_RESET_LINK,
+                             .link_url = letter->url };
     saas_rows_t *rows;
     apr_status_t rv;
 
@@ -111,19 +101,24 @@ static apr_status_t write_letter(saas_db_t *db, void *baton)
     }
     notice.user_id = saas_cell(rows, 0, 0);
     notice.to = saas_cell(rows, 0, 1);
-    if ((rv = saas_token_make(p, TOKEN_PREFIX, &token)) != APR_SUCCESS) {
+    return accounts_notice(db, letter->job->pool, &notice,
+                           json_pack("{s:s, s:i}", "name", saas_cell(rows, 0, 2), "minutes", LIFETIME / 60));
+}
+
+apr_status_t accounts_reset_link(saas_job_t *job, saas_db_t *db, const char *user_id, const char **token)
+{
+    saas_rows_t *rows;
+    apr_status_t rv = saas_db_query(db, &accounts_statements[RESET_USER], &rows, SAAS_ARGS(user_id));
+
+    if (rv == APR_SUCCESS && rows->count == 0) {
+        return APR_NOTFOUND;
+    }
+    if (rv != APR_SUCCESS || (rv = saas_token_make(job->pool, TOKEN_PREFIX, token)) != APR_SUCCESS
+        || (rv = saas_db_queue(db, &accounts_statements[RESETS_PURGE], SAAS_ARGS(user_id))) != APR_SUCCESS) {
         return rv;
     }
-    if (!(link = link_of(p, letter->url, token))) {
-        return APR_EINVAL;
-    }
-    if ((rv = saas_db_queue(db, &accounts_statements[RESETS_PURGE], SAAS_ARGS(notice.user_id))) != APR_SUCCESS
-        || (rv = saas_db_queue(db, &accounts_statements[RESET_INSERT],
-                               SAAS_ARGS(saas_token_hash(p, token), notice.user_id, apr_itoa(p, LIFETIME)))) != APR_SUCCESS) {
-        return rv;
-    }
-    return accounts_notice(db, p, &notice, json_pack("{s:s, s:s, s:i}", "name", saas_cell(rows, 0, 2), "url", link,
-                                                     "minutes", LIFETIME / 60));
+    return saas_db_queue(db, &accounts_statements[RESET_INSERT],
+                         SAAS_ARGS(saas_token_hash(job->pool, *token), user_id, apr_itoa(job->pool, LIFETIME)));
 }
 
 static apr_status_t release_json(void *json)

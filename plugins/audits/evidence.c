@@ -154,8 +154,8 @@ int audits_evidence(saas_request_t *rq)
     filter_t filter = {
         .status = saas_request_choice(rq, "status", saas_finding_statuses),
         .severity = saas_request_choice(rq, "severity", saas_finding_severities),
-        .check = saas_request_query(rq, "check"),
-        .search = pattern(rq->pool, saas_request_query(rq, "search")),
+        .check = saas_request_filter(rq, "check"),
+        .search = pattern(rq->pool, saas_request_filter(rq, "search")),
     };
     int order = audits_order(evidence_orders, saas_request_choice(rq, "ordering", evidence_orders));
     const char *cursor = saas_request_query(rq, "cursor");

@@ -77,7 +77,7 @@ int audits_list(saas_request_t *rq)
     static const char *const statuses[] = { "queued", "running", "completed", "failed", "canceled", NULL };
     const char *status = saas_request_choice(rq, "status", statuses);
     int order = audits_order(audits_orders, saas_request_choice(rq, "ordering", audits_orders));
-    const char *engine = saas_request_query(rq, "engine");
+    const char *engine = saas_request_filter(rq, "engine");
 
     if (order <= 1 && !status && !engine) {
         return saas_reply_list(rq, audits_members, &audits_statements[order ? AUDIT_ALL_OLDEST : AUDIT_ALL],

@@ -95,6 +95,8 @@ saas_statement_t saas_billing_statements[] = {
         " AND (o.subscription_ends_at IS NULL OR o.subscription_ends_at > now()) THEN TRUE ELSE FALSE END"
         " FROM organizations o LEFT JOIN subscriptions s ON s.org_id = o.id AND s.id = o.stripe_subscription_id"
         " WHERE o.id = $1", NULL, 0 },
+    [SAAS_BILLING_CUSTOMER] = { "billing_customer", SAAS_TENANT,
+        "SELECT stripe_customer_id FROM organizations WHERE id = $1", NULL, 0 },
     { NULL, 0, NULL, NULL, 0 }
 };
 
@@ -103,6 +105,8 @@ saas_statement_t saas_billing_statements[] = {
 static const saas_route_t routes[] = {
     { .method = SAAS_POST, .path = "/billing/checkout-session/", .handler = saas_billing_checkout,
       SAAS_GATES(saas_is_admin), .body = SAAS_BODY_JSON },
+    { .method = SAAS_POST, .path = "/billing/portal-session/", .handler = saas_billing_portal, SAAS_GATES(saas_is_admin),
+      .body = SAAS_BODY_JSON },
     { .method = SAAS_GET, .path = "/billing/subscription/", .handler = saas_billing_subscription,
       SAAS_GATES(saas_is_member) },
     { 0 }

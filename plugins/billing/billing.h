@@ -41,14 +41,35 @@ enum {
     SAAS_BILLING_KEEP_CUSTOMER,
     SAAS_BILLING_KEEP_SESSION,
     SAAS_BILLING_BIND,
-    SAAS_BILLING_SUBSCRIPTION
+    SAAS_BILLING_SUBSCRIPTION,
+    SAAS_BILLING_CUSTOMER
 };
 extern saas_statement_t saas_billing_statements[] __attribute__((visibility("hidden")));
 
 /** POST billing/checkout-session/ */
 int saas_billing_checkout(saas_request_t *rq) __attribute__((visibility("hidden")));
+/** POST billing/portal-session/ */
+int saas_billing_portal(saas_request_t *rq) __attribute__((visibility("hidden")));
 /** GET billing/subscription/ */
 int saas_billing_subscription(saas_request_t *rq) __attribute__((visibility("hidden")));
+
+/* What Stripe's answers become. */
+
+/** Longest id of Stripe's that is kept. */
+#define SAAS_BILLING_ID_MAX 255
+/** A text of Stripe's answer that goes into our headers, rows and answers: visible ASCII of at most max bytes, in p, or
+ *  NULL. */
+const char *saas_billing_text(apr_pool_t *p, const saas_stripe_result_t *result, const char *key, apr_size_t max)
+    __attribute__((visibility("hidden")));
+/** Where people are sent: over TLS, unless Stripe's API itself is a stand-in's.  NULL: nowhere. */
+const char *saas_billing_url(const saas_request_t *rq, const saas_stripe_result_t *result)
+    __attribute__((visibility("hidden")));
+/** True when Stripe does not have the object that this parameter names. */
+int saas_billing_misses(const saas_stripe_result_t *result, const char *param) __attribute__((visibility("hidden")));
+/** Answers what Stripe's last answer, or silence, makes of the request: 503 or 502, and logs it. */
+int saas_billing_reply_stripe(saas_request_t *rq, const saas_stripe_result_t *result)
+    __attribute__((visibility("hidden")));
+int saas_billing_reply_not_configured(saas_request_t *rq) __attribute__((visibility("hidden")));
 
 /** The job that ends what Stripe has of a deleted organization; its object is
  *  the id of a subscription or of a checkout session. */

@@ -26,10 +26,7 @@
 #define BUCKET_SECONDS 600
 /* What is left of a session's life for a person to pay in. */
 #define SESSION_MARGIN_SECONDS 60
-#define RETRY_AFTER "5"
 #define NAME_MAX_BYTES 256
-#define ID_MAX 255
-#define URL_MAX 5000
 
 /* Columns of SAAS_BILLING_LOOK. */
 enum { COL_NAME, COL_STATUS, COL_STRIPE_STATUS, COL_CUSTOMER, COL_IN_TIME, COL_SESSIONS, COL_SESSION, COL_URL };
@@ -126,52 +123,6 @@ static int reply_session(saas_request_t *rq, const char *url, const char *sessio
     return saas_reply_json(rq, HTTP_OK, json_pack("{s:s, s:s}", "checkout_url", url, "session_id", session));
 }
 
-/* Answers what Stripe's last answer, or silence, makes of the request. */
-static int reply_stripe(checkout_t *c)
-{
-    const saas_stripe_result_t *result = &c->result;
-    request_rec *r = c->rq->r;
-    int passing = result->status == 0 || result->status == 429 || result->status >= 500;
-
-    SAAS_RLOG(r, passing ? APLOG_WARNING : APLOG_ERR, 0, passing ? "SAAS1503" : "SAAS1504",
-              "Stripe %s (organization %s, HTTP %ld, %s, code %s, param %s, request %s, %d attempts): %s",
-              result->status ? "refused a call" : "could not be reached", c->rq->who->org_id, result->status,
-              result->type ? result->type : "incomplete answer", result->code ? result->code : "-",
-              result->param ? result->param : "-", result->request_id ? result->request_id : "-", result->attempts,
-              result->message ? result->message : "-");
-    if (passing) {
-        apr_table_setn(r->err_headers_out, "Retry-After", RETRY_AFTER);
-    }
-    return saas_reply_json(c->rq, passing ? HTTP_SERVICE_UNAVAILABLE : HTTP_BAD_GATEWAY,
-                           json_pack("{s:s, s:s, s:s?}", "detail",
-                                     passing ? "The payment service cannot be reached. Please try again."
-                                             : "The payment service refused the request.",
-                                     "code", passing ? "unavailable" : "stripe_error", "stripe_request_id",
-                                     result->request_id));
-}
-
-/* A text of Stripe's answer that goes into our headers, rows and answers: visible
- * ASCII, or it is not taken. */
-static const char *result_text(const checkout_t *c, const char *key, apr_size_t max)
-{
-    const char *text = json_string_value(json_object_get(c->result.body, key));
-    const char *at;
-    for (at = text; at && *at; at++) {
-        if (*at <= ' ' || *at >= 0x7f) {
-            return NULL;
-        }
-    }
-    return text && *text && (apr_size_t)(at - text) <= max ? apr_pstrdup(c->rq->pool, text) : NULL;
-}
-
-/* Where people are sent: over TLS, unless Stripe's API itself is a stand-in's. */
-static const char *result_url(const checkout_t *c)
-{
-    const char *url = result_text(c, "url", URL_MAX);
-    int plain = !strncmp(saas_billing_config_api(c->server), "http://", 7);
-    return url && (!strncmp(url, "https://", 8) || (plain && !strncmp(url, "http://", 7))) ? url : NULL;
-}
-
 /* ------------------------------------------------------------- customer -- */
 
 static apr_status_t keep_customer(saas_db_t *db, void *baton)
@@ -220,7 +171,7 @@ static int make_customer(checkout_t *c, apr_status_t *rv)
         saas_stripe_call(c->stripe, SAAS_STRIPE_POST, "/v1/customers", pairs,
                          saas_stripe_digest_key(c->rq->pool, key, pairs), &c->result);
     }
-    c->customer = result_text(c, "id", ID_MAX);
+    c->customer = saas_billing_text(c->rq->pool, &c->result, "id", SAAS_BILLING_ID_MAX);
     if (!c->customer) {
         return 0;
     }
@@ -229,12 +180,6 @@ static int make_customer(checkout_t *c, apr_status_t *rv)
 }
 
 /* -------------------------------------------------------------- session -- */
-
-static int customer_is_gone(const checkout_t *c)
-{
-    return c->result.status == 400 && c->result.code && !strcmp(c->result.code, "resource_missing")
-           && c->result.param && !strcmp(c->result.param, "customer");
-}
 
 static void ask_session(checkout_t *c)
 {
@@ -266,7 +211,7 @@ static int make_session(checkout_t *c, apr_status_t *rv)
 {
     *rv = APR_SUCCESS;
     ask_session(c);
-    if (customer_is_gone(c)) {
+    if (saas_billing_misses(&c->result, "customer")) {
         SAAS_RLOG(c->rq->r, APLOG_NOTICE, 0, "SAAS1505",
                   "Stripe no longer has customer %s of organization %s; a new one is made", c->customer,
                   c->rq->who->org_id);
@@ -276,8 +221,8 @@ static int make_session(checkout_t *c, apr_status_t *rv)
         }
         ask_session(c);
     }
-    c->session = result_text(c, "id", ID_MAX);
-    c->url = result_url(c);
+    c->session = saas_billing_text(c->rq->pool, &c->result, "id", SAAS_BILLING_ID_MAX);
+    c->url = saas_billing_url(c->rq, &c->result);
     c->expires_at = json_integer_value(json_object_get(c->result.body, "expires_at"));
     return c->session && c->url && c->expires_at > apr_time_sec(apr_time_now()) + SESSION_MARGIN_SECONDS;
 }
@@ -328,8 +273,7 @@ int saas_billing_checkout(saas_request_t *rq)
     apr_status_t rv;
 
     if (!account.key || !saas_billing_config_frontend(s) || !saas_billing_config_prices(s)->nelts) {
-        return saas_reply_error(rq, HTTP_SERVICE_UNAVAILABLE, "billing_not_configured",
-                                "Billing is not configured on this server.");
+        return saas_billing_reply_not_configured(rq);
     }
     c.price = choose_price(rq);
     if (!c.price) {
@@ -353,7 +297,7 @@ int saas_billing_checkout(saas_request_t *rq)
     c.sessions = saas_cell(rows, 0, COL_SESSIONS);
     c.stripe = saas_stripe_create(rq->pool, &account);
     if ((!c.customer && !make_customer(&c, &rv)) || !make_session(&c, &rv)) {
-        return rv != APR_SUCCESS ? saas_reply_failure(rq, rv) : reply_stripe(&c);
+        return rv != APR_SUCCESS ? saas_reply_failure(rq, rv) : saas_billing_reply_stripe(rq, &c.result);
     }
     rv = in_transaction(&c, keep_session);
     if (rv != APR_SUCCESS) {

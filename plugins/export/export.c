@@ -214,8 +214,8 @@ static int export_csv(saas_request_t *rq)
     const char *status = saas_request_choice(rq, "status", statuses);
     const char *severity = saas_request_choice(rq, "severity", severities);
     const char *bom = saas_request_choice(rq, "bom", switches);
-    const char *check = saas_request_query(rq, "check");
-    const char *search = saas_request_query(rq, "search");
+    const char *check = saas_request_filter(rq, "check");
+    const char *search = saas_request_filter(rq, "search");
     saas_db_t *db;
     apr_status_t rv;
     int answered;

@@ -4,7 +4,11 @@
  * The mail plugin: runs jobs of the kind "mail", which other plugins write in
  * the transaction of their cause:
  *
- *     {"template": name, "to": address, "vars": {…}, "expires_at": time?}
+ *     {"template": name, "to": address, "vars": {…}, "expires_at": time?,
+ *      "link": {"name": …, "object": id, "url": …}?}
+ *
+ * A link with a secret in it is made when the message is sent and is nowhere
+ * but in the message (saas_link_t).
  *
  * A message is handed to one relay.  What the relay cannot take now is tried
  * again by the job's machinery, what it refuses for good is kept as a dead
@@ -284,7 +288,7 @@ static void humanize_times(apr_pool_t *p, json_t *vars)
 
 /* Makes the message; NULL: *why says why there can be none. */
 static const char *compose(saas_job_t *job, const saas_mail_config_t *conf, const json_t *payload, const char *to,
-                           const char **why)
+                           const char *link, const char **why)
 {
     const saas_mail_sender_t *from = conf->from;
     const char *at = ap_strrchr_c(from->address, '@');
@@ -299,6 +303,9 @@ static const char *compose(saas_job_t *job, const saas_mail_config_t *conf, cons
         vars = json_object();
     }
     humanize_times(job->pool, vars);
+    if (link) {
+        json_object_set_new(vars, "url", json_string(link));
+    }
     json_object_set_new(vars, "product", json_string(*from->name ? from->name : at + 1));
     if (!template) {
         *why = "there is no such template";
@@ -323,6 +330,34 @@ static apr_status_t refuse(saas_job_t *job, const char *why)
     return APR_EINVAL;
 }
 
+/* The link of a message that has one: NULL, and *rv says what becomes of the message, or *rv is APR_SUCCESS. */
+static const char *make_link(saas_job_t *job, const json_t *payload, apr_status_t *rv)
+{
+    const json_t *link = json_object_get(payload, "link");
+    const char *name = json_string_value(json_object_get(link, "name"));
+    const char *object = json_string_value(json_object_get(link, "object"));
+    const char *url = json_string_value(json_object_get(link, "url")), *made = NULL;
+
+    *rv = APR_SUCCESS;
+    if (!link) {
+        return NULL;
+    }
+    *rv = name && object && url ? saas_link_make(job, name, object, url, &made) : APR_ENOTIMPL;
+    if (*rv == APR_NOTFOUND) {
+        count(DROPPED);
+        SAAS_LOG(job->server, APLOG_INFO, 0, "SAAS2406", "mail %s dropped: its link would lead to nothing any more",
+                 label(job, payload));
+    }
+    else if (*rv == APR_ENOTIMPL) {
+        *rv = refuse(job, "no plugin that is loaded makes its link");
+    }
+    else if (*rv != APR_SUCCESS && !APR_STATUS_IS_EINTR(*rv)) {
+        count(FAILED);
+        saas_job_fail(job, 0, "its link could not be made");
+    }
+    return made;
+}
+
 static json_t *read_payload(saas_job_t *job)
 {
     json_t *payload = job->payload ? json_loads(job->payload, 0, NULL) : NULL;
@@ -337,7 +372,8 @@ static apr_status_t run(saas_job_t *job)
     const saas_mail_config_t *conf = saas_mail_config_of(job->server);
     json_t *payload = read_payload(job);
     const char *to = json_string_value(json_object_get(payload, "to"));
-    const char *message, *why;
+    const char *message, *link, *why;
+    apr_status_t rv;
 
     if (saas_job_stopped(job)) {
         return APR_EINTR;
@@ -357,7 +393,11 @@ static apr_status_t run(saas_job_t *job)
     if (!to || !(to = saas_email_parse(job->pool, to, NULL))) {
         return refuse(job, "the recipient is no address");
     }
-    if (!(message = compose(job, conf, payload, to, &why))) {
+    link = make_link(job, payload, &rv);
+    if (rv != APR_SUCCESS) {
+        return rv == APR_NOTFOUND ? APR_SUCCESS : rv;
+    }
+    if (!(message = compose(job, conf, payload, to, link, &why))) {
         return refuse(job, why);
     }
     switch (saas_mail_send(conf, job, to, message, strlen(message), &why)) {

@@ -17,7 +17,7 @@
 
 /* INVITE_BY_TOKEN. */
 enum { COLUMN_ID, COLUMN_EMAIL, COLUMN_EMAIL_KEY, COLUMN_ROLE, COLUMN_STATE, COLUMN_EXPIRES, COLUMN_ORG_NAME,
-       COLUMN_ORG_SLUG, COLUMN_BY_NAME, COLUMN_BY_EMAIL, COLUMN_HAS_ACCOUNT };
+       COLUMN_ORG_SLUG, COLUMN_BY_NAME, COLUMN_BY_EMAIL, COLUMN_HAS_ACCOUNT, COLUMN_BY_MAIL };
 
 #define WINDOW_SECONDS 300
 
@@ -112,6 +112,20 @@ static apr_status_t look(saas_request_t *rq, const char *token, saas_rows_t **ro
     return rv;
 }
 
+static int page(saas_request_t *rq, const saas_rows_t *rows)
+{
+    const char *name = saas_cell(rows, 0, COLUMN_BY_NAME), *email = saas_cell(rows, 0, COLUMN_BY_EMAIL);
+    organizations_invitation_t invitation = {
+        .organization = saas_cell(rows, 0, COLUMN_ORG_NAME),
+        .inviter = name && *name ? name : email ? email : "Somebody",
+        .email = mask(rq->pool, saas_cell(rows, 0, COLUMN_EMAIL)),
+        .role = saas_cell(rows, 0, COLUMN_ROLE),
+        .expires_at = saas_cell(rows, 0, COLUMN_EXPIRES),
+    };
+
+    return organizations_invite_page(rq, &invitation, NULL);
+}
+
 int organizations_invite_preview(saas_request_t *rq)
 {
     const organizations_refusal_t *refusal;
@@ -121,10 +135,12 @@ int organizations_invite_preview(saas_request_t *rq)
     if (rv != APR_SUCCESS) {
         return saas_reply_failure(rq, rv);
     }
-    if (!rows) {
-        return saas_reply_not_found(rq);
+    refusal = rows ? judge(rows) : &organizations_not_found;
+    apr_table_mergen(rq->r->err_headers_out, "Vary", "Accept");
+    if (saas_request_is_browser(rq)) {
+        return refusal ? organizations_invite_page(rq, NULL, refusal) : page(rq, rows);
     }
-    if ((refusal = judge(rows)) != NULL) {
+    if (refusal) {
         return organizations_reply_refusal(rq, refusal);
     }
     return saas_reply_json(rq, HTTP_OK,

@@ -113,7 +113,7 @@ static int change(saas_request_t *rq, unsigned flags)
     apr_status_t rv;
 
     it.name = saas_request_field(rq, "name", flags, ORGANIZATIONS_NAME_MAX);
-    it.slug = organizations_slug_field(rq, flags);
+    it.slug = organizations_slug_field(rq, 0);
     if (rq->errors) {
         return saas_reply_errors(rq);
     }
@@ -134,6 +134,7 @@ static int change(saas_request_t *rq, unsigned flags)
     return saas_reply_json(rq, HTTP_OK, organizations_detail_json(rq->pool, it.detail, rq->who->role));
 }
 
+/* What POST does not want, PUT does not either: it stays as it is. */
 int organizations_replace(saas_request_t *rq)
 {
     return change(rq, SAAS_FIELD_REQUIRED);

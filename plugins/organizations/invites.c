@@ -4,8 +4,9 @@
  * Invites as the ADMINs of an organization see them: list, new, resend, revoke.
  *
  * The token is "inv_", the organization's id without dashes, ".", a secret of
- * 256 bits.  It is in the answer that makes it and in the mail that is sent
- * with it; kept is its SHA-256 alone.
+ * 256 bits.  An invite has two: one in the answer that makes it, for the inviter
+ * to hand over, and one in the mail, made when that is sent.  Kept are their
+ * SHA-256 alone.
  */
 
 #include "organizations.h"
@@ -14,6 +15,7 @@
 
 #define EMAIL_MAX 254
 #define HOUR 3600
+#define DEFAULT_PAGE "/invite?token=" SAAS_LINK_TOKEN /* of the frontend */
 
 /* INVITE_COLUMNS. */
 enum { COLUMN_ID, COLUMN_EMAIL, COLUMN_ROLE, COLUMN_STATE, COLUMN_CREATED, COLUMN_EXPIRES, COLUMN_ACCEPTED, COLUMN_BY,
@@ -119,8 +121,8 @@ static apr_status_t note(invite_t *invite, saas_db_t *db, const char *action)
     return rv;
 }
 
-/* The mail that brings the token, in the transaction; a former one that has
- * not left yet holds a token that is dead now. */
+/* The mail, in the transaction; a former one that has not left yet is not worth
+ * sending any more. */
 static apr_status_t enqueue_mail(invite_t *invite, saas_db_t *db, int with_new)
 {
     saas_request_t *rq = invite->rq;
@@ -134,12 +136,14 @@ static apr_status_t enqueue_mail(invite_t *invite, saas_db_t *db, int with_new)
     if (rv != APR_SUCCESS || !with_new) {
         return rv;
     }
-    payload = json_pack("{s:s, s:o, s:{s:s, s:s, s:s, s:o, s:s, s:o}}",
+    payload = json_pack("{s:s, s:o, s:o, s:{s:s, s:s, s:s}, s:{s:s, s:s, s:s, s:o, s:o}}",
                         "template", "invite", "to", saas_cell_json(invite->row, 0, COLUMN_EMAIL),
+                        "expires_at", saas_cell_json_time(rq->pool, invite->row, 0, COLUMN_EXPIRES),
+                        "link", "name", ORGANIZATIONS_INVITE_LINK, "object", invite->id,
+                        "url", organizations_invite_url(rq),
                         "vars", "organization", rq->who->org_name,
                         "inviter", *rq->who->name ? rq->who->name : rq->who->email,
                         "inviter_email", rq->who->email, "role", saas_cell_json(invite->row, 0, COLUMN_ROLE),
-                        "url", invite->url,
                         "expires_at", saas_cell_json_time(rq->pool, invite->row, 0, COLUMN_EXPIRES));
     rv = payload ? saas_job_enqueue(db, ORGANIZATIONS_MAIL_JOB, rq->who->org_id, invite->id, payload, 0) : APR_EINVAL;
     json_decref(payload);
@@ -218,14 +222,11 @@ static apr_status_t revoke_invite(saas_db_t *db, void *baton)
 
 /* -------------------------------------------------------------- handlers -- */
 
-/* Makes the token and the URL it is sent in. */
-static apr_status_t make_token(invite_t *invite)
+/* A new token of the organization's; in p. */
+static apr_status_t make_token(apr_pool_t *p, const char *org_id, const char **token)
 {
-    saas_request_t *rq = invite->rq;
-    const char *template = organizations_config_invite_url(rq->r->server), *mark;
-    char *prefix = apr_pstrcat(rq->pool, "inv_", rq->who->org_id, ".", NULL), *to = prefix;
+    char *prefix = apr_pstrcat(p, "inv_", org_id, ".", NULL), *to = prefix;
     const char *from;
-    apr_status_t rv;
 
     for (from = prefix; *from; from++) {
         if (*from != '-') {
@@ -233,17 +234,47 @@ static apr_status_t make_token(invite_t *invite)
         }
     }
     *to = '\0';
-    if ((rv = saas_token_make(rq->pool, prefix, &invite->token)) != APR_SUCCESS) {
-        return rv;
+    return saas_token_make(p, prefix, token);
+}
+
+/* The token that the caller is shown, and the URL for it. */
+static apr_status_t make_url(invite_t *invite)
+{
+    saas_request_t *rq = invite->rq;
+    const char *url = organizations_invite_url(rq), *mark = ap_strstr_c(url, SAAS_LINK_TOKEN);
+    apr_status_t rv = make_token(rq->pool, rq->who->org_id, &invite->token);
+
+    if (rv == APR_SUCCESS) {
+        invite->url = apr_pstrcat(rq->pool, apr_pstrmemdup(rq->pool, url, (apr_size_t)(mark - url)), invite->token,
+                                  mark + strlen(SAAS_LINK_TOKEN), NULL);
     }
-    if (!template) {
-        invite->url = apr_pstrcat(rq->pool, saas_request_base_url(rq), "/invites/", invite->token, "/", NULL);
-        return APR_SUCCESS;
+    return rv;
+}
+
+const char *organizations_invite_url(saas_request_t *rq)
+{
+    const char *url = organizations_config_invite_url(rq->r->server), *frontend = organizations_config_frontend(rq->r->server);
+
+    return url ? url
+               : frontend ? apr_pstrcat(rq->pool, frontend, DEFAULT_PAGE, NULL)
+                          : apr_pstrcat(rq->pool, saas_request_canonical_url(rq), "/invites/" SAAS_LINK_TOKEN "/", NULL);
+}
+
+apr_status_t organizations_invite_link(saas_job_t *job, saas_db_t *db, const char *invite_id, const char **token)
+{
+    saas_rows_t *rows;
+    apr_status_t rv;
+
+    if (!job->org_id) {
+        return APR_NOTFOUND;
     }
-    mark = ap_strstr_c(template, ORGANIZATIONS_TOKEN_MARK);
-    invite->url = apr_pstrcat(rq->pool, apr_pstrmemdup(rq->pool, template, (apr_size_t)(mark - template)),
-                              invite->token, mark + strlen(ORGANIZATIONS_TOKEN_MARK), NULL);
-    return APR_SUCCESS;
+    if ((rv = make_token(job->pool, job->org_id, token)) == APR_SUCCESS
+        && (rv = saas_db_query(db, &organizations_statements[INVITE_MAIL], &rows,
+                               SAAS_ARGS(invite_id, saas_token_hash(job->pool, *token)))) == APR_SUCCESS
+        && rows->affected != 1) {
+        rv = APR_NOTFOUND;
+    }
+    return rv;
 }
 
 /* Runs a change and answers; the token is shown when there is one. */
@@ -295,7 +326,7 @@ int organizations_invite_create(saas_request_t *rq)
         return saas_reply_throttled(rq, seconds);
     }
     invite.id = saas_uuid(rq->pool);
-    if ((rv = make_token(&invite)) != APR_SUCCESS) {
+    if ((rv = make_url(&invite)) != APR_SUCCESS) {
         return saas_reply_failure(rq, rv);
     }
     return run(&invite, create_invite, HTTP_CREATED);
@@ -314,7 +345,7 @@ int organizations_invite_resend(saas_request_t *rq)
         || (seconds = saas_throttle(resend_bucket, invite.id, ORGANIZATIONS_RESENDS_PER_HOUR, HOUR)) != 0) {
         return saas_reply_throttled(rq, seconds);
     }
-    if ((rv = make_token(&invite)) != APR_SUCCESS) {
+    if ((rv = make_url(&invite)) != APR_SUCCESS) {
         return saas_reply_failure(rq, rv);
     }
     return run(&invite, resend_invite, HTTP_OK);

@@ -16,8 +16,8 @@ SAAS_PLUGIN_DEFINE;
 
 static const char *check_invite_url(apr_pool_t *p, const char *arg, const char **value)
 {
-    return !ap_strstr_c(arg, ORGANIZATIONS_TOKEN_MARK)
-               ? "the URL has no " ORGANIZATIONS_TOKEN_MARK ", where the invite's token is to stand"
+    return !ap_strstr_c(arg, SAAS_LINK_TOKEN)
+               ? "the URL has no " SAAS_LINK_TOKEN ", where the invite's token is to stand"
                : saas_check_web_page(p, arg, value);
 }
 
@@ -58,12 +58,62 @@ static const saas_job_kind_t jobs[] = {
     { .kind = NULL }
 };
 
+static const saas_link_t links[] = {
+    { .name = ORGANIZATIONS_INVITE_LINK, .make = organizations_invite_link },
+    { .name = NULL }
+};
+
+static int says_name(const ap_directive_t *lines)
+{
+    for (; lines; lines = lines->next) {
+        if (!strcasecmp(lines->directive, "ServerName")) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Does the configuration say the server's name?  Without it httpd guesses one. */
+static int has_name(const server_rec *s)
+{
+    const ap_directive_t *line;
+    if (!s->is_virtual) {
+        return says_name(ap_conftree);
+    }
+    for (line = ap_conftree; line; line = line->next) {
+        if ((unsigned)line->line_num == s->defn_line_number && !strcmp(line->filename, s->defn_name)) {
+            return says_name(line->first_child);
+        }
+    }
+    return 0;
+}
+
+/* Invites that are mailed need a name that no client has said. */
+static const char *check_config(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *main_server)
+{
+    const server_rec *s;
+    (void)pconf, (void)ptemp;
+    if (!organizations_config_relay(main_server)) {
+        return NULL;
+    }
+    for (s = main_server; s; s = s->next) {
+        if (!organizations_config_invite_url(s) && !organizations_config_frontend(s) && !has_name(s)) {
+            SAAS_LOG(s, APLOG_WARNING, 0, "SAAS2107",
+                     "SaasMailRelay is set and this server has no name of which links in mails could be made: set "
+                     "SaasInviteURL, SaasFrontendURL or ServerName");
+        }
+    }
+    return NULL;
+}
+
 static const saas_plugin_t plugin = {
     SAAS_PLUGIN_INIT("organizations"),
     .openapi = saas_openapi_text,
     .statements = organizations_statements,
     .routes = routes,
     .jobs = jobs,
+    .links = links,
+    .check_config = check_config,
 };
 
 static void register_hooks(apr_pool_t *p)

@@ -36,6 +36,7 @@ enum {
     INVITE_LAPSE,
     INVITE_INSERT,
     INVITE_RENEW,
+    INVITE_MAIL,
     INVITE_REVOKE,
     INVITE_LOOK,
     INVITE_TAKE,
@@ -81,8 +82,8 @@ const char *organizations_slug_field(saas_request_t *rq, unsigned flags);
  *  ORGANIZATION_DETAIL; a new reference. */
 json_t *organizations_detail_json(apr_pool_t *p, const saas_rows_t *rows, saas_role_e role);
 
-/** Stands for the token in SaasInviteURL. */
-#define ORGANIZATIONS_TOKEN_MARK "{token}"
+/** The link of an invite's mail. */
+#define ORGANIZATIONS_INVITE_LINK "invite"
 /** Life of an invite: seven days. */
 #define ORGANIZATIONS_INVITE_SECONDS "604800"
 /** The job that sends a message, if a plugin is loaded that does. */
@@ -100,8 +101,11 @@ json_t *organizations_detail_json(apr_pool_t *p, const saas_rows_t *rows, saas_r
 #define ORGANIZATIONS_PURGE_JOB "organization.purge"
 #define ORGANIZATIONS_PURGE_ATTEMPTS 20
 
-/** Without SaasInviteURL a link leads to the API's own preview. */
+/** SaasFrontendURL and SaasMailRelay are other plugins' too: httpd asks every module that knows a directive. */
 #define ORGANIZATIONS_DIRECTIVES(X, of) \
+    X(of, TEXT, frontend, "SaasFrontendURL", SAAS_VHOST, NULL, SAAS_CHECKED(saas_check_url), \
+      "URL of the product's own pages") \
+    X(of, TEXT, relay, "SaasMailRelay", SAAS_GLOBAL, NULL, SAAS_ANY, "relay that takes the mail") \
     X(of, TEXT, invite_url, "SaasInviteURL", SAAS_VHOST, NULL, SAAS_CHECKED(check_invite_url), \
       "URL that invited people are sent to; {token} stands for the invite's token") \
     X(of, FLAG, any_email, "SaasInviteAnyEmail", SAAS_VHOST, "Off", SAAS_ANY, \
@@ -151,6 +155,22 @@ saas_handler_fn organizations_invite_revoke;
 saas_handler_fn organizations_invite_preview;
 saas_handler_fn organizations_invite_accept;
 saas_handler_fn organizations_activity;
+
+/** The page that an invite leads to: SaasInviteURL, else the frontend's, else the API's own preview, which is a page for
+ *  browsers.  A URL with {token} in it, made of nothing that a client has said. */
+const char *organizations_invite_url(saas_request_t *rq);
+
+/** Makes the token of an invite's mail: saas_link_t. */
+apr_status_t organizations_invite_link(saas_job_t *job, saas_db_t *db, const char *invite_id, const char **token);
+
+/** What the page of an invite says; expires_at as a database writes it. */
+typedef struct organizations_invitation_t {
+    const char *organization, *inviter, *email, *role, *expires_at;
+} organizations_invitation_t;
+
+/** Answers a browser with the page of an invite, or with why it cannot be accepted; one of the two is NULL. */
+int organizations_invite_page(saas_request_t *rq, const organizations_invitation_t *invitation,
+                              const organizations_refusal_t *refusal);
 
 apr_status_t organizations_purge_run(saas_job_t *job);
 void organizations_purge_gave_up(saas_job_t *job, const char *why);

@@ -25,9 +25,10 @@
 /* What the holder of a token may know, and is judged by. */
 #define INVITE_BY_TOKEN \
     "SELECT i.id, i.email, i.email_key, i.role, " INVITE_STATE ", i.expires_at, o.name, o.slug, u.name, u.email," \
-    " EXISTS (SELECT 1 FROM users a WHERE a.email_key = i.email_key)" \
+    " EXISTS (SELECT 1 FROM users a WHERE a.email_key = i.email_key)," \
+    " CASE WHEN i.mail_hash = $2 THEN TRUE ELSE FALSE END" \
     " FROM invites i JOIN organizations o ON o.id = i.org_id AND o.deleted_at IS NULL" \
-    " LEFT JOIN users u ON u.id = i.invited_by WHERE i.org_id = $1 AND i.hash = $2"
+    " LEFT JOIN users u ON u.id = i.invited_by WHERE i.org_id = $1 AND (i.hash = $2 OR i.mail_hash = $2)"
 
 #define ACTIVITY_FILTER \
     "org_id = $1 AND ($2::text IS NULL OR action = $2)" \
@@ -145,8 +146,11 @@ saas_statement_t organizations_statements[ORGANIZATIONS_STATEMENTS + 1] = {
         " ON CONFLICT (org_id, email_key) WHERE state = 'pending' DO NOTHING" },
 
     [INVITE_RENEW] = { .name = "invite_renew", .scope = SAAS_TENANT, .sql =
-        "UPDATE invites SET hash = $3, expires_at = saas_now_plus(CAST($4 AS double precision))"
+        "UPDATE invites SET hash = $3, mail_hash = NULL, expires_at = saas_now_plus(CAST($4 AS double precision))"
         " WHERE org_id = $1 AND id = $2 AND state = 'pending'" },
+
+    [INVITE_MAIL] = { .name = "invite_mail", .scope = SAAS_TENANT, .sql =
+        "UPDATE invites SET mail_hash = $3 WHERE org_id = $1 AND id = $2 AND state = 'pending' AND expires_at > now()" },
 
     [INVITE_REVOKE] = { .name = "invite_revoke", .scope = SAAS_TENANT, .sql =
         "UPDATE invites SET state = 'revoked' WHERE org_id = $1 AND id = $2 AND state = 'pending'" },

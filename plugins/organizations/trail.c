@@ -34,7 +34,7 @@ static const saas_json_member_t members[] = {
 /* A time of the query in the form that compares; NULL: absent, or wrong and noted. */
 static const char *time_parameter(saas_request_t *rq, const char *name)
 {
-    const char *text = saas_request_query(rq, name);
+    const char *text = saas_request_filter(rq, name);
     apr_time_t t;
 
     if (!text) {
@@ -52,6 +52,6 @@ int organizations_activity(saas_request_t *rq)
     const char *since = time_parameter(rq, "since"), *until = time_parameter(rq, "until");
 
     return saas_reply_list(rq, members, &organizations_statements[ACTIVITY_LIST],
-                           SAAS_ARGS(saas_request_query(rq, "action"), saas_request_query(rq, "actor"),
-                                     saas_request_query(rq, "target_type"), since, until));
+                           SAAS_ARGS(saas_request_filter(rq, "action"), saas_request_filter(rq, "actor"),
+                                     saas_request_filter(rq, "target_type"), since, until));
 }

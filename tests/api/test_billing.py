@@ -3,8 +3,9 @@
 import threading
 
 import pytest
+import requests
 
-from saastest import stripe
+from saastest import seed, stripe
 
 
 def checkout(person, body=None):
@@ -193,3 +194,52 @@ def test_an_event_of_live_mode_is_not_for_a_test_key(site, person):
 def test_stripes_key_is_in_no_log(site):
     text = site.httpd.error_log.read_text() + site.httpd.access_log.read_text()
     assert site.secret_key not in text and site.webhook_secret not in text
+
+
+def portal(person):
+    return person.post("billing/portal-session/")
+
+
+def test_the_portal_is_stripes_page_and_another_one_each_time(site, payer, since):
+    first, second = portal(payer), portal(payer)
+    assert first.status_code == second.status_code == 200 and set(first.json()) == {"portal_url"}
+    assert first.json()["portal_url"] != second.json()["portal_url"]
+    page = requests.get(first.json()["portal_url"], timeout=30)
+    assert page.status_code == 200 and "https://app.example.test/billing" in page.text
+    asked = calls(site, since, "/v1/billing_portal/sessions")
+    customer = payer.ok("GET", f"organizations/{payer.org['id']}/")["stripe_customer_id"]
+    assert [params(call) for call in asked] == 2 * [{"customer": customer, "return_url": "https://app.example.test/billing"}]
+    assert len({{k.lower(): v for k, v in dict(call["headers"]).items()}["idempotency-key"] for call in asked}) == 2
+
+
+def test_the_portal_of_who_was_never_at_checkout(site, person, since):
+    reply = portal(person)
+    assert reply.status_code == 409 and reply.json()["code"] == "no_customer"
+    assert not calls(site, since, "/v1/billing_portal/sessions")
+
+
+def test_the_409_of_checkout_names_the_portal(site, payer):
+    refused = checkout(payer)
+    assert refused.status_code == 409
+    assert payer.call("POST", refused.json()["portal"], {}).json()["portal_url"].startswith("http")
+
+
+@pytest.mark.expects("SAAS1508")
+def test_the_portal_of_a_customer_that_stripe_does_not_have(site, person, since):
+    site.database.execute("UPDATE organizations SET stripe_customer_id = ? WHERE id = ?", "cus_gone", person.org["id"])
+    reply = portal(person)
+    assert reply.status_code == 409 and reply.json()["code"] == "no_customer"
+
+
+@pytest.mark.expects("SAAS1503")
+def test_the_portal_while_stripe_fails(site, payer, since):
+    site.sandbox.fault("status", times=9, path="/v1/billing_portal/sessions", status=500)
+    reply = portal(payer)
+    assert reply.status_code == 503 and reply.json()["code"] == "unavailable" and reply.headers["Retry-After"]
+
+
+def test_the_portal_is_for_admins(site, payer, since):
+    viewer = site.newcomer()
+    seed.member(site.database, payer.org["id"], viewer.user["id"], "MEMBER")
+    reply = viewer.post("billing/portal-session/", headers={"X-Organization-ID": payer.org["id"]})
+    assert reply.status_code == 403 and not calls(site, since, "/v1/billing_portal/sessions")

@@ -6,6 +6,8 @@ import socket
 
 import pytest
 
+from saastest import seed
+
 UNKNOWN = {"detail": "Not found.", "code": "not_found"}
 
 
@@ -86,6 +88,21 @@ def test_odd_methods_are_refused(site, method):
     data = raw(site, f"{method} /api/v1/auth/me/ HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
     status = int(data.split(b" ", 2)[1])
     assert status in (400, 401, 405, 501), data[:200]
+
+
+@pytest.mark.parametrize("path, names", [
+    ("audits/", "status engine ordering page page_size"), ("organizations/", "page page_size"), ("auth/tokens/", "page page_size"),
+    ("organizations/{org}/members/", "role page page_size"), ("organizations/{org}/invites/", "state page page_size"),
+    ("organizations/{org}/activity/", "action actor target_type since until page page_size"),
+    ("audits/{audit}/evidence/", "status severity check search ordering page page_size")])
+def test_a_filter_that_nobody_has_filled_in_filters_nothing(site, person, path, names):
+    """A form sends it all the same."""
+    audit = seed.audit(site.database, person.org["id"], [("https://x.test/", "hsts_enabled", "FAIL", "high", "words")])
+    path = path.format(org=person.org["id"], audit=audit)
+    person.ok("PUT", f"organizations/{person.org['id']}/", {"name": "Another name"})
+    body = person.ok("GET", path)
+    assert body["results"] or "tokens" in path or "invites" in path
+    assert person.ok("GET", path + "?" + "&".join(f"{name}=" for name in names.split())) == body
 
 
 @pytest.mark.parametrize("path", ["auth/me/", "organizations/", "audits/"])

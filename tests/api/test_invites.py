@@ -6,7 +6,7 @@ import secrets
 import pytest
 
 from saastest import Api, Httpd, Person, seed
-from saastest.client import PASSWORD
+from saastest.client import PASSWORD, invite_token
 from saastest.site import MOUNTS
 from test_members import join, together, trail
 from test_tenancy import MISSING
@@ -16,10 +16,6 @@ NOT_FOUND = {"detail": "Not found.", "code": "not_found"}
 
 def address():
     return f"guest-{secrets.token_hex(5)}@example.test"
-
-
-def token_of(invite):
-    return invite["invite_url"].rstrip("/").rsplit("/", 1)[1]
 
 
 def invite(admin, email=None, role="MEMBER"):
@@ -38,8 +34,8 @@ def test_create_tells_the_token_once_and_keeps_its_hash(site, person):
     made = invite(person, "Guest.One@Example.Test", "VIEWER")
     assert made["email"] == "Guest.One@Example.Test" and made["role"] == "VIEWER" and made["state"] == "pending"
     assert made["invited_by"] == {"id": person.user["id"], "email": person.email, "name": "Test Person"}
-    token = token_of(made)
-    assert made["invite_url"] == f"{site.base}/api/v1/invites/{token}/"
+    token = invite_token(made)
+    assert made["invite_url"] == f"https://app.example.test/invite?token={token}"
     assert re.fullmatch("inv_" + person.org["id"].replace("-", "") + r"\.[A-Za-z0-9]{43}", token)
     body = person.ok("GET", f"organizations/{person.org['id']}/invites/")
     assert body["count"] == 1 and token not in str(body) and "invite_url" not in body["results"][0]
@@ -84,8 +80,8 @@ def test_one_pending_for_an_address(site, person, bob):
     expire(site, first)
     second = invite(person, "same@example.test", "VIEWER")
     assert second["id"] != first["id"]
-    assert site.nobody().get(f"invites/{token_of(first)}/").json()["code"] == "invite_expired"
-    assert site.nobody().get(f"invites/{token_of(second)}/").status_code == 200
+    assert site.nobody().get(f"invites/{invite_token(first)}/").json()["code"] == "invite_expired"
+    assert site.nobody().get(f"invites/{invite_token(second)}/").status_code == 200
 
 
 def test_eight_at_once_make_one_invite(site, person):
@@ -111,17 +107,17 @@ def test_resend_kills_the_old_token_and_extends(site, person):
     made = invite(person)
     expire(site, made)
     again = person.ok("POST", path(person, made, "resend/"))
-    assert again["id"] == made["id"] and again["state"] == "pending" and token_of(again) != token_of(made)
+    assert again["id"] == made["id"] and again["state"] == "pending" and invite_token(again) != invite_token(made)
     nobody = site.nobody()
-    assert nobody.get(f"invites/{token_of(made)}/").status_code == 404
-    assert nobody.get(f"invites/{token_of(again)}/").status_code == 200
+    assert nobody.get(f"invites/{invite_token(made)}/").status_code == 404
+    assert nobody.get(f"invites/{invite_token(again)}/").status_code == 200
     assert trail(person, action="invite.resent")
 
 
 def test_revoke_is_final(site, person):
     made = invite(person)
     assert person.delete(path(person, made)).status_code == 204
-    assert site.nobody().get(f"invites/{token_of(made)}/").json()["code"] == "invite_revoked"
+    assert site.nobody().get(f"invites/{invite_token(made)}/").json()["code"] == "invite_revoked"
     for reply in (person.delete(path(person, made)), person.post(path(person, made, "resend/"))):
         assert reply.status_code == 409 and reply.json()["code"] == "conflict"
     assert len(trail(person, action="invite.revoked")) == 1
@@ -137,7 +133,7 @@ def test_an_unknown_invite_is_404(person, bob, id):
 
 def test_preview(site, person):
     made = invite(person, "preview.guest@example.test", "VIEWER")
-    body = site.nobody().ok("GET", f"invites/{token_of(made)}/")
+    body = site.nobody().ok("GET", f"invites/{invite_token(made)}/")
     assert set(body) == {"organization", "role", "email", "inviter", "expires_at"}
     assert body["organization"]["name"] == person.org["name"] and body["role"] == "VIEWER"
     assert body["inviter"] == {"name": "Test Person", "email": person.email}
@@ -153,7 +149,7 @@ def tampered(token):
 
 
 def test_a_tampered_token_is_unknown(site, person):
-    token = token_of(invite(person))
+    token = invite_token(invite(person))
     for wrong in tampered(token):
         assert site.nobody().get(f"invites/{wrong}/").status_code == 404, wrong
         if len(wrong) <= 200:
@@ -165,12 +161,12 @@ def test_a_tampered_token_is_unknown(site, person):
 def test_accepting_as_a_signed_in_user(site, person):
     guest = site.newcomer()
     made = invite(person, guest.email.upper(), "VIEWER")
-    body = guest.ok("POST", "invites/accept/", {"token": token_of(made)})
+    body = guest.ok("POST", "invites/accept/", {"token": invite_token(made)})
     assert body["organization"]["id"] == person.org["id"] and body["role"] == "VIEWER" and body["joined"] is True
     assert guest.ok("GET", f"organizations/{person.org['id']}/")["role"] == "VIEWER"
     entry = trail(person, action="invite.accepted")[0]
     assert entry["actor"]["id"] == guest.user["id"] and entry["new"]["role"] == "VIEWER"
-    again = guest.post("invites/accept/", {"token": token_of(made)})
+    again = guest.post("invites/accept/", {"token": invite_token(made)})
     assert again.status_code == 400 and again.json()["code"] == "invite_used"
     state = person.ok("GET", f"organizations/{person.org['id']}/invites/")["results"][0]
     assert state["state"] == "accepted" and state["accepted_at"]
@@ -181,18 +177,18 @@ def test_accepting_never_changes_a_member(site, person, role, asked):
     guest = site.newcomer()
     made = invite(person, guest.email, asked)
     seed.member(site.database, person.org["id"], guest.user["id"], role)
-    body = guest.ok("POST", "invites/accept/", {"token": token_of(made)})
+    body = guest.ok("POST", "invites/accept/", {"token": invite_token(made)})
     assert body["role"] == role and body["joined"] is False
     assert guest.ok("GET", f"organizations/{person.org['id']}/")["role"] == role
-    assert guest.post("invites/accept/", {"token": token_of(made)}).json()["code"] == "invite_used"
+    assert guest.post("invites/accept/", {"token": invite_token(made)}).json()["code"] == "invite_used"
 
 
 def test_another_address_is_told_apart(site, person, bob):
     made = invite(person)
-    reply = bob.post("invites/accept/", {"token": token_of(made)})
+    reply = bob.post("invites/accept/", {"token": invite_token(made)})
     assert reply.status_code == 400 and reply.json()["code"] == "invite_email_mismatch"
     assert bob.get(f"organizations/{person.org['id']}/").status_code == 404
-    assert site.nobody().get(f"invites/{token_of(made)}/").status_code == 200, "it is still good"
+    assert site.nobody().get(f"invites/{invite_token(made)}/").status_code == 200, "it is still good"
 
 
 @pytest.mark.parametrize("how", ["expired", "revoked"])
@@ -203,60 +199,60 @@ def test_what_has_ended_cannot_be_accepted(site, person, how):
         expire(site, made)
     else:
         person.ok("DELETE", path(person, made))
-    reply = guest.post("invites/accept/", {"token": token_of(made)})
+    reply = guest.post("invites/accept/", {"token": invite_token(made)})
     assert reply.status_code == 400 and reply.json()["code"] == "invite_" + how
     assert guest.get(f"organizations/{person.org['id']}/").status_code == 404
-    registered = Api(site.base).post("auth/register/", {"email": address(), "password": PASSWORD, "invite": token_of(made)})
+    registered = Api(site.base).post("auth/register/", {"email": address(), "password": PASSWORD, "invite": invite_token(made)})
     assert registered.status_code == 400 and registered.json()["code"] == "invite_" + how
 
 
 def test_signed_out_it_is_401_with_a_hint(site, person):
     guest, nobody = site.newcomer(), site.nobody()
     known, unknown = invite(person, guest.email), invite(person, "unknown.guest@example.test")
-    reply = nobody.post("invites/accept/", {"token": token_of(known)})
+    reply = nobody.post("invites/accept/", {"token": invite_token(known)})
     assert reply.status_code == 401 and reply.headers["WWW-Authenticate"] == "Bearer"
     assert reply.json()["code"] == "not_authenticated" and reply.json()["hint"] == f"log in as {guest.email[0]}***@example.test"
-    assert nobody.post("invites/accept/", {"token": token_of(unknown)}).json()["hint"] == "register with this invite as u***@example.test"
+    assert nobody.post("invites/accept/", {"token": invite_token(unknown)}).json()["hint"] == "register with this invite as u***@example.test"
     person.ok("DELETE", path(person, known))
-    for token in (token_of(known), *tampered(token_of(unknown))[:3]):
+    for token in (invite_token(known), *tampered(invite_token(unknown))[:3]):
         reply = nobody.post("invites/accept/", {"token": token})
         assert reply.status_code == 401 and "hint" not in reply.json()
     assert nobody.post("invites/accept/", {}).status_code == 401
-    assert Api(site.base, token="saas_" + "x" * 43).post("invites/accept/", {"token": token_of(unknown)}).status_code == 401
+    assert Api(site.base, token="saas_" + "x" * 43).post("invites/accept/", {"token": invite_token(unknown)}).status_code == 401
 
 
 def test_a_cookie_from_another_site_accepts_nothing(site, person):
     guest = site.newcomer()
     made = invite(person, guest.email)
-    reply = guest.post("invites/accept/", {"token": token_of(made)}, headers={"Origin": "https://evil.test", "Sec-Fetch-Site": "cross-site"})
+    reply = guest.post("invites/accept/", {"token": invite_token(made)}, headers={"Origin": "https://evil.test", "Sec-Fetch-Site": "cross-site"})
     assert reply.status_code == 403 and reply.json()["code"] == "csrf_failed"
-    assert guest.post("invites/accept/", {"token": token_of(made)}).status_code == 200
+    assert guest.post("invites/accept/", {"token": invite_token(made)}).status_code == 200
 
 
 def test_a_bound_token_does_not_accept(site, person):
     guest = site.newcomer()
     made = invite(person, guest.email)
     for api in (guest.as_token(), guest.as_token(organization=None, role="ADMIN")):
-        assert api.post("invites/accept/", {"token": token_of(made)}).status_code == 403
-    assert guest.as_token(organization=None).post("invites/accept/", {"token": token_of(made)}).status_code == 200
+        assert api.post("invites/accept/", {"token": invite_token(made)}).status_code == 403
+    assert guest.as_token(organization=None).post("invites/accept/", {"token": invite_token(made)}).status_code == 200
 
 
 def test_registering_with_an_invite(site, person):
     made = invite(person, "New.User@example.test", "MEMBER")
-    wrong = Api(site.base).post("auth/register/", {"email": address(), "password": PASSWORD, "invite": token_of(made)})
+    wrong = Api(site.base).post("auth/register/", {"email": address(), "password": PASSWORD, "invite": invite_token(made)})
     assert wrong.status_code == 400 and wrong.json()["code"] == "invite_email_mismatch"
     guest = Person(site.base, email="new.user@example.test", register=False)
-    body = guest.ok("POST", "auth/register/", {"email": guest.email, "password": PASSWORD, "invite": token_of(made)})
+    body = guest.ok("POST", "auth/register/", {"email": guest.email, "password": PASSWORD, "invite": invite_token(made)})
     assert body["organization"]["id"] == person.org["id"] and body["role"] == "MEMBER"
     assert guest.ok("GET", "organizations/")["count"] == 1
-    assert guest.post("invites/accept/", {"token": token_of(made)}).json()["code"] == "invite_used"
+    assert guest.post("invites/accept/", {"token": invite_token(made)}).json()["code"] == "invite_used"
 
 
 def test_accepted_on_eight_connections_at_once(site, person):
     for _ in range(5):
         guest = site.newcomer()
         made = invite(person, guest.email)
-        replies = together(*[lambda: guest.post("invites/accept/", {"token": token_of(made)})] * 8)
+        replies = together(*[lambda: guest.post("invites/accept/", {"token": invite_token(made)})] * 8)
         assert sorted(r.status_code for r in replies) == [200] + [400] * 7
         assert {r.json()["code"] for r in replies if r.status_code == 400} == {"invite_used"}
         assert site.database.execute("SELECT count(*) FROM memberships WHERE org_id = ? AND user_id = ?", person.org["id"], guest.user["id"])[0][0] == 1
@@ -269,7 +265,7 @@ def test_accepted_against_registered_and_revoked_at_once(site, person):
         guest = site.newcomer()
         made = invite(person, guest.email)
         accepted, revoked, resent = together(
-            lambda: guest.post("invites/accept/", {"token": token_of(made)}).status_code,
+            lambda: guest.post("invites/accept/", {"token": invite_token(made)}).status_code,
             lambda: person.delete(path(person, made)).status_code,
             lambda: person.post(path(person, made, "resend/")).status_code)
         state = [i["state"] for i in person.ok("GET", f"organizations/{person.org['id']}/invites/")["results"] if i["id"] == made["id"]]
@@ -285,7 +281,7 @@ def test_removal_races_acceptance_of_what_the_removed_has_sent(site):
         second, guest = join(site, first, "ADMIN"), site.newcomer()
         made = second.ok("POST", f"organizations/{first.org['id']}/invites/", {"email": guest.email, "role": "MEMBER"})
         removed, accepted = together(lambda: first.delete(f"organizations/{first.org['id']}/members/{second.user['id']}/").status_code,
-                                     lambda: guest.post("invites/accept/", {"token": token_of(made)}).status_code)
+                                     lambda: guest.post("invites/accept/", {"token": invite_token(made)}).status_code)
         assert removed == 204 and accepted in (200, 400)
 
 

@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from saastest import Api, seed
+from saastest.client import invite_token
 from test_tenancy import MISSING
 
 pytestmark = pytest.mark.long(20)
@@ -141,7 +142,7 @@ def test_removal_takes_the_tokens_the_invites_and_the_default_along(site, person
     assert bound.get("auth/me/").status_code == 401
     assert other.ok("GET", "auth/me/")["default_organization"] is None
     assert org not in str(other.ok("GET", "auth/tokens/"))
-    token = invite["invite_url"].rstrip("/").rsplit("/", 1)[1]
+    token = invite_token(invite)
     gone = site.nobody().get(f"invites/{token}/")
     assert gone.status_code == 400 and gone.json()["code"] == "invite_revoked"
     entry = trail(person, action="member.removed")[0]

@@ -86,6 +86,7 @@ def callers(site):
     viewer.http.headers["X-Organization-ID"] = admin.org["id"]
     torn = site.newcomer()
     seed.member(site.database, admin.org["id"], torn.user["id"], "MEMBER")
+    torn.ok("PATCH", "auth/me/", {"default_organization": None})
     stranger = site.newcomer()
     stranger.http.headers["X-Organization-ID"] = admin.org["id"]
     return {"admin": admin, "viewer": viewer, "payer": payer, "torn": torn, "stranger": stranger, "nobody": site.nobody(),

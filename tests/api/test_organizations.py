@@ -4,7 +4,8 @@ import threading
 
 import pytest
 
-from saastest import Api, seed
+from saastest import Api, Person, seed
+from saastest.client import PASSWORD, invite_token
 
 STRIPE = {"stripe_customer_id", "stripe_subscription_id", "stripe_status"}
 
@@ -164,6 +165,41 @@ def test_the_default_organization_is_meant_unless_the_token_has_one_or_it_is_gon
     assert [meant(api) for api in (person, free, bound)] == [1, 1, 1], "one is left, and is not the default"
     delete(orgs[1])
     assert [meant(api) for api in (person, free)] == ["not_found", "not_found"]
+
+
+def test_the_first_organization_is_the_default_until_its_user_says_otherwise(site, person, bob):
+    """A program of one organization goes on working when its user founds or joins a second one."""
+    default = lambda who: who.ok("GET", "auth/me/")["default_organization"]
+    assert default(person) == person.org["id"]
+    before, token = person.ok("GET", "audits/"), Api(site.base, token=person.new_token()["token"])
+    second = person.ok("POST", "organizations/", {"name": "Second"})["id"]
+    made = bob.ok("POST", f"organizations/{bob.org['id']}/invites/", {"email": person.email, "role": "MEMBER"})
+    person.ok("POST", "invites/accept/", {"token": invite_token(made)})
+    assert person.ok("GET", "audits/") == before and token.ok("GET", "audits/") == before and default(person) == person.org["id"]
+    person.ok("PATCH", "auth/me/", {"default_organization": second})
+    person.ok("POST", "organizations/", {"name": "Third"})
+    assert default(person) == second
+    person.ok("PATCH", "auth/me/", {"default_organization": None})
+    person.ok("POST", "organizations/", {"name": "Fourth"})
+    assert default(person) is None and person.get("audits/").json()["code"] == "organization_required"
+
+
+def test_who_joins_by_an_invite_has_that_one(site, bob):
+    guest = Person(site.base, register=False)
+    made = bob.ok("POST", f"organizations/{bob.org['id']}/invites/", {"email": guest.email, "role": "VIEWER"})
+    guest.ok("POST", "auth/register/", {"email": guest.email, "password": PASSWORD, "invite": invite_token(made)})
+    guest.ok("POST", "organizations/", {"name": "My own"})
+    assert guest.ok("GET", "auth/me/")["default_organization"] == bob.org["id"]
+
+
+def test_put_wants_what_post_wants(person):
+    url = f"organizations/{person.org['id']}/"
+    before = person.ok("GET", url)
+    changed = person.ok("PUT", url, {"name": "New name"})
+    assert changed["name"] == "New name" and changed == {**before, "name": "New name"}
+    assert person.put(url, {"slug": before["slug"]}).json() == {"name": ["This field is required."]}
+    assert person.put(url, {"name": "Newer", "slug": None}).status_code == 400
+    assert person.ok("GET", url) == changed
 
 
 @pytest.mark.parametrize("value", ["foreign", "missing", "no such slug", "../../etc", "' OR 1=1 --", "%00", "x" * 3000])

@@ -50,6 +50,8 @@ PARTS = (
     Part("twin", "twin", PGSQL, False),
     Part("webhooks", "webhooks", PGSQL, True),
     Part("revocation", "revocation", PGSQL, True),
+    Part("fronted", "fronted", PGSQL, True),
+    Part("revocation-fronted", "fronted.revoked", PGSQL, True),
     Part("audit", "audit", PGSQL, False),
     Part("memory", "memory", PGSQL, False),
     Part("growth", "growth", BOTH, False),

@@ -14,7 +14,7 @@ const steps = {
     async open(page, key, options) {
         // A browser as it comes: playwright would switch off what "Back" is made of.
         browser ||= await chromium.launch({
-            executablePath: process.env.SAAS_CHROMIUM, args: ["--no-sandbox", ...(process.env.SAAS_CHROMIUM_ARGS || "").split(" ").filter(Boolean)],
+            executablePath: process.env.SAAS_CHROMIUM, args: ["--no-sandbox", ...JSON.parse(process.env.SAAS_CHROMIUM_ARGS || "[]")],
             ignoreDefaultArgs: ["--disable-back-forward-cache", "--disable-component-extensions-with-background-pages"],
         });
         const context = await browser.newContext({ ignoreHTTPSErrors: true, acceptDownloads: true, ...options });
@@ -54,6 +54,19 @@ const steps = {
     },
     async click(page, key, selector) {
         await page.click(selector);
+    },
+    async choose(page, key, selector, value) {
+        await page.selectOption(selector, value);
+    },
+    async download(page, key, selector) {
+        const [started] = await Promise.all([page.waitForEvent("download"), page.click(selector)]);
+        return [started.suggestedFilename(), require("node:fs").readFileSync(await started.path(), "utf8")];
+    },
+    async shows(page, key, selector, text) {
+        const found = ([where, what]) => document.querySelector(where)?.textContent.includes(what);
+        await page.waitForFunction(found, [selector, text]).catch(async error => {
+            throw new Error(`${error.message} There is: ${await page.evaluate(() => document.body.innerText)}`);
+        });
     },
     async wait(page, key, selector) {
         await page.waitForSelector(selector);

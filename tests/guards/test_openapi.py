@@ -139,7 +139,7 @@ def test_names_and_tags():
 
 @each_operation
 def test_an_operation_is_whole(path, method, operation):
-    assert set(operation) <= {"operationId", "tags", "summary", "description", "parameters", "requestBody", "responses", "security"}
+    assert set(operation) <= {"operationId", "tags", "summary", "description", "parameters", "requestBody", "responses", "security", "x-saas-page"}
     assert {"operationId", "tags", "summary", "responses", "security"} <= set(operation)
     parameters = [follow(p) for p in operation.get("parameters", [])]
     names = [(p["in"], p["name"]) for p in parameters]
@@ -191,7 +191,8 @@ def test_every_refusal_has_a_code(path, method, operation):
 @pytest.fixture(scope="module")
 def site():
     places = Places()
-    made = Site(Sqlite(places, "openapi.db"), places=places, with_stripe=False)
+    made = Site(Sqlite(places, "openapi.db"), places=places, with_stripe=False,
+                conf="<VirtualHost *:*>\nServerName 127.0.0.1\nServerAlias api.example.test\n</VirtualHost>\n")
     try:
         yield made.start()
     finally:
@@ -282,6 +283,7 @@ def test_servers_is_where_it_was_asked_for(site):
     other = fetch(site, Host="api.example.test")
     assert other.json()["servers"] == [{"url": f"http://api.example.test{MOUNT}"}]
     assert other.headers["ETag"] != fetch(site).headers["ETag"]
+    assert fetch(site, Host="elsewhere.example.test").json()["servers"] == [{"url": site.base + MOUNT}]
 
 
 def test_its_methods(site):

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -208,6 +209,58 @@ def test_its_gate_works_in_httpd_conf(site, vowels, consonants):
         reply = who.get(path)
         assert reply.status_code == status, f"{path}: {reply.status_code} {reply.text[:300]}"
         assert (reply.text == "behind the gate") == (status == 200)
+
+
+def counted(site):
+    return sum(sample.value for sample in families(site)["saas_hello_ticks"].samples)
+
+
+def rows(site):
+    return site.database.execute("SELECT state, attempts, error FROM jobs WHERE kind = 'hello.tick'")
+
+
+def until(condition, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_its_work_comes_back_once_for_all(databases, hello):
+    """Two nodes, one row; about once a second, together."""
+    scratch = Places()
+    database = databases.fresh("sqlite", scratch)
+    sites = [Site(database, conf=load(hello), with_stripe=False) for _ in range(2)]
+    try:
+        for one in sites:
+            one.start()
+        until(lambda: len(rows(sites[0])) == 1)
+        before = sum(counted(one) for one in sites)
+        began = time.monotonic()
+        until(lambda: sum(counted(one) for one in sites) >= before + 4)
+        assert time.monotonic() - began > 2.5, "more often than it says"
+        assert len(rows(sites[0])) == 1
+        # Somebody has removed it: it is made again, though not at once.
+        database.execute("DELETE FROM jobs WHERE kind = 'hello.tick'")
+        sites[0].stop()
+        sites[0].start()
+        until(lambda: len(rows(sites[0])) == 1)
+    finally:
+        for one in sites:
+            one.close()
+        scratch.close()
+
+
+@pytest.mark.expects("SAAS1205")
+def test_its_work_comes_back_after_it_was_given_up(databases, hello):
+    scratch = Places()
+    one = Site(databases.fresh("sqlite", scratch), conf=load(hello) + "SaasHelloWord failing\n", places=scratch, with_stripe=False)
+    try:
+        one.start()
+        until(lambda: counted(one) >= 3)
+        assert [row[0] for row in rows(one)] != ["dead"] and len(rows(one)) == 1
+    finally:
+        one.close()
 
 
 def test_its_directives_have_their_defaults(site, vowels):
@@ -477,7 +530,7 @@ def test_a_misspelt_role_names_what_is_allowed(httpd):
 
 @pytest.mark.parametrize("old, new, words", [
     ('#define SAAS_PLUGIN_ABI "1"', '#define SAAS_PLUGIN_ABI "999"', ['"hello"', "999", "rebuild"]),
-    ("#define SAAS_PLUGIN_MINOR 2", "#define SAAS_PLUGIN_MINOR 7", ['"hello"', "7", "update mod_saas"]),
+    ("#define SAAS_PLUGIN_MINOR 3", "#define SAAS_PLUGIN_MINOR 7", ['"hello"', "7", "update mod_saas"]),
 ])
 def test_a_plugin_for_another_host_is_refused(httpd, places, installed, old, new, words):
     """Built against a header of another version: configtest names the plugin and what to do."""
@@ -490,19 +543,30 @@ def test_a_plugin_for_another_host_is_refused(httpd, places, installed, old, new
     refused(httpd, load(build(places, f"hello-{name}", include)) + DB + MOUNTS, *words)
 
 
-@pytest.mark.parametrize("minor, since", [(0, ("    const char *openapi;\n", "    saas_counter_t *counters;\n")),
-                                          (1, ("    saas_counter_t *counters;\n",))])
-def test_a_plugin_for_an_older_minor_keeps_working(httpd, places, installed, minor, since):
+# What has been appended to a plugin's table, by the minor that did.
+APPENDED = {1: ["    const char *openapi;\n"], 2: ["    saas_counter_t *counters;\n"],
+            3: ["    const saas_link_t *links;\n", "    const saas_periodic_t *periodic;\n"]}
+# How hello.c is without it.
+WITHOUT = {2: [(" .counters = counters,", ""), ("    saas_count(", "    if (0) saas_count(")],
+           3: [(", .periodic = periodic", ""), ('static const saas_periodic_t periodic[] = { { "hello.tick", 1 }, { NULL, 0 } };\n', "")]}
+
+
+@pytest.mark.parametrize("minor", range(max(APPENDED)))
+def test_a_plugin_for_an_older_minor_keeps_working(httpd, places, installed, minor):
     """Its table ends before what was appended since."""
-    header = (installed.include / "mod_saas.h").read_text()
+    def edited(text, changes):
+        for old, new in changes:
+            assert old in text, old
+            text = text.replace(old, new)
+        return text
+
     include = places.folder(f"older-{minor}")
     shutil.copy(installed.include / "apxs.mk", include)
-    for old, new in (("#define SAAS_PLUGIN_MINOR 2", f"#define SAAS_PLUGIN_MINOR {minor}"), *((member, "") for member in since)):
-        assert header.count(old) == 1
-        header = header.replace(old, new)
-    (include / "mod_saas.h").write_text(header)
-    so = build(places, f"hello-older-{minor}", include, edit=lambda source: source.replace(",\n    .counters = counters", "").replace(
-        "    saas_count(", "    if (0) saas_count("))
+    (include / "mod_saas.h").write_text(edited((installed.include / "mod_saas.h").read_text(), [
+        (f"#define SAAS_PLUGIN_MINOR {max(APPENDED)}", f"#define SAAS_PLUGIN_MINOR {minor}"),
+        *((member, "") for since, members in APPENDED.items() if since > minor for member in members)]))
+    so = build(places, f"hello-older-{minor}", include,
+               edit=lambda source: edited(source, [change for since, changes in WITHOUT.items() if since > minor for change in changes]))
     status, said = httpd.configtest(load(so) + DB + MOUNTS + GATED)
     assert status == 0, said
 

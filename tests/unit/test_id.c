@@ -129,6 +129,24 @@ START_TEST(reading)
 }
 END_TEST
 
+START_TEST(named)
+{
+    char one[SAAS_UUID_LEN + 1], again[SAAS_UUID_LEN + 1], other[SAAS_UUID_LEN + 1];
+    ck_assert_int_eq(saas_uuid_named(one, "saas job", "stripe.overdue"), APR_SUCCESS);
+    ck_assert_int_eq(saas_uuid_named(again, "saas job", "stripe.overdue"), APR_SUCCESS);
+    /* python3: hashlib.sha256(b"saas job\0stripe.overdue").hexdigest(), with version and variant put in. */
+    ck_assert_str_eq(one, "a41a7810-3a41-83d0-b5a7-22cfb0ac0e66");
+    ck_assert_str_eq(one, again);
+    ck_assert(saas_uuid_is(one));
+    ck_assert_int_eq(one[14], '8');
+    ck_assert_ptr_nonnull(strchr("89ab", one[19]));
+    ck_assert_int_eq(saas_uuid_named(other, "saas job", "stripe.weekly"), APR_SUCCESS);
+    ck_assert_str_ne(one, other);
+    ck_assert_int_eq(saas_uuid_named(other, "saas jobs", "tripe.overdue"), APR_SUCCESS);
+    ck_assert_str_ne(one, other);
+}
+END_TEST
+
 Suite *suite_id(void)
 {
     TCase *tc;
@@ -137,5 +155,6 @@ Suite *suite_id(void)
     tcase_add_test(tc, random_part);
     tcase_add_test(tc, order_in_threads);
     tcase_add_test(tc, reading);
+    tcase_add_test(tc, named);
     return suite;
 }

@@ -4,7 +4,7 @@
  * saasctl job and mail queue: background work, above all what has given up.
  *
  * A running job belongs to the node that has its lease: it is asked to stop, never touched.  A payload is not shown,
- * since that of a mail holds the link that it brings.
+ * since a mail is nobody's business but whose it is.
  */
 #include "commands.h"
 #include "statements.h"

@@ -5,10 +5,10 @@ from a loopback address of its own, so that limits kept per address do not make 
 import http.client
 import itertools
 import os
+import re
+import requests
 import secrets
 import time
-
-import requests
 from requests.adapters import HTTPAdapter
 
 PASSWORD = "correct horse battery 9"
@@ -132,6 +132,11 @@ class Person(Api):
         """A second caller that is this person through an API token (of the own organization by default)."""
         chosen = self.org["id"] if organization == "own" else organization
         return Api(self.base, token=self.new_token(organization=chosen, role=role)["token"], address=self.address)
+
+
+def invite_token(made):
+    """The token in the URL that the inviter is shown; the mail has another."""
+    return re.search(r"inv_[0-9a-f]{32}\.[A-Za-z0-9]{43}", made["invite_url"]).group()
 
 
 def wait_audit(api, audit, seconds=120, until=("completed", "failed", "canceled")):

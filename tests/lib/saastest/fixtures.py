@@ -1,7 +1,8 @@
 """Fixtures and rules shared by tests/api and tests/faults: every test module gets an httpd of its own on
 each database, and after every test the error log holds nothing that the test has not announced.
 
-A module may set SITE_CONF (more configuration), SITE_MPM, SITE_STRIPE = False, SITE_MODULES.
+A module may set SITE_CONF (more configuration), SITE_MPM, SITE_STRIPE = False, SITE_MODULES, SITE_FRONTEND = None,
+SITE_PORT.
 Markers: expects("SAAS1234", …) announces words of log lines; kills announces that the test kills a child;
 only_db("pgsql") binds a test to one database.
 
@@ -141,8 +142,9 @@ def site(request, databases, db_kind):
     scratch = Places()
     module = request.module
     made = Site(databases.fresh(db_kind, scratch), conf=getattr(module, "SITE_CONF", ""),
-                mpm=getattr(module, "SITE_MPM", "event"), places=scratch,
-                with_stripe=getattr(module, "SITE_STRIPE", True), modules=getattr(module, "SITE_MODULES", ()))
+                mpm=getattr(module, "SITE_MPM", "event"), places=scratch, port=getattr(module, "SITE_PORT", None),
+                with_stripe=getattr(module, "SITE_STRIPE", True),
+                frontend=getattr(module, "SITE_FRONTEND", "https://app.example.test"), modules=getattr(module, "SITE_MODULES", ()))
     try:
         made.start()
         yield made

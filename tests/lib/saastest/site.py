@@ -138,7 +138,9 @@ class Site:
                       conf.replace("{docs}", str(self.httpd.docs)).replace("{base}", self.base)]
 
     def stripe_conf(self, frontend):
-        lines = [f"SaasFrontendURL {frontend}", f"SaasStripeWebhookSecret {self.webhook_secret}", f"SaasStripePrice {self.price}"]
+        lines = [f"SaasStripeWebhookSecret {self.webhook_secret}", f"SaasStripePrice {self.price}"]
+        if frontend:
+            lines.append(f"SaasFrontendURL {frontend}")
         if self.sandbox:
             lines += [f"SaasStripeAPI {self.sandbox.url}", f"SaasStripeSecretKey {self.secret_key}"]
         return "\n".join(lines)

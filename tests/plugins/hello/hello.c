@@ -1,8 +1,8 @@
 /* Licensed under the Apache License, Version 2.0: see LICENSE. */
 
 /*
- * The smallest useful plugin: one route, one gate, one counter and two
- * directives.  It greets the members of an organization whose name has a vowel,
+ * The smallest useful plugin: one route, one gate, two counters, two
+ * directives, and work that comes back.  It greets the members of an organization whose name has a vowel,
  * which is what the gate "saas-has-vowel" decides, in its own route table and in
  * httpd.conf alike, as often as SaasHelloTimes says, and counts how many it has
  * greeted.
@@ -52,8 +52,23 @@ static const char *const companies[] = { [ALONE] = "alone", [AMONG_OTHERS] = "am
 static saas_counter_t counters[] = {
     { .name = "hello_greetings", .label = "company", .values = companies,
       .help = "Members greeted, by whether their organization has others." },
+    { .name = "hello_ticks", .help = "How often the work that comes back was done." },
     { 0 }
 };
+
+/* Once a second on one of the nodes. */
+static apr_status_t tick(saas_job_t *job)
+{
+    saas_count(&counters[1], 0, 1);
+    return strcmp(hello_config_word(job->server), "failing") ? APR_SUCCESS : APR_EGENERAL;
+}
+
+static const saas_job_kind_t jobs[] = {
+    { .kind = "hello.tick", .run = tick, .max_attempts = 1 },
+    { .kind = NULL }
+};
+
+static const saas_periodic_t periodic[] = { { "hello.tick", 1 }, { NULL, 0 } };
 
 static int hello(saas_request_t *rq)
 {
@@ -80,7 +95,7 @@ static const saas_route_t routes[] = {
 
 static const saas_plugin_t plugin = {
     SAAS_PLUGIN_INIT("hello"), .statements = statements, .routes = routes, .gates = gates,
-    .counters = counters
+    .counters = counters, .jobs = jobs, .periodic = periodic
 };
 
 static void register_hooks(apr_pool_t *p)
