@@ -314,6 +314,7 @@ def test_an_object_of_a_route(site, alice):
 
 def test_several_organizations(site, alice):
     somebody = as_member(site, alice.org, "MEMBER")
+    site.database.execute("UPDATE users SET default_org_id = NULL WHERE id = ?", somebody.user["id"])
     seed.change_counts()
     for path in ("/role/", "audits/"):
         line = told(site, lambda: somebody.get(path), 400)
