@@ -168,7 +168,8 @@ def callers(site, alice, bob, payer):
         return somebody
 
     chooser = member(alice.org, "MEMBER")
-    site.database.execute("UPDATE users SET default_org_id = NULL WHERE id = ?", chooser.user["id"])
+    for without_default in (chooser, alice):  # she has one organization alone
+        site.database.execute("UPDATE users SET default_org_id = NULL WHERE id = ?", without_default.user["id"])
     removed = member(payer.org, "MEMBER")
     payer.ok("DELETE", f"organizations/{payer.org['id']}/members/{removed.user['id']}/")
     made = {"admin": (alice, None), "paying admin": (payer, payer.org), "member": (member(alice.org, "MEMBER"), alice.org),
