@@ -13,6 +13,7 @@
  */
 #include "watch.h"
 #include "api/api.h"
+#include "who/who.h"
 
 #include <http_main.h>
 
@@ -385,10 +386,12 @@ static json_t *route(place_t *place)
                                                "section", apr_psprintf(place->p, "route %s %s of %s", place->method,
                                                                        mounted->route->path, mounted->plugin)));
     }
-    return json_pack("{s:s, s:o, s:b, s:s?, s:s?}", "path", mounted->route->path, "gates", gates, "wants_organization",
+    return json_pack("{s:s, s:o, s:b, s:s?, s:s?, s:s?}", "path", mounted->route->path, "gates", gates, "wants_organization",
                      mounted->wants_organization, "organization",
                      mounted->org_segment >= 0 ? values[mounted->org_segment] : NULL, "object",
-                     mounted->object >= 0 ? values[mounted->object_segment] : NULL);
+                     mounted->object >= 0 ? values[mounted->object_segment] : NULL, "table",
+                     mounted->object >= 0 ? APR_ARRAY_IDX(saas_objects(), mounted->object, const saas_object_t *)->table
+                                          : NULL);
 }
 
 /* --------------------------------------------------------------- the server -- */

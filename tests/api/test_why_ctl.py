@@ -214,20 +214,22 @@ def test_a_gates_verdict_is_the_requests(site, callers):
 
 def test_routes(site, callers, alice, payer):
     audit = seed.audit(site.database, alice.org["id"])
-    paths = ("/api/v1/audits/", "/api/v1/auth/me/", f"/api/v1/audits/{audit}/export/csv/", "/api/v1/billing/subscription/")
+    paths = ("/api/v1/audits/", "/api/v1/auth/me/", f"/api/v1/audits/{audit}/export/csv/", f"/api/v1/audits/{audit}/",
+             f"/api/v1/audits/{seed.uuid7()}/", "/api/v1/audits/no-id/", "/api/v1/billing/subscription/")
     wrong = []
     for name in ("admin", "viewer", "outsider", "chooser"):
         person, org = callers[name]
         for path in paths:
             real = answered(person, org, path)
-            named = [org["id"]] if org else [alice.org["slug"]] if audit in path else []
-            said = of_url(site, person.email, *named, path)
+            said = of_url(site, person.email, *([org["id"]] if org else []), path)
             if not matches(said, real):
                 wrong.append((name, path, said, real))
     assert not wrong, "\n".join(map(str, wrong))
     answer = of_url(site, alice.email, f"/api/v1/audits/{audit}/export/csv/", exits=1)[1]
     assert answer["section"] == "route GET /audits/{audit}/export/csv/ of export" and answer["gate"] == "saas-subscription active"
-    assert any(audit in what for what in answer["unknown"])
+    assert answer["organization"] == alice.org["slug"] and not any(audit in what for what in answer["unknown"]), "the one that the audit belongs to"
+    answer = of_url(site, callers["outsider"][0].email, alice.org["slug"], f"/api/v1/audits/{audit}/", exits=1)[1]
+    assert f"audits {audit}" in answer["fact"] and "in no organization of the user's" in answer["fact"]
     members = f"/api/v1/organizations/{payer.org['id']}/"
     assert of_url(site, alice.email, members, exits=1)[1]["status"] == 404, "the organization of the path"
     answer = of_url(site, callers["viewer"][0].email, alice.org["slug"], "/api/v1/audits/start/", "--method", "POST", exits=1)[1]

@@ -206,6 +206,8 @@ const saas_driver_statement_t ctl_statements[CTL_STATEMENTS] = {
         " JOIN memberships m ON m.org_id = d.org_id AND m.user_id = d.user_id"
         " JOIN organizations o ON o.id = m.org_id AND o.deleted_at IS NULL WHERE u.id = $1 ORDER BY m.org_id"),
     STATEMENT(CTL_WHY_HISTORY, "look up the history", SAAS_WHY_KNOWN_SQL),
+    /* Of the table that a route's object is in: its name is put between the two (why.c). */
+    STATEMENT(CTL_WHY_OBJECT, "look up the object", "SELECT org_id FROM %s WHERE org_id = $1::uuid AND id = $2::uuid"),
 
     /* ---------------------------------------------------- import-django -- */
     STATEMENT(CTL_IMPORT_LOCK, "lock the users", "LOCK TABLE users, organizations IN SHARE ROW EXCLUSIVE MODE"),

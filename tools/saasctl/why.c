@@ -29,6 +29,7 @@ typedef struct caller_t {
     int several;
     saas_why_chosen_e chosen;
     const char *named, *org, *slug; /* what was named: as it is, as an id, as a slug */
+    const char *table, *object;     /* of a route that is about an object */
 } caller_t;
 
 static void take(caller_t *caller, const saas_driver_rows_t *rows, int row)
@@ -65,6 +66,35 @@ static void read_name(ctl_t *ctl, caller_t *caller, const char *name)
     }
 }
 
+/* Of the user's organizations the one that an object belongs to, as the server's own statements find it. */
+static int choose_by_object(ctl_t *ctl, caller_t *caller, const saas_driver_rows_t *orgs)
+{
+    saas_driver_statement_t statement = ctl_statements[CTL_WHY_OBJECT];
+    char *id = apr_palloc(ctl->p, SAAS_UUID_LEN + 1);
+    saas_driver_rows_t *rows;
+    int r;
+    caller->chosen = SAAS_WHY_OBJECT;
+    caller->named = apr_pstrcat(ctl->p, caller->table, " ", caller->object, NULL);
+    if (saas_uuid_canonical(id, caller->object) != APR_SUCCESS) {
+        caller->chosen = SAAS_WHY_NONSENSE;
+        return CTL_OK;
+    }
+    if (strspn(caller->table, "abcdefghijklmnopqrstuvwxyz_") != strlen(caller->table)) {
+        return ctl_say(CTL_USAGE, "%s is no table of a plugin's", caller->table);
+    }
+    statement.sql = apr_psprintf(ctl->p, statement.sql, caller->table);
+    for (r = 0; r < orgs->count; r++) {
+        apr_status_t rv = ctl->c->driver->query(ctl->c, ctl->p, &statement, &rows, CTL_ARGS(ctl_cell(orgs, r, ORG_ID), id));
+        if (rv != APR_SUCCESS) {
+            return ctl_database_failure(ctl, "cannot look up the object", rv);
+        }
+        if (rows->count) {
+            take(caller, orgs, r);
+        }
+    }
+    return CTL_OK;
+}
+
 static int choose(ctl_t *ctl, caller_t *caller, const char *name)
 {
     saas_driver_rows_t *rows;
@@ -73,6 +103,9 @@ static int choose(ctl_t *ctl, caller_t *caller, const char *name)
         return code;
     }
     caller->facts.email = caller->user.email;
+    if (caller->object) {
+        return choose_by_object(ctl, caller, rows);
+    }
     read_name(ctl, caller, name);
     for (r = 0; r < rows->count; r++) {
         if (caller->chosen == SAAS_WHY_NAMED
@@ -153,15 +186,13 @@ static const char *member(const json_t *object, const char *key)
 }
 
 /* Which organization a request to this place is about, and what of it was taken for granted. */
-static const char *organization_of(ctl_why_t *why, const json_t *place, const char *given)
+static const char *organization_of(caller_t *caller, ctl_why_t *why, const json_t *place, const char *given)
 {
     const json_t *route = json_object_get(place, "route");
     const char *fixed = member(route, "organization"), *said = member(place, "organization");
     if (json_is_object(route)) {
-        if (member(route, "object")) {
-            do_not_know(why, apr_psprintf(why->p, "%s belongs to an organization: the one %s was taken", member(route, "object"),
-                                          given ? "that is given" : "of the user that is meant without any"));
-        }
+        caller->table = member(route, "table");
+        caller->object = member(route, "object");
         return fixed ? fixed : given;
     }
     if (said && !strstr(said, "%{")) {
@@ -211,7 +242,7 @@ static int of_place(ctl_t *ctl, caller_t *caller, ctl_why_t *why, const char *ur
     int code = ctl_why_place(ctl, url, &place);
     if (code == CTL_OK) {
         json_array_extend(why->unknown, json_object_get(place, "unknown"));
-        code = choose(ctl, caller, organization_of(why, place, org));
+        code = choose(ctl, caller, organization_of(caller, why, place, org));
     }
     if (code == CTL_OK) {
         why->several = caller->several;
