@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from saastest import seed
+from saastest import Api, seed
 from saastest.httpd import httpd_environment
 
 pytestmark = pytest.mark.expects("AH01630", "AH01631")
@@ -210,6 +210,31 @@ def test_a_gates_verdict_is_the_requests(site, callers):
             if not matches(said, real):
                 wrong.append((name, gate, said, real))
     assert not wrong, "\n".join(map(str, wrong))
+
+
+def test_tokens(site, alice, payer):
+    """A token's role and organization, and what ends it."""
+    seed.member(site.database, alice.org["id"], payer.user["id"], "ADMIN")
+    seed.change_counts()
+    wrong, tokens = [], {name: payer.new_token(organization=org, role=role) for name, org, role in (
+        ("plain", None, None), ("viewer", None, "VIEWER"), ("bound", payer.org["id"], None), ("bound elsewhere", alice.org["id"], "MEMBER"))}
+    for name, token in tokens.items():
+        caller = Api(site.base, token=token["token"])
+        for org in (None, payer.org, alice.org):
+            for i, gate in enumerate(GATES):
+                said = why(site, payer.email, *([org["id"]] if org else []), gate, "--token", token["id"])
+                real = answered(caller, org, f"/gate/{i}/")
+                if not matches(said, real):
+                    wrong.append((name, org, gate, said, real))
+    assert not wrong, "\n".join(map(str, wrong))
+    fact = why(site, payer.email, "saas-role ADMIN", "--token", tokens["viewer"]["id"], exits=1)[1]["fact"]
+    assert f"the role is VIEWER by API token {tokens['viewer']['id']}; the user's own is ADMIN" in fact
+    payer.delete(f"auth/tokens/{tokens['plain']['id']}/")
+    answer = why(site, payer.email, "saas-user", "--token", tokens["plain"]["id"], exits=1)[1]
+    assert answer["status"] == 401 and "was revoked" in answer["fact"]
+    assert "has no API token" in site.saasctl("why", alice.email, "saas-user", "--token", tokens["plain"]["id"], check=False).stderr
+    seed.remove_member(site.database, alice.org["id"], payer.user["id"])
+    seed.change_counts()
 
 
 def test_routes(site, callers, alice, payer):

@@ -74,8 +74,8 @@ const ctl_command_t ctl_commands[] = {
     { "activity", "list", ctl_activity_list, { NULL }, { "org", "action", "actor", "since", LIST },
       "[--org ORG] [--action A] [--actor ID|EMAIL] [--since ISO] [--limit N]", "Lists the activity trail, newest first.", 0 },
 
-    { "why", NULL, ctl_why, { "USER", "GATE-or-URL", "?GATE-or-URL" }, { "httpd", "config", "method" },
-      "USER [ORG] GATE-or-URL [--method M] [--config FILE] [--httpd PROGRAM]",
+    { "why", NULL, ctl_why, { "USER", "GATE-or-URL", "?GATE-or-URL" }, { "httpd", "config", "method", "token" },
+      "USER [ORG] GATE-or-URL [--token ID] [--method M] [--config FILE] [--httpd PROGRAM]",
       "Says whether a gate (\"saas-role ADMIN\"), or those before a path or URL, let a user in now, and why not.", 0 },
     { 0 }
 };

@@ -205,6 +205,10 @@ const saas_driver_statement_t ctl_statements[CTL_STATEMENTS] = {
         " o.id = u.default_org_id FROM users u JOIN user_organizations d ON d.user_id = u.id"
         " JOIN memberships m ON m.org_id = d.org_id AND m.user_id = d.user_id"
         " JOIN organizations o ON o.id = m.org_id AND o.deleted_at IS NULL WHERE u.id = $1 ORDER BY m.org_id"),
+    /* The columns of SAAS_WHY_TOKEN_SQL, and two more. */
+    STATEMENT(CTL_WHY_TOKEN, "look up the token",
+        "SELECT t.id, t.user_id, t.revoked_at, t.expires_at, t.expires_at <= now(), u.is_active, t.role, t.organization_id"
+        " FROM tokens t JOIN users u ON u.id = t.user_id WHERE t.id = $1"),
     STATEMENT(CTL_WHY_HISTORY, "look up the history", SAAS_WHY_KNOWN_SQL),
     /* Of the table that a route's object is in: its name is put between the two (why.c). */
     STATEMENT(CTL_WHY_OBJECT, "look up the object", "SELECT org_id FROM %s WHERE org_id = $1::uuid AND id = $2::uuid"),

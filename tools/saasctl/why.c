@@ -5,7 +5,7 @@
  * whom it is so, and what the way out is.  The rules are the server's own (core/decide.h), and so are the words
  * (core/why.h); nothing is changed.
  *
- * The user is taken as logged in, by a session: a token's own role and organization are not looked at.
+ * The user is taken as logged in, by a session, or with --token by that API token, whose role and organization count.
  */
 #include "commands.h"
 #include "statements.h"
@@ -19,6 +19,8 @@
 
 #include <string.h>
 
+enum { TOKEN_CAP = SAAS_WHY_NOBODY_COLUMNS, TOKEN_ORG };
+
 enum { ORG_ID, ORG_SLUG, ORG_ROLE, ORG_STATUS, ORG_ENDS, ORG_ACTIVE, ORG_DEFAULT };
 
 /* A user of now, for one organization. */
@@ -28,15 +30,61 @@ typedef struct caller_t {
     apr_time_t ends_at;
     int several;
     saas_why_chosen_e chosen;
-    const char *named, *org, *slug; /* what was named: as it is, as an id, as a slug */
+    const char *named, *named_id, *slug; /* what was named: as it is, as an id, as a slug */
+    const char *org;                /* the id, as far as it is known */
     const char *table, *object;     /* of a route that is about an object */
+    const char *const *token;       /* its row; NULL: a session */
 } caller_t;
+
+static int rank_of(const char *role)
+{
+    static const char *const roles[] = { "VIEWER", "MEMBER", "ADMIN" };
+    int rank;
+    for (rank = 0; rank < 3 && (!role || strcmp(role, roles[rank])); rank++) {
+    }
+    return rank;
+}
+
+/* What of a token's is set, or NULL. */
+static const char *of_token(const caller_t *caller, int column)
+{
+    return caller->token ? caller->token[column] : NULL;
+}
+
+static int read_token(ctl_t *ctl, caller_t *caller)
+{
+    const char *text = ctl_option(ctl, "token"), *id;
+    saas_driver_rows_t *rows;
+    int code;
+    if (!text) {
+        return CTL_OK;
+    }
+    if ((code = ctl_id(ctl, text, &id)) != CTL_OK || (code = ctl_ask(ctl, CTL_WHY_TOKEN, &rows, CTL_ARGS(id))) != CTL_OK) {
+        return code;
+    }
+    if (!rows->count || strcmp(ctl_cell(rows, 0, SAAS_WHY_USER), caller->user.id)) {
+        return ctl_say(CTL_REFUSED, "%s has no API token %s: see saasctl token list --user %s", caller->user.email, id,
+                       caller->user.email);
+    }
+    caller->token = rows->cells;
+    return CTL_OK;
+}
+
+/* Is the caller nobody, by now? */
+static int is_nobody(const caller_t *caller)
+{
+    const char *expired = of_token(caller, SAAS_WHY_EXPIRED);
+    return !caller->user.active || of_token(caller, SAAS_WHY_REVOKED) || (expired && (*expired == 't' || *expired == '1'));
+}
 
 static void take(caller_t *caller, const saas_driver_rows_t *rows, int row)
 {
     caller->facts.org_id = ctl_cell(rows, row, ORG_ID);
     caller->facts.org_slug = ctl_cell(rows, row, ORG_SLUG);
     caller->facts.role = ctl_cell(rows, row, ORG_ROLE);
+    if (of_token(caller, TOKEN_CAP) && rank_of(of_token(caller, TOKEN_CAP)) < rank_of(caller->facts.role)) {
+        caller->facts.role = of_token(caller, TOKEN_CAP);
+    }
     caller->facts.subscription = ctl_cell(rows, row, ORG_STATUS);
     caller->facts.has_active_subscription = ctl_cell_true(rows, row, ORG_ACTIVE);
     if (ctl_cell(rows, row, ORG_ENDS)) {
@@ -55,7 +103,7 @@ static void read_name(ctl_t *ctl, caller_t *caller, const char *name)
     }
     else if (saas_uuid_canonical(id, name) == APR_SUCCESS) {
         caller->chosen = SAAS_WHY_NAMED;
-        caller->org = id;
+        caller->org = caller->named_id = id;
     }
     else if (saas_slug_is(name)) {
         caller->chosen = SAAS_WHY_NAMED;
@@ -88,11 +136,23 @@ static int choose_by_object(ctl_t *ctl, caller_t *caller, const saas_driver_rows
         if (rv != APR_SUCCESS) {
             return ctl_database_failure(ctl, "cannot look up the object", rv);
         }
-        if (rows->count) {
+        if (rows->count && (!of_token(caller, TOKEN_ORG) || !strcmp(of_token(caller, TOKEN_ORG), ctl_cell(orgs, r, ORG_ID)))) {
             take(caller, orgs, r);
         }
     }
     return CTL_OK;
+}
+
+/* Does a row of the user's organizations, of which there are so many, answer to what was named? */
+static int is_meant(const caller_t *caller, const saas_driver_rows_t *rows, int r)
+{
+    const char *id = ctl_cell(rows, r, ORG_ID), *bound = of_token(caller, TOKEN_ORG);
+    if (bound && strcmp(bound, id)) {
+        return 0;
+    }
+    return caller->chosen == SAAS_WHY_NAMED
+               ? (caller->named_id && !strcmp(caller->named_id, id)) || (caller->slug && !strcmp(caller->slug, ctl_cell(rows, r, ORG_SLUG)))
+               : caller->chosen == SAAS_WHY_DEFAULT && (bound || ctl_cell_true(rows, r, ORG_DEFAULT) || rows->count == 1);
 }
 
 static int choose(ctl_t *ctl, caller_t *caller, const char *name)
@@ -108,14 +168,11 @@ static int choose(ctl_t *ctl, caller_t *caller, const char *name)
     }
     read_name(ctl, caller, name);
     for (r = 0; r < rows->count; r++) {
-        if (caller->chosen == SAAS_WHY_NAMED
-                ? (caller->org && !strcmp(caller->org, ctl_cell(rows, r, ORG_ID)))
-                      || (caller->slug && !strcmp(caller->slug, ctl_cell(rows, r, ORG_SLUG)))
-                : caller->chosen == SAAS_WHY_DEFAULT && (ctl_cell_true(rows, r, ORG_DEFAULT) || rows->count == 1)) {
+        if (is_meant(caller, rows, r)) {
             take(caller, rows, r);
         }
     }
-    caller->several = caller->chosen == SAAS_WHY_DEFAULT && !caller->facts.org_id && rows->count > 1;
+    caller->several = caller->chosen == SAAS_WHY_DEFAULT && !caller->facts.org_id && !of_token(caller, TOKEN_ORG) && rows->count > 1;
     return CTL_OK;
 }
 
@@ -130,13 +187,22 @@ static int tell_refusal(ctl_t *ctl, const caller_t *caller, const ctl_why_t *why
     saas_why_told_t told;
     saas_driver_rows_t *rows;
     int code = CTL_OK;
-    if (why->decision == SAAS_DECIDED_NO_USER) {
+    if (caller->token) {
+        refusal.by = SAAS_WHY_BY_TOKEN;
+        refusal.token = of_token(caller, SAAS_WHY_CREDENTIAL);
+    }
+    if (why->decision == SAAS_DECIDED_NO_USER && caller->token) {
+        refusal.looked = 1;
+        refusal.history = caller->token;
+        saas_why_tell(ctl->p, &refusal, &told);
+    }
+    else if (why->decision == SAAS_DECIDED_NO_USER) {
         told.fact = apr_psprintf(ctl->p, "user %s is disabled", caller->user.id);
         told.way_out = apr_psprintf(ctl->p, "saasctl user enable %s", caller->user.id);
     }
     else {
         if (saas_why_has_history(&refusal)) {
-            code = ctl_ask(ctl, CTL_WHY_HISTORY, &rows, CTL_ARGS(caller->user.id, caller->org, caller->slug, NULL));
+            code = ctl_ask(ctl, CTL_WHY_HISTORY, &rows, CTL_ARGS(caller->user.id, caller->org, caller->slug, refusal.token));
             refusal.looked = code == CTL_OK;
             refusal.history = code == CTL_OK && rows->count ? rows->cells : NULL;
         }
@@ -259,8 +325,11 @@ int ctl_why(ctl_t *ctl)
     caller_t caller = { 0 };
     ctl_why_t why = { .p = ctl->p, .who = &caller.facts, .unknown = json_array() };
     int code = ctl_user(ctl, ctl->operands[0], &caller.user);
-    why.nobody = !caller.user.active;
     if (code == CTL_OK) {
+        code = read_token(ctl, &caller);
+    }
+    if (code == CTL_OK) {
+        why.nobody = is_nobody(&caller);
         code = *what == '/' || strstr(what, "://") ? of_place(ctl, &caller, &why, what, org)
                                                    : of_gate(ctl, &caller, &why, what, org);
     }
