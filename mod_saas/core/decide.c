@@ -20,8 +20,7 @@ static int is_one_of(const char *const *words, const char *arg)
 
 const char *saas_decide_check_organization(apr_pool_t *p, const char *arg)
 {
-    return saas_uuid_is(arg) || saas_slug_is(arg) ? NULL
-                                                  : apr_psprintf(p, "\"%s\" is no organization id or slug", arg);
+    return saas_uuid_is(arg) || saas_slug_is(arg) ? NULL : apr_psprintf(p, "\"%s\" is no organization id or slug", arg);
 }
 
 const char *saas_decide_check_role(apr_pool_t *p, const char *arg)
@@ -48,10 +47,9 @@ const saas_answer_t saas_answers[SAAS_DECISIONS] = {
     [SAAS_DECIDED_CROSS_SITE] = { SAAS_ANSWER_CROSS_SITE },
 };
 
-const saas_decider_t saas_deciders[] = {
-    { "user", NULL, 0, saas_decide_user },
-    { "member", saas_decide_check_organization, 0, saas_decide_member },
-    { "role", saas_decide_check_role, 1, saas_decide_role },
-    { "subscription", saas_decide_check_subscription, 1, saas_decide_subscription },
-    { 0 }
-};
+const saas_decider_t saas_deciders[] = { { "user", NULL, 0, saas_decide_user },
+                                         { "member", saas_decide_check_organization, 0, saas_decide_member },
+                                         { "role", saas_decide_check_role, 1, saas_decide_role },
+                                         { "subscription", saas_decide_check_subscription, 1,
+                                           saas_decide_subscription },
+                                         { 0 } };

@@ -2,9 +2,9 @@
 #define SAAS_CORE_DECIDE_H
 
 /*
- * What the host's gates decide, on facts about a caller alone: the server links it, which has the facts of a request, and
- * so does saasctl, which has those of a user of now.  Each rule is written here, once; they are inline because they lie on
- * the way of every request that a gate lets in.
+ * What the host's gates decide, on facts about a caller alone: the server links it, which has the facts of a request,
+ * and so does saasctl, which has those of a user of now.  Each rule is written here, once; they are inline because they
+ * lie on the way of every request that a gate lets in.
  */
 
 #include <apr_pools.h>
@@ -46,7 +46,7 @@ extern const saas_answer_t saas_answers[SAAS_DECISIONS];
 /** What gates look at. */
 typedef struct saas_facts_t {
     const char *email;
-    const char *org_id;       /**< NULL: none was chosen, or the caller is no member of it */
+    const char *org_id; /**< NULL: none was chosen, or the caller is no member of it */
     const char *org_slug;
     const char *role;         /**< "" or NULL: none */
     const char *subscription; /**< the status; may be NULL */

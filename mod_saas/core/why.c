@@ -55,8 +55,10 @@ static const char *actor(apr_pool_t *p, const char *type, const char *id)
 static const char *organization(apr_pool_t *p, const saas_why_t *why)
 {
     const char *slug = cell(why, SAAS_WHY_SLUG);
-    return why->who && why->who->org_slug ? why->who->org_slug : slug ? apr_pstrdup(p, slug)
-           : why->named && why->chosen == SAAS_WHY_NAMED ? why->named : "ORG";
+    return why->who && why->who->org_slug                ? why->who->org_slug
+           : slug                                        ? apr_pstrdup(p, slug)
+           : why->named && why->chosen == SAAS_WHY_NAMED ? why->named
+                                                         : "ORG";
 }
 
 /* "" , or " since ..., by ...". */
@@ -96,10 +98,10 @@ static void unavailable(apr_pool_t *p, const saas_why_t *why, saas_why_told_t *t
 /* A token or session that was found nevertheless, or a user. */
 static void nobody_found(apr_pool_t *p, const saas_why_t *why, saas_why_told_t *told)
 {
-    const char *what = why->by == SAAS_WHY_BY_TOKEN
-                           ? apr_pstrcat(p, "API token ", cell(why, SAAS_WHY_CREDENTIAL), " of user ",
-                                         cell(why, SAAS_WHY_USER), NULL)
-                           : apr_pstrcat(p, "session of user ", cell(why, SAAS_WHY_USER), NULL);
+    const char *what =
+        why->by == SAAS_WHY_BY_TOKEN
+            ? apr_pstrcat(p, "API token ", cell(why, SAAS_WHY_CREDENTIAL), " of user ", cell(why, SAAS_WHY_USER), NULL)
+            : apr_pstrcat(p, "session of user ", cell(why, SAAS_WHY_USER), NULL);
     if (cell(why, SAAS_WHY_REVOKED)) {
         told->fact = apr_psprintf(p, "%s was revoked %s", what, saas_why_time(p, cell(why, SAAS_WHY_REVOKED)));
     }
@@ -122,12 +124,14 @@ static void no_user(apr_pool_t *p, const saas_why_t *why, saas_why_told_t *told)
     } with[] = {
         [SAAS_WHY_BY_NOTHING] = { "no credential came with the request", "no credential came with the request",
                                   "log in, or send an API token as Authorization: Bearer" },
-        [SAAS_WHY_BY_TOKEN] = { "the API token is not known", "the API token is unknown, revoked or expired, or its user disabled",
+        [SAAS_WHY_BY_TOKEN] = { "the API token is not known",
+                                "the API token is unknown, revoked or expired, or its user disabled",
                                 "make another token (saasctl token create)" },
         [SAAS_WHY_BY_SESSION] = { "the session is not known: it was ended, or has long expired",
                                   "the session is unknown, ended or expired, or its user disabled", "log in again" },
         [SAAS_WHY_BY_SERVER] = { "the user whom another module of this server has authenticated is none of ours",
-                                 "the user whom another module of this server has authenticated is none of ours, or disabled",
+                                 "the user whom another module of this server has authenticated is none of ours, or "
+                                 "disabled",
                                  "saasctl user create, or SaasUserCreate On" },
     };
     told->way_out = with[why->by].way_out;
@@ -155,14 +159,16 @@ static void outside_named(apr_pool_t *p, const saas_why_t *why, saas_why_told_t 
     const char *org = organization(p, why), *bound = cell(why, SAAS_WHY_BOUND), *action = cell(why, SAAS_WHY_ACTION);
     told->way_out = apr_psprintf(p, "saasctl member add %s %s, or an invite", org, why->user);
     if (!why->looked) {
-        told->fact = apr_psprintf(p, "the user is no member of %s, or there is none (which of them was not looked up)", org);
+        told->fact =
+            apr_psprintf(p, "the user is no member of %s, or there is none (which of them was not looked up)", org);
     }
     else if (!cell(why, SAAS_WHY_ORG)) {
         told->fact = apr_psprintf(p, "there is no organization %s", org);
         told->way_out = "name one that there is (saasctl org list)";
     }
     else if (cell(why, SAAS_WHY_DELETED)) {
-        told->fact = apr_psprintf(p, "the organization %s was deleted %s", org, saas_why_time(p, cell(why, SAAS_WHY_DELETED)));
+        told->fact =
+            apr_psprintf(p, "the organization %s was deleted %s", org, saas_why_time(p, cell(why, SAAS_WHY_DELETED)));
         told->way_out = apr_psprintf(p, "saasctl org restore %s", cell(why, SAAS_WHY_ORG));
     }
     else if (bound && strcmp(bound, cell(why, SAAS_WHY_ORG))) {
@@ -174,22 +180,24 @@ static void outside_named(apr_pool_t *p, const saas_why_t *why, saas_why_told_t 
                                   cell(why, SAAS_WHY_ROLE), since(p, why));
     }
     else if (action && (!strcmp(action, "member.removed") || !strcmp(action, "member.left"))) {
-        told->fact = apr_psprintf(p, "the user is no member of %s: %s %s%s%s", org,
-                                  !strcmp(action, "member.left") ? "left" : "removed", saas_why_time(p, cell(why, SAAS_WHY_AT)),
-                                  !strcmp(action, "member.left") ? "" : " by ",
-                                  !strcmp(action, "member.left")
-                                      ? "" : actor(p, cell(why, SAAS_WHY_ACTOR), cell(why, SAAS_WHY_ACTOR_ID)));
+        told->fact = apr_psprintf(
+            p, "the user is no member of %s: %s %s%s%s", org, !strcmp(action, "member.left") ? "left" : "removed",
+            saas_why_time(p, cell(why, SAAS_WHY_AT)), !strcmp(action, "member.left") ? "" : " by ",
+            !strcmp(action, "member.left") ? "" : actor(p, cell(why, SAAS_WHY_ACTOR), cell(why, SAAS_WHY_ACTOR_ID)));
     }
     else {
-        told->fact = apr_psprintf(p, "the user is no member of %s, and never was, as far as the trail's newest " SAAS_WHY_TRAIL
-                                  " entries tell", org);
+        told->fact = apr_psprintf(
+            p,
+            "the user is no member of %s, and never was, as far as the trail's newest " SAAS_WHY_TRAIL " entries tell",
+            org);
     }
 }
 
 static void outsider(apr_pool_t *p, const saas_why_t *why, saas_why_told_t *told)
 {
     if (why->who && why->who->org_id) {
-        told->fact = apr_psprintf(p, "the request is for the organization %s, which the gate does not name", why->who->org_slug);
+        told->fact =
+            apr_psprintf(p, "the request is for the organization %s, which the gate does not name", why->who->org_slug);
         told->way_out = "name it in the gate, or have the request name one that the gate does";
         return;
     }
@@ -198,7 +206,8 @@ static void outsider(apr_pool_t *p, const saas_why_t *why, saas_why_told_t *told
         outside_named(p, why, told);
         return;
     case SAAS_WHY_OBJECT:
-        told->fact = apr_psprintf(p, "the object is in no organization of the user's, or there is none (%s)", why->named);
+        told->fact =
+            apr_psprintf(p, "the object is in no organization of the user's, or there is none (%s)", why->named);
         told->way_out = "see whose it is, and who is a member there (saasctl member list)";
         return;
     case SAAS_WHY_NONSENSE:
@@ -206,11 +215,48 @@ static void outsider(apr_pool_t *p, const saas_why_t *why, saas_why_told_t *told
         told->way_out = "an id or a slug in X-Organization-ID, or another SaasOrganization";
         return;
     default:
-        told->fact = cell(why, SAAS_WHY_BOUND) ? apr_psprintf(p, "the API token is bound to the organization %s, which the user is not in",
-                                                              cell(why, SAAS_WHY_BOUND))
-                                               : "the user is in no organization";
+        told->fact = cell(why, SAAS_WHY_BOUND)
+                         ? apr_psprintf(p, "the API token is bound to the organization %s, which the user is not in",
+                                        cell(why, SAAS_WHY_BOUND))
+                         : "the user is in no organization";
         told->way_out = apr_psprintf(p, "saasctl member add ORG %s, or an invite", why->user);
     }
+}
+
+/* Since when the subscription is what it is, by which event or by the clock. */
+static const char *ended(apr_pool_t *p, const saas_why_t *why)
+{
+    const char *stored = cell(why, SAAS_WHY_STATUS), *event = cell(why, SAAS_WHY_EVENT);
+    const char *by = event ? apr_psprintf(p, "%s, by %s", saas_why_time(p, cell(why, SAAS_WHY_PAID_AT)),
+                                          actor(p, cell(why, SAAS_WHY_PAID_ACTOR), event))
+                           : NULL;
+    if (why->who->subscription && !strcmp(why->who->subscription, "expired") && why->ends_at
+        && (!stored || !strcmp(stored, "active"))) {
+        return apr_psprintf(p, ": it ended %s by the clock%s%s", time_text(p, why->ends_at),
+                            by ? "; the last event was of " : "", by ? by : "");
+    }
+    return by             ? apr_pstrcat(p, " since ", by, NULL)
+           : !why->looked ? " (since when and by which event was not looked up)"
+           : why->who->subscription && !strcmp(why->who->subscription, "free")
+               ? ": the organization has never had another"
+               : "; no event in the trail says since when";
+}
+
+static void no_subscription(apr_pool_t *p, const saas_why_t *why, saas_why_told_t *told)
+{
+    if (why->plugin || !why->who) {
+        told->fact = "the plugin's gate has refused for want of a subscription";
+        told->way_out = "see the plugin's manual";
+        return;
+    }
+    told->fact = apr_psprintf(p, "the subscription of %s is %s%s", organization(p, why),
+                              why->who->subscription ? why->who->subscription : "none", ended(p, why));
+    told->way_out =
+        apr_psprintf(p, "%s (saasctl activity list --org %s --action subscription.changed)",
+                     why->turned ? "have the gate not name what it is"
+                     : why->who->has_active_subscription ? "have the gate name what it is"
+                                                         : "an ADMIN subscribes",
+                     organization(p, why));
 }
 
 static void wrong_role(apr_pool_t *p, const saas_why_t *why, saas_why_told_t *told)
@@ -224,6 +270,14 @@ static void wrong_role(apr_pool_t *p, const saas_why_t *why, saas_why_told_t *to
         told->fact = why->turned ? "the user is one of those whom the gate names, under \"not\""
                                  : "the user is not one of those whom the gate names";
         told->way_out = "change the Require line";
+    }
+    else if (why->turned && is_gate(why, "saas-subscription")) {
+        no_subscription(p, why, told);
+    }
+    else if (why->turned && is_gate(why, "saas-member")) {
+        told->fact = apr_psprintf(p, "the request is for the organization %s, which the gate names under \"not\"",
+                                  organization(p, why));
+        told->way_out = "another organization, or have the gate not name this one";
     }
     else if (why->plugin) {
         told->fact = apr_psprintf(p, "the plugin's gate has refused%s%s%s", *role ? "; the role is " : "", role,
@@ -240,38 +294,6 @@ static void wrong_role(apr_pool_t *p, const saas_why_t *why, saas_why_told_t *to
         told->way_out = apr_psprintf(p, "another role (saasctl member role %s %s --role ROLE), or have the gate %s %s",
                                      organization(p, why), why->user, why->turned ? "not name" : "name", role);
     }
-}
-
-/* Since when the subscription is what it is, by which event or by the clock. */
-static const char *ended(apr_pool_t *p, const saas_why_t *why)
-{
-    const char *stored = cell(why, SAAS_WHY_STATUS), *event = cell(why, SAAS_WHY_EVENT);
-    const char *by = event ? apr_psprintf(p, "%s, by %s", saas_why_time(p, cell(why, SAAS_WHY_PAID_AT)),
-                                          actor(p, cell(why, SAAS_WHY_PAID_ACTOR), event))
-                           : NULL;
-    if (why->who->subscription && !strcmp(why->who->subscription, "expired") && why->ends_at
-        && (!stored || !strcmp(stored, "active"))) {
-        return apr_psprintf(p, ": it ended %s by the clock%s%s", time_text(p, why->ends_at), by ? "; the last event was of " : "",
-                            by ? by : "");
-    }
-    return by ? apr_pstrcat(p, " since ", by, NULL)
-           : !why->looked ? " (since when and by which event was not looked up)"
-           : why->who->subscription && !strcmp(why->who->subscription, "free") ? ": the organization has never had another"
-                                                                               : "; no event in the trail says since when";
-}
-
-static void no_subscription(apr_pool_t *p, const saas_why_t *why, saas_why_told_t *told)
-{
-    if (why->plugin || !why->who) {
-        told->fact = "the plugin's gate has refused for want of a subscription";
-        told->way_out = "see the plugin's manual";
-        return;
-    }
-    told->fact = apr_psprintf(p, "the subscription of %s is %s%s", organization(p, why),
-                              why->who->subscription ? why->who->subscription : "none", ended(p, why));
-    told->way_out = apr_psprintf(p, "%s (saasctl activity list --org %s --action subscription.changed)",
-                                 why->who->has_active_subscription ? "have the gate name what it is" : "an ADMIN subscribes",
-                                 organization(p, why));
 }
 
 static void cross_site(apr_pool_t *p, const saas_why_t *why, saas_why_told_t *told)

@@ -2,9 +2,9 @@
 #define SAAS_CORE_WHY_H
 
 /*
- * Why somebody is refused, in words for the operator: the fact that decided, since when and by whom it is so, and the way
- * out.  The server says it in its log, saasctl on request.  Never for a client; and never with a token, a secret or a whole
- * e-mail address in it: people are named by their ids.
+ * Why somebody is refused, in words for the operator: the fact that decided, since when and by whom it is so, and the
+ * way out.  The server says it in its log, saasctl on request.  Never for a client; and never with a token, a secret or
+ * a whole e-mail address in it: people are named by their ids.
  *
  * A kind of refusal is one row of the table in why.c.
  */
@@ -25,13 +25,14 @@
     " LIMIT 1 OFFSET " SAAS_WHY_TRAIL "), '00000000-0000-0000-0000-000000000000'::uuid)" \
     " AND (" condition ") ORDER BY x.id DESC LIMIT 1)"
 
-/** A known user and an organization.  Parameters: user, organization by id, or by slug, API token; all but the first may
- *  be NULL.  One row, of the columns below. */
+/** A known user and an organization.  Parameters: user, organization by id, or by slug, API token; all but the first
+ *  may be NULL.  One row, of the columns below. */
 #define SAAS_WHY_KNOWN_SQL \
     "SELECT o.id, o.slug, o.deleted_at, m.role, m.updated_at, t.role, t.organization_id," \
     " a.created_at, a.actor_type, a.actor_id, a.action, o.subscription_status, s.created_at, s.actor_type, s.actor_id" \
     " FROM users u" \
-    " LEFT JOIN organizations o ON o.id = coalesce($2::uuid, (SELECT n.id FROM organizations n WHERE n.slug = $3::text))" \
+    " LEFT JOIN organizations o ON o.id = coalesce($2::uuid," \
+    " (SELECT n.id FROM organizations n WHERE n.slug = $3::text))" \
     " LEFT JOIN memberships m ON m.org_id = o.id AND m.user_id = u.id" \
     " LEFT JOIN tokens t ON t.id = $4::uuid" \
     SAAS_WHY_NEWEST("a", "(x.target_id = u.id::text AND x.action IN" \

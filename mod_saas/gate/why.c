@@ -1,14 +1,14 @@
 /* Licensed under the Apache License, Version 2.0: see LICENSE. */
 
 /*
- * Why a request was refused, one line in the log (SAAS1330), for operators who want to know: LogLevel saas:info.  Whoever
- * knocks can have as many lines written as requests are served, hence not at notice; the access log has every verdict's
- * code anyway.
+ * Why a request was refused, one line in the log (SAAS1330), for operators who want to know: LogLevel saas:info.
+ * Whoever knocks can have as many lines written as requests are served, hence not at notice; the access log has every
+ * verdict's code anyway.
  *
- * The client gets nothing of it, and does not wait for it: what is known is noted, and when the reply has been sent and the
- * request logged, the database is asked since when and by whom it is so.  It is asked little: by one thread of a child at a
- * time, LOOKS times a second at most, and not at all for a while after it has failed.  Then the line says what the principal
- * tells.  Nothing here may change an answer, and nothing may be asked of whom a gate lets in.
+ * The client gets nothing of it, and does not wait for it: what is known is noted, and when the reply has been sent and
+ * the request logged, the database is asked since when and by whom it is so.  It is asked little: by one thread of a
+ * child at a time, LOOKS times a second at most, and not at all for a while after it has failed.  Then the line says
+ * what the principal tells.  Nothing here may change an answer, and nothing may be asked of whom a gate lets in.
  */
 #include "gate.h"
 #include "sections.h"
@@ -22,13 +22,11 @@
 #define LOOKS 10
 #define PAUSE 5
 
-static saas_statement_t statements[] = {
-    { .name = "why_known", .scope = SAAS_SYSTEM, .sql = SAAS_WHY_KNOWN_SQL },
-    { .name = "why_token", .scope = SAAS_SYSTEM, .sql = SAAS_WHY_TOKEN_SQL },
-    { .name = "why_session", .scope = SAAS_SYSTEM, .sql = SAAS_WHY_SESSION_SQL },
-    { .name = "why_server", .scope = SAAS_SYSTEM, .sql = SAAS_WHY_SERVER_SQL },
-    { 0 }
-};
+static saas_statement_t statements[] = { { .name = "why_known", .scope = SAAS_SYSTEM, .sql = SAAS_WHY_KNOWN_SQL },
+                                         { .name = "why_token", .scope = SAAS_SYSTEM, .sql = SAAS_WHY_TOKEN_SQL },
+                                         { .name = "why_session", .scope = SAAS_SYSTEM, .sql = SAAS_WHY_SESSION_SQL },
+                                         { .name = "why_server", .scope = SAAS_SYSTEM, .sql = SAAS_WHY_SERVER_SQL },
+                                         { 0 } };
 
 const char *saas_why_prepare(apr_pool_t *pconf)
 {
@@ -37,12 +35,12 @@ const char *saas_why_prepare(apr_pool_t *pconf)
 
 /* A refused request, until it is told. */
 typedef struct refused_t {
-    request_rec *r;    /* or the one that it is a subrequest of */
+    request_rec *r; /* or the one that it is a subrequest of */
     saas_why_t why;
     saas_facts_t facts;
     const char *where; /* section or route, and the gate */
     const char *org, *slug;
-    const char *hash;  /* of the credential; is never told */
+    const char *hash; /* of the credential; is never told */
     const char *code;
     int status;
 } refused_t;
@@ -51,8 +49,8 @@ typedef struct refused_t {
 
 static volatile apr_uint32_t second, looks, looking, paused;
 
-/* May the database be asked now?  Then it has to be ended by end_look().  A child that ends has given up its connections
- * when its last requests' memory goes. */
+/* May the database be asked now?  Then it has to be ended by end_look().  A child that ends has given up its
+ * connections when its last requests' memory goes. */
 static int begin_look(void)
 {
     apr_uint32_t now = (apr_uint32_t)apr_time_sec(apr_time_now());
@@ -106,9 +104,11 @@ static apr_status_t tell(void *data)
     saas_why_told_t told;
     look_up(refused);
     saas_why_tell(p, why, &told);
-    SAAS_RLOG(refused->r, APLOG_INFO, 0, "SAAS1330", "%d %s: %s%s%s%s, %s: %s. Way out: %s", refused->status, refused->code,
-              why->user ? "user " : "nobody", why->user ? why->user : "", org ? ", organization " : "",
-              !org ? "" : why->who && why->who->org_slug ? apr_psprintf(p, "%s (%s)", org, why->who->org_slug) : org,
+    SAAS_RLOG(refused->r, APLOG_INFO, 0, "SAAS1330", "%d %s: %s%s%s%s, %s: %s. Way out: %s", refused->status,
+              refused->code, why->user ? "user " : "nobody", why->user ? why->user : "", org ? ", organization " : "",
+              !org                             ? ""
+              : why->who && why->who->org_slug ? apr_psprintf(p, "%s (%s)", org, why->who->org_slug)
+                                               : org,
               refused->where, told.fact, told.way_out);
     return APR_SUCCESS;
 }
@@ -143,9 +143,9 @@ static int is_told(request_rec *r)
 static void take_choice(apr_pool_t *p, refused_t *refused, const saas_selector_t *selector)
 {
     static const saas_why_chosen_e chosen[] = {
-        [SAAS_CHOOSE_NOT] = SAAS_WHY_DEFAULT,     [SAAS_CHOOSE_DEFAULT] = SAAS_WHY_DEFAULT,
-        [SAAS_CHOOSE_ID] = SAAS_WHY_NAMED,        [SAAS_CHOOSE_SLUG] = SAAS_WHY_NAMED,
-        [SAAS_CHOOSE_OBJECT] = SAAS_WHY_OBJECT,   [SAAS_CHOOSE_NONE] = SAAS_WHY_NONSENSE,
+        [SAAS_CHOOSE_NOT] = SAAS_WHY_DEFAULT,   [SAAS_CHOOSE_DEFAULT] = SAAS_WHY_DEFAULT,
+        [SAAS_CHOOSE_ID] = SAAS_WHY_NAMED,      [SAAS_CHOOSE_SLUG] = SAAS_WHY_NAMED,
+        [SAAS_CHOOSE_OBJECT] = SAAS_WHY_OBJECT, [SAAS_CHOOSE_NONE] = SAAS_WHY_NONSENSE,
     };
     const char *value = selector->value ? apr_pstrdup(p, selector->value) : NULL;
     refused->why.chosen = chosen[selector->choice];
@@ -186,7 +186,8 @@ static void take_principal(apr_pool_t *p, refused_t *refused, const saas_princip
 static const char *elsewhere(apr_pool_t *p, request_rec *r)
 {
     const char *origin = apr_table_get(r->headers_in, "Origin"), *site = apr_table_get(r->headers_in, "Sec-Fetch-Site");
-    return site     ? apr_psprintf(p, "Sec-Fetch-Site is \"%.20s\"%s%.100s", site, origin ? ", Origin " : "", origin ? origin : "")
+    return site     ? apr_psprintf(p, "Sec-Fetch-Site is \"%.20s\"%s%.100s", site, origin ? ", Origin " : "",
+                               origin ? origin : "")
            : origin ? apr_psprintf(p, "Origin is \"%.100s\"", origin)
                     : NULL;
 }
@@ -230,7 +231,8 @@ static void note(request_rec *r, const saas_context_t *ctx, const saas_refusal_t
 }
 
 _Static_assert((int)SAAS_BY_TOKEN == SAAS_WHY_BY_TOKEN && (int)SAAS_BY_SESSION == SAAS_WHY_BY_SESSION
-                   && (int)SAAS_BY_SERVER == SAAS_WHY_BY_SERVER, "credentials have the same numbers, also of statements");
+                   && (int)SAAS_BY_SERVER == SAAS_WHY_BY_SERVER,
+               "credentials have the same numbers, also of statements");
 
 /* A verdict that has no row in core/why.c is a warning of the compiler's here. */
 static saas_decision_e decision_of(saas_verdict_e verdict)

@@ -6,10 +6,10 @@
  *     httpd -t -D DUMP_SAAS_GATES                          every section that has a Require line of ours, a line each
  *     httpd -t -D DUMP_SAAS_GATES -D SAAS_URL=/reports/    what stands before that URL, as JSON: saasctl why reads it
  *
- * httpd merges sections while it serves, and keeps what mod_authz_core makes of them to itself; so this goes through the
- * tree of directives in the order in which httpd does: server, <Directory>, <Files>, <Location>, main server before virtual
- * host, the later in the place of the earlier unless AuthMerging says otherwise.  What only a request can tell - <If>,
- * .htaccess, rewriting - is not guessed: it is named among what is not known.
+ * httpd merges sections while it serves, and keeps what mod_authz_core makes of them to itself; so this goes through
+ * the tree of directives in the order in which httpd does: server, <Directory>, <Files>, <Location>, main server before
+ * virtual host, the later in the place of the earlier unless AuthMerging says otherwise.  What only a request can tell
+ * - <If>, .htaccess, rewriting - is not guessed: it is named among what is not known.
  */
 #include "watch.h"
 #include "api/api.h"
@@ -30,8 +30,8 @@ typedef struct place_t {
     apr_pool_t *p;
     server_rec *server;
     const char *method, *path;
-    const char *file;              /* where the path would be in the file system; NULL: nowhere */
-    json_t *tree, *unknown;        /* tree NULL: no Require line */
+    const char *file;       /* where the path would be in the file system; NULL: nowhere */
+    json_t *tree, *unknown; /* tree NULL: no Require line */
     const char *organization, *auth_type, *mount;
     int api;
 } place_t;
@@ -63,9 +63,9 @@ static const char *at(apr_pool_t *p, const ap_directive_t *node)
 
 static void do_not_know(place_t *place, const ap_directive_t *node, const char *why)
 {
-    json_array_append_new(place->unknown, json_string(apr_psprintf(place->p, "%s %s%s (%s): %s", node->directive,
-                                                                   words(place->p, node),
-                                                                   node->directive[0] == '<' ? ">" : "", at(place->p, node), why)));
+    json_array_append_new(place->unknown,
+                          json_string(apr_psprintf(place->p, "%s %s%s (%s): %s", node->directive, words(place->p, node),
+                                                   node->directive[0] == '<' ? ">" : "", at(place->p, node), why)));
 }
 
 static int is_prefix(const char *prefix, const char *path)
@@ -127,8 +127,9 @@ static json_t *read_lines(apr_pool_t *p, const ap_directive_t *node, const ap_di
             json_array_append_new(list, json_pack("{s:o}", key, read_lines(p, node->first_child, section)));
         }
         else if (is(node, "Require")) {
-            json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "require", node->args, "at", at(p, node), "section",
-                                                  section ? saas_sections_name(p, section) : "outside of sections"));
+            json_array_append_new(list,
+                                  json_pack("{s:s, s:s, s:s}", "require", node->args, "at", at(p, node), "section",
+                                            section ? saas_sections_name(p, section) : "outside of sections"));
         }
     }
     return list;
@@ -169,7 +170,8 @@ static void apply(place_t *place, const ap_directive_t *node, const ap_directive
                 do_not_know(place, node, "it may lead to another place");
             }
         }
-        else if ((is(node, "<If") || is(node, "<ElseIf") || is(node, "<Else") || is(node, "<Limit") || is(node, "<LimitExcept"))
+        else if ((is(node, "<If") || is(node, "<ElseIf") || is(node, "<Else") || is(node, "<Limit")
+                  || is(node, "<LimitExcept"))
                  && saas_sections_require(node->first_child)) {
             do_not_know(place, node, "whether it applies depends on the request");
         }
@@ -191,7 +193,8 @@ static const ap_directive_t *host_of(const server_rec *s)
 {
     const ap_directive_t *node;
     for (node = ap_conftree; s->is_virtual && node; node = node->next) {
-        if (is(node, "<VirtualHost") && !strcmp(node->filename, s->defn_name) && node->line_num == (int)s->defn_line_number) {
+        if (is(node, "<VirtualHost") && !strcmp(node->filename, s->defn_name)
+            && node->line_num == (int)s->defn_line_number) {
             return node;
         }
     }
@@ -232,7 +235,8 @@ static void find_mount(place_t *place, const ap_directive_t *node)
     }
     for (line = node->first_child; line; line = line->next) {
         int api = is(line, "SaasAPI");
-        if ((api || is(line, "SaasStatus") || is(line, "SaasVerify")) && strcasecmp(first_word(place->p, line), "Off")) {
+        if ((api || is(line, "SaasStatus") || is(line, "SaasVerify"))
+            && strcasecmp(first_word(place->p, line), "Off")) {
             place->mount = first_word(place->p, node);
             place->api = api;
         }
@@ -284,7 +288,8 @@ static int covers(place_t *place, const ap_directive_t *node, const char *folder
 
 static void collect_directory(place_t *place, const ap_directive_t *node)
 {
-    const char *folder = apr_pstrmemdup(place->p, place->file, (apr_size_t)(strrchr(place->file, '/') - place->file) + 1);
+    const char *folder =
+        apr_pstrmemdup(place->p, place->file, (apr_size_t)(strrchr(place->file, '/') - place->file) + 1);
     directory_t directory = { node, 0 };
     int regex, i;
     if (!covers(place, node, folder, &regex)) {
@@ -292,7 +297,8 @@ static void collect_directory(place_t *place, const ap_directive_t *node)
     }
     directory.order = regex ? BEHIND_ALL : depth_of(first_word(place->p, node));
     APR_ARRAY_PUSH(directories, directory_t) = directory;
-    for (i = directories->nelts - 1; i > 0 && APR_ARRAY_IDX(directories, i - 1, directory_t).order > directory.order; i--) {
+    for (i = directories->nelts - 1; i > 0 && APR_ARRAY_IDX(directories, i - 1, directory_t).order > directory.order;
+         i--) {
         APR_ARRAY_IDX(directories, i, directory_t) = APR_ARRAY_IDX(directories, i - 1, directory_t);
         APR_ARRAY_IDX(directories, i - 1, directory_t) = directory;
     }
@@ -329,10 +335,12 @@ static void find_htaccess(place_t *place, const char *root)
     const char *slash = place->file + strlen(root);
     apr_finfo_t info;
     for (; slash && *slash; slash = ap_strchr_c(slash + 1, '/')) {
-        const char *name = apr_pstrcat(place->p, apr_pstrmemdup(place->p, place->file, (apr_size_t)(slash - place->file)),
-                                       "/.htaccess", NULL);
+        const char *name = apr_pstrcat(
+            place->p, apr_pstrmemdup(place->p, place->file, (apr_size_t)(slash - place->file)), "/.htaccess", NULL);
         if (apr_stat(&info, name, APR_FINFO_TYPE, place->p) == APR_SUCCESS) {
-            json_array_append_new(place->unknown, json_string(apr_psprintf(place->p, "%s: it is read by requests alone, where AllowOverride lets it", name)));
+            json_array_append_new(
+                place->unknown, json_string(apr_psprintf(
+                                    place->p, "%s: it is read by requests alone, where AllowOverride lets it", name)));
         }
     }
 }
@@ -376,22 +384,22 @@ static json_t *route(place_t *place)
         len--;
     }
     if (!(mounted = saas_router_find(place->p, place->path + len, place->method, values, &allowed))) {
-        json_array_append_new(place->unknown, json_string(apr_psprintf(place->p, "the API has no route %s %s", place->method,
-                                                                       place->path + len)));
+        json_array_append_new(place->unknown, json_string(apr_psprintf(place->p, "the API has no route %s %s",
+                                                                       place->method, place->path + len)));
         return json_null();
     }
     gates = json_array();
     for (i = 0; i < mounted->ngates; i++) {
-        json_array_append_new(gates, json_pack("{s:s, s:s, s:s}", "require", mounted->gates[i].text, "at", mounted->plugin,
-                                               "section", apr_psprintf(place->p, "route %s %s of %s", place->method,
-                                                                       mounted->route->path, mounted->plugin)));
+        json_array_append_new(gates, json_pack("{s:s, s:s, s:s}", "require", mounted->gates[i].text, "at",
+                                               mounted->plugin, "section",
+                                               apr_psprintf(place->p, "route %s %s of %s", place->method,
+                                                            mounted->route->path, mounted->plugin)));
     }
-    return json_pack("{s:s, s:o, s:b, s:s?, s:s?, s:s?}", "path", mounted->route->path, "gates", gates, "wants_organization",
-                     mounted->wants_organization, "organization",
-                     mounted->org_segment >= 0 ? values[mounted->org_segment] : NULL, "object",
-                     mounted->object >= 0 ? values[mounted->object_segment] : NULL, "table",
-                     mounted->object >= 0 ? APR_ARRAY_IDX(saas_objects(), mounted->object, const saas_object_t *)->table
-                                          : NULL);
+    return json_pack(
+        "{s:s, s:o, s:b, s:s?, s:s?, s:s?}", "path", mounted->route->path, "gates", gates, "wants_organization",
+        mounted->wants_organization, "organization", mounted->org_segment >= 0 ? values[mounted->org_segment] : NULL,
+        "object", mounted->object >= 0 ? values[mounted->object_segment] : NULL, "table",
+        mounted->object >= 0 ? APR_ARRAY_IDX(saas_objects(), mounted->object, const saas_object_t *)->table : NULL);
 }
 
 /* --------------------------------------------------------------- the server -- */
@@ -437,9 +445,10 @@ static server_rec *server_of(place_t *place, server_rec *main_server, const char
         return named;
     }
     if (first) {
-        json_array_append_new(place->unknown, json_string(apr_psprintf(place->p, "no virtual host has %s: the first was taken, %s",
-                                                                       host ? "this name" : "been named",
-                                                                       first->server_hostname ? first->server_hostname : "unnamed")));
+        json_array_append_new(place->unknown,
+                              json_string(apr_psprintf(place->p, "no virtual host has %s: the first was taken, %s",
+                                                       host ? "this name" : "been named",
+                                                       first->server_hostname ? first->server_hostname : "unnamed")));
     }
     return first ? first : main_server;
 }
@@ -473,7 +482,9 @@ static int show_place(apr_pool_t *p, server_rec *main_server, const char *url, c
     place.path = path;
     place.unknown = json_array();
     place.server = server_of(&place, main_server, uri.hostname,
-                             uri.port ? uri.port : uri.scheme ? apr_uri_port_of_scheme(uri.scheme) : 0);
+                             uri.port     ? uri.port
+                             : uri.scheme ? apr_uri_port_of_scheme(uri.scheme)
+                                          : 0);
     for_each(&place, find_mount);
     apply_server(&place);
     if (!place.mount) {
@@ -481,8 +492,8 @@ static int show_place(apr_pool_t *p, server_rec *main_server, const char *url, c
     }
     for_each(&place, apply_location);
     found = json_pack("{s:s, s:s, s:s, s:o?, s:o, s:s?, s:s?, s:o}", "server",
-                      place.server->server_hostname ? place.server->server_hostname : "", "path", place.path, "method", method,
-                      "require", place.tree, "route", place.api ? route(&place) : json_null(), "organization",
+                      place.server->server_hostname ? place.server->server_hostname : "", "path", place.path, "method",
+                      method, "require", place.tree, "route", place.api ? route(&place) : json_null(), "organization",
                       place.organization, "auth_type", place.auth_type, "unknown", place.unknown);
     json_dumpf(found, stdout, JSON_INDENT(1) | JSON_SORT_KEYS);
     putchar('\n');

@@ -73,6 +73,15 @@ LogLevel saas:info
         Require not saas-role VIEWER
     </RequireAll>
 </Location>
+<Location "/not-free">
+    AuthType Saas
+    <RequireAll>
+        Require saas-member
+        <RequireNone>
+            Require saas-subscription free
+        </RequireNone>
+    </RequireAll>
+</Location>
 <Location "/nonsense">
     AuthType Saas
     SaasOrganization "Not A Slug"
@@ -119,7 +128,7 @@ LogLevel saas:info
     </RequireAll>
 </Location>
 """
-AREAS = ("user", "named", "role", "paid", "either", "all", "not", "nonsense", "other", "own-page", "foreign", "basic", "quiet", "loud", "ht")
+AREAS = ("user", "named", "role", "paid", "either", "all", "not", "not-free", "nonsense", "other", "own-page", "foreign", "basic", "quiet", "loud", "ht")
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 
 
@@ -362,6 +371,12 @@ def test_users_by_name(site, alice):
 def test_not(site, payer):
     line = told(site, lambda: payer.as_token(role="VIEWER").get("/not/"), 403)
     assert place(site, '<Location "/not">', "Require not saas-role VIEWER") in line and "the role is VIEWER" in line
+
+
+def test_none(site, alice):
+    line = told(site, lambda: alice.get("/not-free/"), 403)
+    assert place(site, '<Location "/not-free">', "Require saas-subscription free") in line
+    assert "is free: the organization has never had another. Way out: have the gate not name what it is" in line
 
 
 def test_another_modules_line(site, alice):

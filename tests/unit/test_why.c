@@ -87,6 +87,14 @@ START_TEST(roles)
     says(&why, "the plugin's gate has refused; the role is VIEWER");
     why.gate = NULL;
     says(&why, "another module");
+    why.plugin = 0;
+    why.turned = 1;
+    why.gate = "not saas-user a@example.test";
+    says(&why, "one of those whom the gate names, under \"not\"");
+    why.gate = "not saas-subscription expired";
+    says(&why, "the subscription of acme is expired");
+    why.gate = "saas-member acme";
+    says(&why, "the organization acme, which the gate names under \"not\"");
 }
 END_TEST
 

@@ -1,8 +1,8 @@
 /* Licensed under the Apache License, Version 2.0: see LICENSE. */
 
 /*
- * saasctl why: would a gate, or those before a URL, let a user in now, and if not, which fact decided, since when and by
- * whom it is so, and what the way out is.  The rules are the server's own (core/decide.h), and so are the words
+ * saasctl why: would a gate, or those before a URL, let a user in now, and if not, which fact decided, since when and
+ * by whom it is so, and what the way out is.  The rules are the server's own (core/decide.h), and so are the words
  * (core/why.h); nothing is changed.
  *
  * The user is taken as logged in, by a session, or with --token by that API token, whose role and organization count.
@@ -31,9 +31,9 @@ typedef struct caller_t {
     int several;
     saas_why_chosen_e chosen;
     const char *named, *named_id, *slug; /* what was named: as it is, as an id, as a slug */
-    const char *org;                /* the id, as far as it is known */
-    const char *table, *object;     /* of a route that is about an object */
-    const char *const *token;       /* its row; NULL: a session */
+    const char *org;                     /* the id, as far as it is known */
+    const char *table, *object;          /* of a route that is about an object */
+    const char *const *token;            /* its row; NULL: a session */
 } caller_t;
 
 static int rank_of(const char *role)
@@ -59,7 +59,8 @@ static int read_token(ctl_t *ctl, caller_t *caller)
     if (!text) {
         return CTL_OK;
     }
-    if ((code = ctl_id(ctl, text, &id)) != CTL_OK || (code = ctl_ask(ctl, CTL_WHY_TOKEN, &rows, CTL_ARGS(id))) != CTL_OK) {
+    if ((code = ctl_id(ctl, text, &id)) != CTL_OK
+        || (code = ctl_ask(ctl, CTL_WHY_TOKEN, &rows, CTL_ARGS(id))) != CTL_OK) {
         return code;
     }
     if (!rows->count || strcmp(ctl_cell(rows, 0, SAAS_WHY_USER), caller->user.id)) {
@@ -74,7 +75,8 @@ static int read_token(ctl_t *ctl, caller_t *caller)
 static int is_nobody(const caller_t *caller)
 {
     const char *expired = of_token(caller, SAAS_WHY_EXPIRED);
-    return !caller->user.active || of_token(caller, SAAS_WHY_REVOKED) || (expired && (*expired == 't' || *expired == '1'));
+    return !caller->user.active || of_token(caller, SAAS_WHY_REVOKED)
+           || (expired && (*expired == 't' || *expired == '1'));
 }
 
 static void take(caller_t *caller, const saas_driver_rows_t *rows, int row)
@@ -132,11 +134,13 @@ static int choose_by_object(ctl_t *ctl, caller_t *caller, const saas_driver_rows
     }
     statement.sql = apr_psprintf(ctl->p, statement.sql, caller->table);
     for (r = 0; r < orgs->count; r++) {
-        apr_status_t rv = ctl->c->driver->query(ctl->c, ctl->p, &statement, &rows, CTL_ARGS(ctl_cell(orgs, r, ORG_ID), id));
+        apr_status_t rv =
+            ctl->c->driver->query(ctl->c, ctl->p, &statement, &rows, CTL_ARGS(ctl_cell(orgs, r, ORG_ID), id));
         if (rv != APR_SUCCESS) {
             return ctl_database_failure(ctl, "cannot look up the object", rv);
         }
-        if (rows->count && (!of_token(caller, TOKEN_ORG) || !strcmp(of_token(caller, TOKEN_ORG), ctl_cell(orgs, r, ORG_ID)))) {
+        if (rows->count
+            && (!of_token(caller, TOKEN_ORG) || !strcmp(of_token(caller, TOKEN_ORG), ctl_cell(orgs, r, ORG_ID)))) {
             take(caller, orgs, r);
         }
     }
@@ -151,8 +155,10 @@ static int is_meant(const caller_t *caller, const saas_driver_rows_t *rows, int 
         return 0;
     }
     return caller->chosen == SAAS_WHY_NAMED
-               ? (caller->named_id && !strcmp(caller->named_id, id)) || (caller->slug && !strcmp(caller->slug, ctl_cell(rows, r, ORG_SLUG)))
-               : caller->chosen == SAAS_WHY_DEFAULT && (bound || ctl_cell_true(rows, r, ORG_DEFAULT) || rows->count == 1);
+               ? (caller->named_id && !strcmp(caller->named_id, id))
+                     || (caller->slug && !strcmp(caller->slug, ctl_cell(rows, r, ORG_SLUG)))
+               : caller->chosen == SAAS_WHY_DEFAULT
+                     && (bound || ctl_cell_true(rows, r, ORG_DEFAULT) || rows->count == 1);
 }
 
 static int choose(ctl_t *ctl, caller_t *caller, const char *name)
@@ -172,7 +178,8 @@ static int choose(ctl_t *ctl, caller_t *caller, const char *name)
             take(caller, rows, r);
         }
     }
-    caller->several = caller->chosen == SAAS_WHY_DEFAULT && !caller->facts.org_id && !of_token(caller, TOKEN_ORG) && rows->count > 1;
+    caller->several =
+        caller->chosen == SAAS_WHY_DEFAULT && !caller->facts.org_id && !of_token(caller, TOKEN_ORG) && rows->count > 1;
     return CTL_OK;
 }
 
@@ -181,9 +188,15 @@ static int choose(ctl_t *ctl, caller_t *caller, const char *name)
 static int tell_refusal(ctl_t *ctl, const caller_t *caller, const ctl_why_t *why, json_t *answer)
 {
     const char *gate = why->line ? json_string_value(json_object_get(why->line, "require")) : NULL;
-    saas_why_t refusal = { .decision = why->decision, .gate = gate, .turned = why->turned, .by = SAAS_WHY_BY_SESSION,
-                           .user = caller->user.id, .who = &caller->facts, .ends_at = caller->ends_at,
-                           .chosen = caller->chosen, .named = caller->named };
+    saas_why_t refusal = { .decision = why->decision,
+                           .gate = gate,
+                           .turned = why->turned,
+                           .by = SAAS_WHY_BY_SESSION,
+                           .user = caller->user.id,
+                           .who = &caller->facts,
+                           .ends_at = caller->ends_at,
+                           .chosen = caller->chosen,
+                           .named = caller->named };
     saas_why_told_t told;
     saas_driver_rows_t *rows;
     int code = CTL_OK;
@@ -202,7 +215,8 @@ static int tell_refusal(ctl_t *ctl, const caller_t *caller, const ctl_why_t *why
     }
     else {
         if (saas_why_has_history(&refusal)) {
-            code = ctl_ask(ctl, CTL_WHY_HISTORY, &rows, CTL_ARGS(caller->user.id, caller->org, caller->slug, refusal.token));
+            code = ctl_ask(ctl, CTL_WHY_HISTORY, &rows,
+                           CTL_ARGS(caller->user.id, caller->org, caller->slug, refusal.token));
             refusal.looked = code == CTL_OK;
             refusal.history = code == CTL_OK && rows->count ? rows->cells : NULL;
         }
@@ -225,10 +239,11 @@ static json_t *copy(const json_t *line, const char *key)
 static int answer(ctl_t *ctl, const caller_t *caller, const ctl_why_t *why, ctl_why_e verdict, const char *server)
 {
     static const char *const words[] = { "granted", "refused", "depends" };
-    json_t *told = json_pack("{s:s, s:s, s:s?, s:s?, s:o, s:o, s:o, s:n, s:n, s:n, s:n}", "verdict", words[verdict], "user",
-                             caller->user.id, "organization", caller->facts.org_slug ? caller->facts.org_slug : caller->named,
-                             "server", server, "section", copy(why->line, "section"), "gate", copy(why->line, "require"), "at",
-                             copy(why->line, "at"), "status", "code", "fact", "way_out");
+    json_t *told =
+        json_pack("{s:s, s:s, s:s?, s:s?, s:o, s:o, s:o, s:n, s:n, s:n, s:n}", "verdict", words[verdict], "user",
+                  caller->user.id, "organization", caller->facts.org_slug ? caller->facts.org_slug : caller->named,
+                  "server", server, "section", copy(why->line, "section"), "gate", copy(why->line, "require"), "at",
+                  copy(why->line, "at"), "status", "code", "fact", "way_out");
     int code = verdict == WHY_REFUSED ? tell_refusal(ctl, caller, why, told) : CTL_OK;
     json_object_set(told, "unknown", why->unknown);
     if (code != CTL_OK) {
@@ -265,7 +280,8 @@ static const char *organization_of(caller_t *caller, ctl_why_t *why, const json_
         return said;
     }
     if (said && strcmp(said, "%{HTTP:X-Organization-ID}") && !given) {
-        do_not_know(why, apr_psprintf(why->p, "SaasOrganization %s depends on the request: the user's own was taken", said));
+        do_not_know(why,
+                    apr_psprintf(why->p, "SaasOrganization %s depends on the request: the user's own was taken", said));
     }
     return given;
 }
@@ -276,7 +292,8 @@ static ctl_why_e decide_place(ctl_why_t *why, const json_t *place)
     const char *auth_type = member(place, "auth_type");
     ctl_why_e verdict = WHY_GRANTED;
     if (auth_type && strcasecmp(auth_type, "Saas")) {
-        do_not_know(why, apr_psprintf(why->p, "AuthType %s: the user is taken to be the one that it authenticates", auth_type));
+        do_not_know(
+            why, apr_psprintf(why->p, "AuthType %s: the user is taken to be the one that it authenticates", auth_type));
     }
     if (json_is_object(tree)) {
         verdict = ctl_why_tree(why, tree);

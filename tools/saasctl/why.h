@@ -2,8 +2,8 @@
 
 /**
  * @file why.h
- * What the files of saasctl why share: why.c (a user of now, and the answer), why_tree.c (Require lines), why_place.c (what
- * stands before a URL).
+ * What the files of saasctl why share: why.c (a user of now, and the answer), why_tree.c (Require lines), why_place.c
+ * (what stands before a URL).
  */
 #ifndef SAASCTL_WHY_H
 #define SAASCTL_WHY_H
@@ -17,9 +17,9 @@ typedef enum { WHY_GRANTED, WHY_REFUSED, WHY_DEPENDS } ctl_why_e;
 typedef struct ctl_why_t {
     apr_pool_t *p;
     const saas_facts_t *who;
-    int nobody;               /**< the user is disabled */
-    int several;              /**< organizations to choose from */
-    json_t *unknown;          /**< what only a request can tell, a list of texts */
+    int nobody;      /**< the user is disabled */
+    int several;     /**< organizations to choose from */
+    json_t *unknown; /**< what only a request can tell, a list of texts */
     /* the answer */
     saas_decision_e decision; /**< of a refusal */
     int turned;               /**< by "not" */

@@ -1,8 +1,8 @@
 /* Licensed under the Apache License, Version 2.0: see LICENSE. */
 
 /*
- * What stands before a URL: httpd reads its configuration, says it (watch/places.c of the host) and ends; nothing is started
- * and no database asked.  No shell is between: the URL is one word of the command line.
+ * What stands before a URL: httpd reads its configuration, says it (watch/places.c of the host) and ends; nothing is
+ * started and no database asked.  No shell is between: the URL is one word of the command line.
  */
 #include "why.h"
 
@@ -19,8 +19,9 @@
 /* In the child: httpd takes its place. */
 static void become_httpd(const char *program, const char *const *args, int out, int err)
 {
-    static const char *const usual[] = { "apachectl", "apache2ctl", "httpd", "apache2", "/usr/sbin/apachectl",
-                                         "/usr/sbin/apache2ctl", "/usr/sbin/httpd", "/usr/sbin/apache2", NULL };
+    static const char *const usual[] = { "apachectl",       "apache2ctl",          "httpd",
+                                         "apache2",         "/usr/sbin/apachectl", "/usr/sbin/apache2ctl",
+                                         "/usr/sbin/httpd", "/usr/sbin/apache2",   NULL };
     const char *argv[16] = { program };
     int i;
     for (i = 0; args[i]; i++) {
@@ -74,9 +75,18 @@ static const char *last_line(apr_pool_t *p, FILE *file)
 
 int ctl_why_place(ctl_t *ctl, const char *url, json_t **place)
 {
-    const char *program = ctl_option(ctl, "httpd"), *config = ctl_option(ctl, "config"), *method = ctl_option(ctl, "method");
-    const char *args[] = { "-t", "-D", "DUMP_SAAS_GATES", "-D", apr_pstrcat(ctl->p, "SAAS_METHOD=", method ? method : "GET", NULL),
-                           "-D", apr_pstrcat(ctl->p, "SAAS_URL=", url, NULL), config ? "-f" : NULL, config, NULL };
+    const char *program = ctl_option(ctl, "httpd"), *config = ctl_option(ctl, "config"),
+               *method = ctl_option(ctl, "method");
+    const char *args[] = { "-t",
+                           "-D",
+                           "DUMP_SAAS_GATES",
+                           "-D",
+                           apr_pstrcat(ctl->p, "SAAS_METHOD=", method ? method : "GET", NULL),
+                           "-D",
+                           apr_pstrcat(ctl->p, "SAAS_URL=", url, NULL),
+                           config ? "-f" : NULL,
+                           config,
+                           NULL };
     FILE *err = tmpfile();
     const char *out, *begin;
     int fds[2], status = 0, code = CTL_OK;
@@ -95,10 +105,13 @@ int ctl_why_place(ctl_t *ctl, const char *url, json_t **place)
     begin = strchr(out, '{');
     *place = begin ? json_loads(begin, JSON_DISABLE_EOF_CHECK, NULL) : NULL;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 127) {
-        code = ctl_say(CTL_USAGE, "there is no %s: name httpd or apachectl with --httpd", program ? program : "apachectl, apache2ctl or httpd");
+        code = ctl_say(CTL_USAGE, "there is no %s: name httpd or apachectl with --httpd",
+                       program ? program : "apachectl, apache2ctl or httpd");
     }
     else if (!*place || !WIFEXITED(status) || WEXITSTATUS(status)) {
-        code = ctl_say(CTL_USAGE, "httpd does not say what stands before %s: %s (is it the right --config, and mod_saas.so of this version loaded?)",
+        code = ctl_say(CTL_USAGE,
+                       "httpd does not say what stands before %s: %s (is it the right --config, and mod_saas.so of "
+                       "this version loaded?)",
                        url, last_line(ctl->p, err));
     }
     fclose(err);

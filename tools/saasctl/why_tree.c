@@ -1,8 +1,8 @@
 /* Licensed under the Apache License, Version 2.0: see LICENSE. */
 
 /*
- * Require lines as mod_authz_core and the host's gates decide them: containers end at the child that settles them, "not"
- * turns a grant into a refusal and a refusal into nothing, and what a gate cannot tell is never turned round.
+ * Require lines as mod_authz_core and the host's gates decide them: containers end at the child that settles them,
+ * "not" turns a grant into a refusal and a refusal into nothing, and what a gate cannot tell is never turned round.
  *
  * Lines that are none of the host's gates depend on the request.  All ways in which they could turn out are tried: only
  * when all of them end alike is that the answer.
@@ -21,8 +21,8 @@ typedef enum { GRANTED, DENIED, NEUTRAL, ENDED } result_e;
 
 typedef struct run_t {
     ctl_why_t *why;
-    unsigned world;  /* a bit for each line that depends: does it grant? */
-    int seen;        /* of such lines */
+    unsigned world; /* a bit for each line that depends: does it grant? */
+    int seen;       /* of such lines */
     saas_decision_e decision;
     int turned;
     const json_t *line;
@@ -70,8 +70,10 @@ int ctl_why_check(ctl_t *ctl, const char *text)
     const char *wrong;
     text = skip_not(text, &negated);
     if (!(gate = read_gate(ctl->p, text, &argc, &argv))) {
-        return ctl_say(CTL_USAGE, "\"%s\" is neither a path or URL nor a gate of the host: those are saas-user, saas-member,"
-                       " saas-role ROLE... and saas-subscription STATUS...", text);
+        return ctl_say(CTL_USAGE,
+                       "\"%s\" is neither a path or URL nor a gate of the host: those are saas-user, saas-member,"
+                       " saas-role ROLE... and saas-subscription STATUS...",
+                       text);
     }
     if (argc < gate->min_args) {
         return ctl_say(CTL_USAGE, "saas-%s takes at least %d argument(s)", gate->name, gate->min_args);
@@ -157,7 +159,8 @@ static result_e decide_line(run_t *run, const json_t *line, int under)
         run->line = line;
         run->decision = decision;
     }
-    return decision == SAAS_DECIDED_CHOOSE_ORGANIZATION || ((negated || under) && !certain) ? ENDED : turn(DENIED, negated);
+    return decision == SAAS_DECIDED_CHOOSE_ORGANIZATION || ((negated || under) && !certain) ? ENDED
+                                                                                            : turn(DENIED, negated);
 }
 
 /* ------------------------------------------------------------------ a tree -- */
@@ -216,10 +219,11 @@ static int count_unknown(ctl_why_t *why, const json_t *node)
         int ours = !strncmp(bare, "saas-", 5);
         if (!(ours && why->nobody) && (gate ? has_expression(argc, argv) : !is_plain(why, bare, &ignored))) {
             at = json_string_value(json_object_get(node, "at"));
-            json_array_append_new(why->unknown, json_string(apr_psprintf(why->p, "Require %s (%s): %s", text, at ? at : "-",
-                                                                         gate ? "depends on an expression"
-                                                                         : ours ? "a plugin's gate"
-                                                                                                      : "depends on the request")));
+            json_array_append_new(why->unknown,
+                                  json_string(apr_psprintf(why->p, "Require %s (%s): %s", text, at ? at : "-",
+                                                           gate   ? "depends on an expression"
+                                                           : ours ? "a plugin's gate"
+                                                                  : "depends on the request")));
             n++;
         }
     }
