@@ -352,6 +352,30 @@ int saas_why_has_history(const saas_why_t *why)
     return refusals[why->decision].history && refusals[why->decision].history(why);
 }
 
+apr_status_t saas_why_look(apr_pool_t *p, saas_why_t *why, const char *org_id, const char *slug, saas_why_ask_fn *ask,
+                           void *baton)
+{
+    const char **history = apr_pcalloc(p, sizeof(*history) * SAAS_WHY_KNOWN_COLUMNS);
+    const char *const known[] = { why->user, org_id, slug, why->token }, *const *row;
+    int paid = why->decision == SAAS_DECIDED_NO_SUBSCRIPTION || (why->turned && is_gate(why, "saas-subscription"));
+    apr_status_t rv = ask(baton, SAAS_WHY_ASK_KNOWN, known, 4, &row);
+    if (rv == APR_SUCCESS && row) {
+        memcpy(history, row, sizeof(*history) * SAAS_WHY_AT);
+        why->history = history;
+    }
+    if (rv == APR_SUCCESS && row && row[SAAS_WHY_ORG]) {
+        const char *const of[] = { row[SAAS_WHY_ORG], why->user };
+        const int at = paid ? SAAS_WHY_PAID_AT : SAAS_WHY_AT, end = paid ? SAAS_WHY_KNOWN_COLUMNS : SAAS_WHY_PAID_AT;
+        rv = ask(baton, paid ? SAAS_WHY_ASK_PAID : SAAS_WHY_ASK_MEMBER, of, paid ? 1 : 2, &row);
+        if (rv == APR_SUCCESS && row) {
+            memcpy(history + at, row, sizeof(*history) * (size_t)(end - at));
+        }
+    }
+    why->looked = rv == APR_SUCCESS;
+    why->history = why->looked ? why->history : NULL;
+    return rv;
+}
+
 const char *saas_why_mask(apr_pool_t *p, const char *text)
 {
     char *masked = apr_palloc(p, strlen(text) * 3 + 1), *to = masked;

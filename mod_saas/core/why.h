@@ -18,30 +18,34 @@
 /** How many of an organization's newest entries of the trail are looked through: no refusal may cost more. */
 #define SAAS_WHY_TRAIL "2000"
 
-/** The newest entry of an organization o that a condition on x holds for, as a table of this name. */
-#define SAAS_WHY_NEWEST(name, condition) \
-    " LEFT JOIN activity " name " ON " name ".org_id = o.id AND " name ".id = (SELECT x.id FROM activity x" \
-    " WHERE x.org_id = o.id AND x.id > coalesce((SELECT y.id FROM activity y WHERE y.org_id = o.id ORDER BY y.id DESC" \
-    " LIMIT 1 OFFSET " SAAS_WHY_TRAIL "), '00000000-0000-0000-0000-000000000000'::uuid)" \
-    " AND (" condition ") ORDER BY x.id DESC LIMIT 1)"
+/** The newest entry x of an organization's that a condition holds for; the organization is the first parameter. */
+#define SAAS_WHY_NEWEST(columns, condition) \
+    "SELECT " columns " FROM activity x WHERE x.org_id = $1::uuid AND x.id > coalesce((SELECT y.id FROM activity y" \
+    " WHERE y.org_id = $1::uuid ORDER BY y.id DESC LIMIT 1 OFFSET " SAAS_WHY_TRAIL ")," \
+    " '00000000-0000-0000-0000-000000000000'::uuid) AND (" condition ") ORDER BY x.id DESC LIMIT 1"
 
 /** A known user and an organization.  Parameters: user, organization by id, or by slug, API token; all but the first
- *  may be NULL.  One row, of the columns below. */
+ *  may be NULL.  One row. */
 #define SAAS_WHY_KNOWN_SQL \
-    "SELECT o.id, o.slug, o.deleted_at, m.role, m.updated_at, t.role, t.organization_id," \
-    " a.created_at, a.actor_type, a.actor_id, a.action, o.subscription_status, s.created_at, s.actor_type, s.actor_id" \
+    "SELECT o.id, o.slug, o.deleted_at, m.role, m.updated_at, t.role, t.organization_id, o.subscription_status" \
     " FROM users u" \
     " LEFT JOIN organizations o ON o.id = coalesce($2::uuid," \
     " (SELECT n.id FROM organizations n WHERE n.slug = $3::text))" \
     " LEFT JOIN memberships m ON m.org_id = o.id AND m.user_id = u.id" \
     " LEFT JOIN tokens t ON t.id = $4::uuid" \
-    SAAS_WHY_NEWEST("a", "(x.target_id = u.id::text AND x.action IN" \
-                    " ('member.role_changed', 'member.added', 'member.removed', 'member.left'))" \
-                    " OR (x.action = 'organization.created' AND x.actor_id = u.id::text)" \
-                    " OR (x.action = 'invite.accepted' AND x.new_value ->> 'user' = u.id::text" \
-                    " AND coalesce(CAST(x.new_value ->> 'joined' AS text), 'true') NOT IN ('false', '0'))") \
-    SAAS_WHY_NEWEST("s", "x.action = 'subscription.changed'") \
     " WHERE u.id = $1::uuid"
+
+/** What its trail says of the user's membership.  Parameters: organization, user. */
+#define SAAS_WHY_MEMBER_SQL \
+    SAAS_WHY_NEWEST("x.created_at, x.actor_type, x.actor_id, x.action", \
+                    "(x.target_id = $2::text AND x.action IN" \
+                    " ('member.role_changed', 'member.added', 'member.removed', 'member.left'))" \
+                    " OR (x.action = 'organization.created' AND x.actor_id = $2::text)" \
+                    " OR (x.action = 'invite.accepted' AND x.new_value ->> 'user' = $2::text" \
+                    " AND coalesce(CAST(x.new_value ->> 'joined' AS text), 'true') NOT IN ('false', '0'))")
+
+/** And of its subscription.  Parameter: organization. */
+#define SAAS_WHY_PAID_SQL SAAS_WHY_NEWEST("x.created_at, x.actor_type, x.actor_id", "x.action = 'subscription.changed'")
 
 /** A credential that is nobody's.  Parameter: its hash, or the e-mail's key. */
 #define SAAS_WHY_TOKEN_SQL \
@@ -52,10 +56,11 @@
     " JOIN users u ON u.id = t.user_id WHERE t.hash = $1"
 #define SAAS_WHY_SERVER_SQL "SELECT NULL, u.id, NULL, NULL, NULL, u.is_active FROM users u WHERE u.email_key = $1"
 
-/** Columns of the first, and of the others. */
+/** Columns of the history of a known user, as the three have them one after the other. */
 enum { SAAS_WHY_ORG, SAAS_WHY_SLUG, SAAS_WHY_DELETED, SAAS_WHY_ROLE, SAAS_WHY_ROLE_SINCE, SAAS_WHY_CAP, SAAS_WHY_BOUND,
-       SAAS_WHY_AT, SAAS_WHY_ACTOR, SAAS_WHY_ACTOR_ID, SAAS_WHY_ACTION, SAAS_WHY_STATUS, SAAS_WHY_PAID_AT,
+       SAAS_WHY_STATUS, SAAS_WHY_AT, SAAS_WHY_ACTOR, SAAS_WHY_ACTOR_ID, SAAS_WHY_ACTION, SAAS_WHY_PAID_AT,
        SAAS_WHY_PAID_ACTOR, SAAS_WHY_EVENT, SAAS_WHY_KNOWN_COLUMNS };
+/** Columns of a credential. */
 enum { SAAS_WHY_CREDENTIAL, SAAS_WHY_USER, SAAS_WHY_REVOKED, SAAS_WHY_EXPIRES, SAAS_WHY_EXPIRED, SAAS_WHY_ACTIVE,
        SAAS_WHY_NOBODY_COLUMNS };
 
@@ -99,6 +104,15 @@ void saas_why_tell(apr_pool_t *p, const saas_why_t *why, saas_why_told_t *told);
 
 /** Would the history say more of this refusal? */
 int saas_why_has_history(const saas_why_t *why);
+
+/** The statements of a known user's history. */
+typedef enum { SAAS_WHY_ASK_KNOWN, SAAS_WHY_ASK_MEMBER, SAAS_WHY_ASK_PAID } saas_why_ask_e;
+/** Runs one of them; *row is NULL when there is none. */
+typedef apr_status_t saas_why_ask_fn(void *baton, saas_why_ask_e what, const char *const *args, int nargs,
+                                     const char *const **row);
+/** Looks up what the history of a refusal says, one statement after the other: why->looked and why->history. */
+apr_status_t saas_why_look(apr_pool_t *p, saas_why_t *why, const char *org_id, const char *slug, saas_why_ask_fn *ask,
+                           void *baton);
 
 /** The text of a Require line without whole e-mail addresses: ada@example.com is a...@example.com. */
 const char *saas_why_mask(apr_pool_t *p, const char *text);

@@ -22,15 +22,24 @@
 #define LOOKS 10
 #define PAUSE 5
 
-static saas_statement_t statements[] = { { .name = "why_known", .scope = SAAS_SYSTEM, .sql = SAAS_WHY_KNOWN_SQL },
-                                         { .name = "why_token", .scope = SAAS_SYSTEM, .sql = SAAS_WHY_TOKEN_SQL },
-                                         { .name = "why_session", .scope = SAAS_SYSTEM, .sql = SAAS_WHY_SESSION_SQL },
-                                         { .name = "why_server", .scope = SAAS_SYSTEM, .sql = SAAS_WHY_SERVER_SQL },
-                                         { 0 } };
+/* Of a credential, by its kind, and of a known user. */
+static saas_statement_t statements[] = {
+    [SAAS_WHY_ASK_KNOWN] = { .name = "why_known", .scope = SAAS_SYSTEM, .sql = SAAS_WHY_KNOWN_SQL },
+    [SAAS_WHY_ASK_MEMBER] = { .name = "why_member", .scope = SAAS_SYSTEM, .sql = SAAS_WHY_MEMBER_SQL },
+    [SAAS_WHY_ASK_PAID] = { .name = "why_paid", .scope = SAAS_SYSTEM, .sql = SAAS_WHY_PAID_SQL },
+    { 0 }
+};
+static saas_statement_t credentials[] = {
+    { .name = "why_token", .scope = SAAS_SYSTEM, .sql = SAAS_WHY_TOKEN_SQL },
+    { .name = "why_session", .scope = SAAS_SYSTEM, .sql = SAAS_WHY_SESSION_SQL },
+    { .name = "why_server", .scope = SAAS_SYSTEM, .sql = SAAS_WHY_SERVER_SQL },
+    { 0 }
+};
 
 const char *saas_why_prepare(apr_pool_t *pconf)
 {
-    return saas_statements_register(pconf, "mod_saas", statements);
+    const char *err = saas_statements_register(pconf, "mod_saas", statements);
+    return err ? err : saas_statements_register(pconf, "mod_saas", credentials);
 }
 
 /* A refused request, until it is told. */
@@ -73,24 +82,42 @@ static void end_look(apr_status_t rv)
     apr_atomic_set32(&looking, 0);
 }
 
+static apr_status_t first_row(apr_status_t rv, const saas_rows_t *rows, const char *const **row)
+{
+    *row = rv == APR_SUCCESS && rows->count ? rows->cells : NULL;
+    return rv;
+}
+
+static apr_status_t ask(void *db, saas_why_ask_e what, const char *const *args, int nargs, const char *const **row)
+{
+    saas_rows_t *rows = NULL;
+    apr_status_t rv = saas_db_query_impl(db, &statements[what], &rows, args, nargs);
+    return first_row(rv, rows, row);
+}
+
+static apr_status_t ask_credential(saas_db_t *db, saas_why_t *why, const char *hash)
+{
+    saas_rows_t *rows = NULL;
+    apr_status_t rv = saas_db_query_impl(db, &credentials[why->by - SAAS_WHY_BY_TOKEN], &rows, SAAS_ARGS(hash));
+    why->looked = rv == APR_SUCCESS;
+    return first_row(rv, rows, &why->history);
+}
+
 static void look_up(refused_t *refused)
 {
     saas_why_t *why = &refused->why;
-    saas_rows_t *rows = NULL;
+    apr_pool_t *p = refused->r->pool;
     saas_db_t *db;
     apr_status_t rv;
     if (!saas_why_has_history(why) || (!why->user && !refused->hash) || !begin_look()) {
         return;
     }
-    if ((rv = saas_db_open_impl(&db, refused->r->pool, refused->r->server, NULL)) == APR_SUCCESS) {
-        rv = why->user ? saas_db_query_impl(db, &statements[0], &rows,
-                                            SAAS_ARGS(why->user, refused->org, refused->slug, why->token))
-                       : saas_db_query_impl(db, &statements[why->by], &rows, SAAS_ARGS(refused->hash));
+    if ((rv = saas_db_open_impl(&db, p, refused->r->server, NULL)) == APR_SUCCESS) {
+        rv = why->user ? saas_why_look(p, why, refused->org, refused->slug, ask, db)
+                       : ask_credential(db, why, refused->hash);
         saas_db_close_impl(db);
     }
     end_look(rv);
-    why->looked = rv == APR_SUCCESS;
-    why->history = why->looked && rows->count ? rows->cells : NULL;
 }
 
 /* ----------------------------------------------------------------- telling -- */

@@ -209,7 +209,9 @@ const saas_driver_statement_t ctl_statements[CTL_STATEMENTS] = {
     STATEMENT(CTL_WHY_TOKEN, "look up the token",
         "SELECT t.id, t.user_id, t.revoked_at, t.expires_at, t.expires_at <= now(), u.is_active, t.role, t.organization_id"
         " FROM tokens t JOIN users u ON u.id = t.user_id WHERE t.id = $1"),
-    STATEMENT(CTL_WHY_HISTORY, "look up the history", SAAS_WHY_KNOWN_SQL),
+    STATEMENT(CTL_WHY_KNOWN, "look up the history", SAAS_WHY_KNOWN_SQL),
+    STATEMENT(CTL_WHY_MEMBER, "look up the membership in the trail", SAAS_WHY_MEMBER_SQL),
+    STATEMENT(CTL_WHY_PAID, "look up the subscription in the trail", SAAS_WHY_PAID_SQL),
     /* Of the table that a route's object is in: its name is put between the two (why.c). */
     STATEMENT(CTL_WHY_OBJECT, "look up the object", "SELECT org_id FROM %s WHERE org_id = $1::uuid AND id = $2::uuid"),
 

@@ -185,6 +185,14 @@ static int choose(ctl_t *ctl, caller_t *caller, const char *name)
 
 /* ---------------------------------------------------------------- the answer -- */
 
+static apr_status_t ask(void *baton, saas_why_ask_e what, const char *const *args, int nargs, const char *const **row)
+{
+    saas_driver_rows_t *rows = NULL;
+    apr_status_t rv = ctl_query(baton, CTL_WHY_KNOWN + (int)what, &rows, args, nargs);
+    *row = rv == APR_SUCCESS && rows->count ? rows->cells : NULL;
+    return rv;
+}
+
 static int tell_refusal(ctl_t *ctl, const caller_t *caller, const ctl_why_t *why, json_t *answer)
 {
     const char *gate = why->line ? json_string_value(json_object_get(why->line, "require")) : NULL;
@@ -198,8 +206,7 @@ static int tell_refusal(ctl_t *ctl, const caller_t *caller, const ctl_why_t *why
                            .chosen = caller->chosen,
                            .named = caller->named };
     saas_why_told_t told;
-    saas_driver_rows_t *rows;
-    int code = CTL_OK;
+    apr_status_t rv;
     if (caller->token) {
         refusal.by = SAAS_WHY_BY_TOKEN;
         refusal.token = of_token(caller, SAAS_WHY_CREDENTIAL);
@@ -214,11 +221,9 @@ static int tell_refusal(ctl_t *ctl, const caller_t *caller, const ctl_why_t *why
         told.way_out = apr_psprintf(ctl->p, "saasctl user enable %s", caller->user.id);
     }
     else {
-        if (saas_why_has_history(&refusal)) {
-            code = ctl_ask(ctl, CTL_WHY_HISTORY, &rows,
-                           CTL_ARGS(caller->user.id, caller->org, caller->slug, refusal.token));
-            refusal.looked = code == CTL_OK;
-            refusal.history = code == CTL_OK && rows->count ? rows->cells : NULL;
+        if (saas_why_has_history(&refusal)
+            && (rv = saas_why_look(ctl->p, &refusal, caller->org, caller->slug, ask, ctl)) != APR_SUCCESS) {
+            return ctl_database_failure(ctl, "cannot look up the history", rv);
         }
         saas_why_tell(ctl->p, &refusal, &told);
     }
@@ -226,7 +231,7 @@ static int tell_refusal(ctl_t *ctl, const caller_t *caller, const ctl_why_t *why
     json_object_set_new(answer, "code", json_string(saas_answers[why->decision].code));
     json_object_set_new(answer, "fact", json_string(told.fact));
     json_object_set_new(answer, "way_out", json_string(told.way_out));
-    return code;
+    return CTL_OK;
 }
 
 static json_t *copy(const json_t *line, const char *key)
