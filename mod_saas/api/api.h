@@ -40,6 +40,10 @@ const apr_array_header_t *saas_routes(void);
 int saas_router_is_mounted(request_rec *r);
 /** The methods of a path below the mount point of a SaasAPI section, as Allow has them; NULL: there is no such path. */
 const char *saas_router_methods(request_rec *r);
+/** The route of a path below a mount point; its segments are in values, SAAS_ROUTE_SEGMENTS of them, the methods that there
+ *  are in allowed, 0: there is no such path.  NULL: none with that method. */
+const saas_mounted_route_t *saas_router_find(apr_pool_t *p, const char *path, const char *method, const char **values,
+                                             unsigned *allowed);
 /** Answers a request below the mount point of a SaasAPI section. */
 int saas_router_serve(request_rec *r);
 /** Keep httpd from looking for files below a mount point: the file names begin with this. map_to_storage: there is a

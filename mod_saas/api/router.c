@@ -108,15 +108,15 @@ static int weight(const saas_mounted_route_t *mounted)
     return literals;
 }
 
-static int method_of(request_rec *r)
+static int method_of(const char *name)
 {
     int i;
     for (i = 0; i < N_METHODS; i++) {
-        if (!strcmp(r->method, methods[i].name)) {
+        if (!strcmp(name, methods[i].name)) {
             return methods[i].method;
         }
     }
-    return r->method_number == M_GET ? SAAS_GET : 0; /* HEAD */
+    return !strcmp(name, "HEAD") ? SAAS_GET : 0;
 }
 
 /* Finds the route; allowed collects the methods of the path. */
@@ -145,13 +145,12 @@ static const saas_mounted_route_t *find(const char *const *segments, int n, int 
     return found;
 }
 
-/* The route of a path below a mount point, its segments in values; NULL where there is none, allowed is 0, or not with
- * that method. */
-static const saas_mounted_route_t *route_of(request_rec *r, const char *path, const char **values, unsigned *allowed)
+const saas_mounted_route_t *saas_router_find(apr_pool_t *p, const char *path, const char *method, const char **values,
+                                             unsigned *allowed)
 {
-    int n = cut(apr_pstrdup(r->pool, path), values);
+    int n = cut(apr_pstrdup(p, path), values);
     *allowed = 0;
-    return n > 0 ? find(values, n, method_of(r), allowed) : NULL;
+    return n > 0 ? find(values, n, method_of(method), allowed) : NULL;
 }
 
 static const char *allow_text(apr_pool_t *p, unsigned allowed)
@@ -217,6 +216,7 @@ static int admit(saas_call_t *call)
     saas_credential_t credential;
     saas_selector_t selector;
     saas_verdict_e worst = SAAS_GRANTED, verdicts[SAAS_GATES_MAX];
+    const saas_gate_use_t *by = NULL;
     int i;
     saas_credential_find(r, &credential);
     select_organization(call, &selector);
@@ -227,6 +227,7 @@ static int admit(saas_call_t *call)
         saas_identity_export(r, &call->ctx->who);
         if (call->ctx->cross_site) {
             saas_verdicts_route_refused(call->mounted->gates, call->mounted->ngates, SAAS_SAID_CSRF_FAILED);
+            saas_why_cross_site(r, call->ctx, call->mounted->plugin, call->mounted->route);
             apr_table_setn(r->notes, SAAS_VERDICT_NOTE, saas_refusal_csrf.code);
             saas_reply_refusal(r, &saas_refusal_csrf);
             return DONE;
@@ -239,10 +240,12 @@ static int admit(saas_call_t *call)
         saas_verdict_e verdict = verdicts[i] = saas_gate_decide(r, call->ctx, &call->mounted->gates[i], NULL);
         if (verdict != SAAS_GRANTED && (worst == SAAS_GRANTED || verdict < worst)) {
             worst = verdict;
+            by = &call->mounted->gates[i];
         }
     }
     saas_verdicts_route(call->mounted->gates, call->mounted->ngates, call->ctx, verdicts);
     if (worst != SAAS_GRANTED) {
+        saas_why_route(r, call->ctx, worst, call->mounted->plugin, call->mounted->route, by);
         saas_reply_verdict_impl(&call->pub, worst);
         return DONE;
     }
@@ -281,7 +284,7 @@ const char *saas_router_methods(request_rec *r)
     if (saas_openapi_is(rest)) {
         return SAAS_OPENAPI_METHODS;
     }
-    route_of(r, rest, values, &allowed);
+    saas_router_find(r->pool, rest, r->method, values, &allowed);
     return allowed ? allow_text(r->pool, allowed) : NULL;
 }
 
@@ -302,7 +305,7 @@ int saas_router_serve(request_rec *r)
     if (saas_openapi_is(rest)) {
         return saas_openapi_serve(call);
     }
-    call->mounted = route_of(r, rest, call->values, &allowed);
+    call->mounted = saas_router_find(r->pool, rest, r->method, call->values, &allowed);
     if (!allowed) {
         return saas_reply_verdict_impl(&call->pub, SAAS_OUTSIDER);
     }

@@ -37,10 +37,12 @@ static int authenticate(request_rec *r)
     }
     if (ctx->loaded != SAAS_GRANTED) {
         saas_verdicts_refused(r, saas_verdicts_said(ctx->loaded, ctx));
+        saas_why_section(r, ctx, ctx->loaded);
         return saas_refuse(r, ctx->loaded, ctx);
     }
     if (ctx->cross_site) {
         saas_verdicts_refused(r, SAAS_SAID_CSRF_FAILED);
+        saas_why_cross_site(r, ctx, NULL, NULL);
         return saas_refuse_with(r, &saas_refusal_csrf, NULL, NULL);
     }
     return OK;
@@ -107,10 +109,14 @@ SAAS_WARM static authz_status check_authorization(request_rec *r, const char *li
     verdict = saas_gate_decide(r, ctx, use, &certain);
     saas_verdicts_noted(r, use, verdict);
     if (verdict == SAAS_GRANTED) {
+        if (use->negated) {
+            ctx->turned_by = use;
+        }
         return AUTHZ_GRANTED;
     }
     if (ctx->refusal == SAAS_GRANTED || verdict < ctx->refusal) {
         ctx->refusal = verdict;
+        ctx->refused_by = use;
     }
     /* Undecided must end the whole tree, or "not" would make it a grant. */
     return verdict == SAAS_UNAVAILABLE || verdict == SAAS_CHOOSE_ORGANIZATION || (use->negated && !certain)
@@ -136,6 +142,7 @@ static const char *parse_require_line(cmd_parms *cmd, const char *line, const vo
     const char *args = cmd->directive->args;
     const char *name = ap_getword_conf(cmd->temp_pool, &args);
     const char *err;
+    use->line = cmd->directive;
     use->negated = is_negated(cmd->directive->parent);
     if (!strcasecmp(name, "not")) {
         use->negated = 1;
@@ -169,6 +176,7 @@ static int check_access(request_rec *r)
     if (ctx) {
         ctx->in_authz = 1;
         ctx->refusal = SAAS_GRANTED;
+        ctx->refused_by = ctx->turned_by = NULL;
         status = ap_run_auth_checker(r);
         ctx->in_authz = 0;
     }
@@ -195,6 +203,7 @@ static int check_access(request_rec *r)
         /* Another module's Require line refused a user we know. */
         verdict = SAAS_WRONG_ROLE;
     }
+    saas_why_section(r, ctx, verdict);
     apr_table_unset(r->err_headers_out, "WWW-Authenticate");
     return saas_refuse(r, verdict, ctx);
 }

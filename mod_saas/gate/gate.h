@@ -20,6 +20,7 @@ typedef struct saas_gate_use_t {
     ap_expr_info_t *const *expressions;  /**< NULL: all arguments are words */
     int negated;                    /**< stands under "not" or in <RequireNone> */
     int needs_user;                 /**< nothing beside it in its section lets anybody in who is not known */
+    const ap_directive_t *line;     /**< the Require line; NULL: a route's */
 } saas_gate_use_t;
 
 /** Begins with the gates that the host itself offers; adds a plugin's list, which ends with a zero element, or NULL: a
@@ -32,6 +33,8 @@ const saas_gate_t *saas_gate_find(const char *name);
 int saas_gates_count(void);
 const saas_gate_t *saas_gate_at(int number);
 int saas_gate_number(const saas_gate_t *gate);
+/** Is it one of the host's own? */
+int saas_gate_is_host(const saas_gate_t *gate);
 
 /** Parses "saas-role ADMIN MEMBER" into a use; NULL or what is wrong.  cmd is
  *  NULL for route tables, where expressions are not allowed. */
@@ -86,6 +89,16 @@ void saas_sections_check(apr_pool_t *p, server_rec *s);
 /** True for a person's browser that navigates, false for a program. */
 int saas_refuse_is_browser(request_rec *r);
 
+/* ----------------------------------- sections, in the tree of directives -- */
+
+/** Does a directive open a section that has Require lines of its own? */
+int saas_sections_is(const char *directive);
+/** How a section is written, with its file and line: <Location "/reports"> (sites/app.conf:12). */
+const char *saas_sections_name(apr_pool_t *p, const ap_directive_t *section);
+/** Is anything required in a section, at any depth?  Is a gate asked?  node: the first of what stands in it. */
+int saas_sections_require(const ap_directive_t *node);
+int saas_sections_have_gate(const ap_directive_t *node);
+
 /* ------------------------------------------------------------ origins -- */
 
 /** Before anybody is asked who they are: tells the browser that a page of an allowed origin may read the reply; false:
@@ -102,6 +115,19 @@ int saas_cors_preflight(request_rec *r, const char *methods);
 int saas_verify_translate(request_rec *r);
 /** The handler there: the gates have granted. */
 int saas_verify_serve(request_rec *r);
+
+/* ------------------------------------------------------------------ why -- */
+
+/** Registers the statements that ask for the history of a refusal. */
+const char *saas_why_prepare(apr_pool_t *pconf);
+/** A request to a gated section is refused, for all that the gates say, or because nobody is known: the log is going to say
+ *  why, if the operator wants to know. */
+void saas_why_section(request_rec *r, const saas_context_t *ctx, saas_verdict_e verdict);
+/** One to a route, by one of its gates; use NULL: there is none. */
+void saas_why_route(request_rec *r, const saas_context_t *ctx, saas_verdict_e verdict, const char *plugin,
+                    const saas_route_t *route, const saas_gate_use_t *use);
+/** One whose cookie came from elsewhere, to a section, or to a route. */
+void saas_why_cross_site(request_rec *r, const saas_context_t *ctx, const char *plugin, const saas_route_t *route);
 
 /* ------------------------------------------------------------ counting -- */
 

@@ -8,98 +8,44 @@
  * authz.c, what a client is told in refusals.c.
  */
 #include "registry.h"
-#include "core/id.h"
-#include "core/text.h"
+#include "core/decide.h"
 
 #include <apr_strings.h>
 
-static const char *const subscriptions[] = { "free", "active", "expired", "canceled", NULL };
-
 /* ------------------------------------------------------ the host's own -- */
 
-SAAS_WARM static saas_verdict_e decide_user(const saas_principal_t *who, int argc, const char *const *argv)
+/* The rules are in core/decide.h: they want no httpd, and saasctl has them as well. */
+_Static_assert((int)SAAS_GRANTED == SAAS_DECIDED_GRANTED && (int)SAAS_UNAVAILABLE == SAAS_DECIDED_UNAVAILABLE
+                   && (int)SAAS_NO_USER == SAAS_DECIDED_NO_USER
+                   && (int)SAAS_CHOOSE_ORGANIZATION == SAAS_DECIDED_CHOOSE_ORGANIZATION
+                   && (int)SAAS_OUTSIDER == SAAS_DECIDED_OUTSIDER && (int)SAAS_WRONG_ROLE == SAAS_DECIDED_WRONG_ROLE
+                   && (int)SAAS_NO_SUBSCRIPTION == SAAS_DECIDED_NO_SUBSCRIPTION,
+               "verdicts and decisions have the same numbers");
+
+SAAS_WARM static inline saas_facts_t facts_of(const saas_principal_t *who)
 {
-    int i;
-    for (i = 0; i < argc; i++) {
-        if (!strcasecmp(argv[i], who->email)) {
-            return SAAS_GRANTED;
-        }
-    }
-    return argc ? SAAS_WRONG_ROLE : SAAS_GRANTED;
+    const saas_facts_t facts = { who->email, who->org_id, who->org_slug, saas_role_text(who->role), who->subscription,
+                                 who->has_active_subscription };
+    return facts;
 }
 
-SAAS_WARM static saas_verdict_e decide_member(const saas_principal_t *who, int argc, const char *const *argv)
-{
-    int i;
-    if (!who->org_id) {
-        return SAAS_OUTSIDER;
+#define DECIDER(name) \
+    SAAS_WARM static saas_verdict_e decide_##name(const saas_principal_t *who, int argc, const char *const *argv) \
+    { \
+        const saas_facts_t facts = facts_of(who); \
+        return (saas_verdict_e)saas_decide_##name(&facts, argc, argv); \
     }
-    for (i = 0; i < argc; i++) {
-        if (!strcasecmp(argv[i], who->org_id) || !strcmp(argv[i], who->org_slug)) {
-            return SAAS_GRANTED;
-        }
-    }
-    return argc ? SAAS_OUTSIDER : SAAS_GRANTED;
-}
 
-static const char *check_organization(apr_pool_t *p, const char *arg)
-{
-    return saas_uuid_is(arg) || saas_slug_is(arg) ? NULL
-                                                  : apr_psprintf(p, "\"%s\" is no organization id or slug", arg);
-}
-
-SAAS_WARM static saas_verdict_e decide_role(const saas_principal_t *who, int argc, const char *const *argv)
-{
-    int i;
-    if (!who->org_id) {
-        return SAAS_OUTSIDER;
-    }
-    for (i = 0; i < argc; i++) {
-        if (who->role != SAAS_ROLE_NONE && saas_role_parse(argv[i]) == who->role) {
-            return SAAS_GRANTED;
-        }
-    }
-    return SAAS_WRONG_ROLE;
-}
-
-static const char *check_role(apr_pool_t *p, const char *arg)
-{
-    return saas_role_parse(arg) ? NULL
-                                : apr_psprintf(p, "\"%s\" is no role; the roles are ADMIN, MEMBER, VIEWER", arg);
-}
-
-SAAS_WARM static saas_verdict_e decide_subscription(const saas_principal_t *who, int argc, const char *const *argv)
-{
-    int i;
-    if (!who->org_id) {
-        return SAAS_OUTSIDER;
-    }
-    for (i = 0; i < argc; i++) {
-        /* "active" means access now, not a word in the database. */
-        if (!strcmp(argv[i], "active") ? who->has_active_subscription
-                                       : who->subscription && !strcmp(argv[i], who->subscription)) {
-            return SAAS_GRANTED;
-        }
-    }
-    return SAAS_NO_SUBSCRIPTION;
-}
-
-static const char *check_subscription(apr_pool_t *p, const char *arg)
-{
-    int i;
-    for (i = 0; subscriptions[i]; i++) {
-        if (!strcmp(subscriptions[i], arg)) {
-            return NULL;
-        }
-    }
-    return apr_psprintf(p, "\"%s\" is no subscription status; they are active, free, expired, canceled", arg);
-}
+DECIDER(user)
+DECIDER(member)
+DECIDER(role)
+DECIDER(subscription)
 
 const saas_gate_t saas_host_gates[] = {
     { "user", NULL, 0, -1, decide_user },
-    { "member", check_organization, 0, -1, decide_member },
-    { "role", check_role, 1, -1, decide_role },
-    { "subscription", check_subscription, 1, -1, decide_subscription },
+    { "member", saas_decide_check_organization, 0, -1, decide_member },
+    { "role", saas_decide_check_role, 1, -1, decide_role },
+    { "subscription", saas_decide_check_subscription, 1, -1, decide_subscription },
     { 0 }
 };
 
@@ -191,7 +137,7 @@ SAAS_WARM saas_verdict_e saas_gate_decide(request_rec *r, const saas_context_t *
     verdict = use->gate->decide(&ctx->who, use->argc, argv);
     if (verdict == SAAS_OUTSIDER && !ctx->who.org_id) {
         *sure = 0;
-        return ctx->several ? SAAS_CHOOSE_ORGANIZATION : verdict;
+        return (saas_verdict_e)saas_decide_unchosen(ctx->several);
     }
     return verdict;
 }

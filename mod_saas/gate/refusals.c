@@ -8,32 +8,23 @@
  * it exists or not.
  */
 #include "gate.h"
+#include "core/decide.h"
 
-/* Indexed by saas_verdict_e; the texts and codes of the HTTP contract. */
+/* Indexed by saas_verdict_e; the texts of the HTTP contract, whose statuses and codes are in core/decide.h. */
 static const saas_refusal_t refusals[] = {
-    [SAAS_GRANTED] = { .status = HTTP_OK, .code = "", .detail = "" },
-    [SAAS_UNAVAILABLE] = { .status = HTTP_SERVICE_UNAVAILABLE,
-                           .code = "unavailable",
-                           .detail = "Service temporarily unavailable, try again later." },
-    [SAAS_NO_USER] = { .status = HTTP_UNAUTHORIZED,
-                       .code = "not_authenticated",
-                       .detail = "Authentication credentials were not provided." },
-    [SAAS_CHOOSE_ORGANIZATION] = { .status = HTTP_BAD_REQUEST,
-                                   .code = "organization_required",
+    [SAAS_GRANTED] = { SAAS_ANSWER_GRANTED, .detail = "" },
+    [SAAS_UNAVAILABLE] = { SAAS_ANSWER_UNAVAILABLE, .detail = "Service temporarily unavailable, try again later." },
+    [SAAS_NO_USER] = { SAAS_ANSWER_NO_USER, .detail = "Authentication credentials were not provided." },
+    [SAAS_CHOOSE_ORGANIZATION] = { SAAS_ANSWER_CHOOSE_ORGANIZATION,
                                    .detail =
                                        "You are a member of several organizations: name one with X-Organization-ID or"
                                        " ?organization=." },
-    [SAAS_OUTSIDER] = { .status = HTTP_NOT_FOUND, .code = "not_found", .detail = "Not found." },
-    [SAAS_WRONG_ROLE] = { .status = HTTP_FORBIDDEN,
-                          .code = "permission_denied",
-                          .detail = "You do not have permission to perform this action." },
-    [SAAS_NO_SUBSCRIPTION] = { .status = HTTP_FORBIDDEN,
-                               .code = "subscription_required",
-                               .detail = "Upgrade to Premium to access this feature" },
+    [SAAS_OUTSIDER] = { SAAS_ANSWER_OUTSIDER, .detail = "Not found." },
+    [SAAS_WRONG_ROLE] = { SAAS_ANSWER_WRONG_ROLE, .detail = "You do not have permission to perform this action." },
+    [SAAS_NO_SUBSCRIPTION] = { SAAS_ANSWER_NO_SUBSCRIPTION, .detail = "Upgrade to Premium to access this feature" },
 };
 
-const saas_refusal_t saas_refusal_csrf = { .status = HTTP_FORBIDDEN,
-                                           .code = "csrf_failed",
+const saas_refusal_t saas_refusal_csrf = { SAAS_ANSWER_CROSS_SITE,
                                            .detail = "CSRF Failed: the request does not come from this site." };
 
 void saas_refusal_get(saas_verdict_e verdict, const saas_context_t *ctx, const char *denied, saas_refusal_t *refusal)

@@ -35,6 +35,14 @@ int saas_gate_number(const saas_gate_t *gate)
     return i;
 }
 
+int saas_gate_is_host(const saas_gate_t *gate)
+{
+    const saas_gate_t *own;
+    for (own = saas_host_gates; own->name && own != gate; own++) {
+    }
+    return own->name != NULL;
+}
+
 const char *const *saas_gates_names(apr_pool_t *p)
 {
     const char **names = apr_pcalloc(p, sizeof(*names) * (apr_size_t)(saas_gates_count() + 1));

@@ -121,9 +121,9 @@ static int only_gates(const ap_directive_t *node)
     return 1;
 }
 
-static int has_require(const ap_directive_t *node)
+int saas_sections_require(const ap_directive_t *node)
 {
-    for (; node && strcasecmp(node->directive, "Require") && !has_require(node->first_child); node = node->next) {
+    for (; node && strcasecmp(node->directive, "Require") && !saas_sections_require(node->first_child); node = node->next) {
     }
     return node != NULL;
 }
@@ -133,7 +133,7 @@ static int count_conditions(const ap_directive_t *node)
 {
     int n = 0;
     for (; node; node = node->next) {
-        n += !strcasecmp(node->directive, "Require") || has_require(node->first_child);
+        n += !strcasecmp(node->directive, "Require") || saas_sections_require(node->first_child);
     }
     return n;
 }
@@ -146,6 +146,14 @@ int saas_sections_is(const char *directive)
     for (i = 0; sections[i] && strcasecmp(directive, sections[i]); i++) {
     }
     return sections[i] != NULL;
+}
+
+const char *saas_sections_name(apr_pool_t *p, const ap_directive_t *section)
+{
+    apr_size_t len = strlen(section->args);
+    len -= len && section->args[len - 1] == '>';
+    return apr_psprintf(p, "%s %.*s> (%s:%d)", section->directive, (int)len, section->args, section->filename,
+                        section->line_num);
 }
 
 int saas_sections_need_user(const ap_directive_t *line)

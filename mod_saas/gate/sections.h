@@ -16,12 +16,6 @@ int saas_sections_need_user(const ap_directive_t *line);
 /** Is there, anywhere outside .htaccess files, a line with that directive and word? */
 int saas_sections_have(const char *directive, const char *word);
 
-/** Does a directive open a section that has Require lines of its own? */
-int saas_sections_is(const char *directive);
-
-/** Is a gate asked in a section, at any depth?  node: the first of what stands in it. */
-int saas_sections_have_gate(const ap_directive_t *node);
-
 /** Warns of sections with a gate that mod_cache's quick handler answers before it. */
 void saas_quick_check(apr_pool_t *p, server_rec *s);
 

@@ -37,6 +37,9 @@ void saas_verdicts_asked(request_rec *r, const saas_gate_use_t *use)
 {
     saas_state_t *state = saas_state_get(r);
     state->asked = 1;
+    if (!state->first) {
+        state->first = use;
+    }
     state->gates[use->number] |= ASKED;
 }
 

@@ -45,6 +45,9 @@ static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
         err = saas_tenant_prepare(pconf);
     }
     if (!err) {
+        err = saas_why_prepare(pconf);
+    }
+    if (!err) {
         err = saas_plugins_count(pconf);
     }
     if (err) {
@@ -127,6 +130,7 @@ static void register_hooks(apr_pool_t *p)
     saas_request_hooks();
     saas_gates_hooks();
     saas_server_status_hooks();
+    saas_places_hooks();
 }
 
 module AP_MODULE_DECLARE_DATA saas_module = {

@@ -14,6 +14,9 @@ extern saas_statement_t saas_metrics_statements[];
 /** Answers a request below the mount point of a SaasStatus section. */
 int saas_status_serve(request_rec *r);
 
+/** What httpd -t -D DUMP_SAAS_GATES prints: which gates stand where. */
+void saas_places_hooks(void);
+
 /** The section of mod_status, where that module is loaded. */
 void saas_server_status_hooks(void);
 

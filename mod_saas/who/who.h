@@ -52,6 +52,8 @@ typedef struct saas_context_t {
     saas_selector_t selector;
     saas_credential_t credential;
     saas_verdict_e refusal;         /**< of a Require line, the most telling so far */
+    const struct saas_gate_use_t *refused_by; /**< that line */
+    const struct saas_gate_use_t *turned_by;  /**< one that has granted, under "not" */
     int in_authz;                   /**< the wrapped auth_checker is running */
     const char *session_token;      /**< started in this request */
 } saas_context_t;
@@ -66,6 +68,8 @@ typedef struct saas_state_t {
     int undecided;         /**< a gate has been asked then, and has not granted */
     int log_in_first;      /**< a negated gate has been asked while nobody was known */
     int asked;             /**< a gate has been asked */
+    int told;              /**< the log is going to say why the request was refused */
+    const struct saas_gate_use_t *first; /**< that was asked while nobody was known */
     const char *unshared;  /**< what caches are told of the reply, which is for this caller alone; NULL: nothing */
     apr_byte_t gates[];    /**< by number: what its Require line has said; the room of gates keeps it */
 } saas_state_t;

@@ -1,6 +1,7 @@
 """Gates, API and export over HTTP/2, where every request is a stream of a shared connection."""
 
 import subprocess
+import time
 
 import pytest
 
@@ -12,6 +13,7 @@ pytestmark = pytest.mark.expects("AH01630", "AH01631")
 SITE_MODULES = ("http2",)
 SITE_CONF = """
 Protocols h2c http/1.1
+LogLevel saas:info
 <Location "/premium">
     AuthType Saas
     SaasOrganization "%{HTTP:X-Organization-ID}"
@@ -41,6 +43,17 @@ def test_gates_over_http2(site, alice, payer):
     assert curl(site, "/premium/", "-H", f"X-Organization-ID: {payer.org['id']}", person=alice)[0] == 404
     status, version, body = curl(site, "/premium/", "-H", f"X-Organization-ID: {payer.org['id']}", person=payer)
     assert (status, version) == (200, "2") and b"this is premium" in body
+
+
+def test_why_it_was_refused_over_http2(site, alice, payer):
+    """The line comes after a stream has ended, whose connection goes on."""
+    time.sleep(1.05)  # more look-ups a second are not made
+    watch = site.httpd.watch()
+    assert curl(site, "/premium/", "-H", f"X-Organization-ID: {payer.org['id']}", person=alice)[0] == 404
+    end = time.monotonic() + 5
+    while "SAAS1330" not in watch.text() and time.monotonic() < end:
+        time.sleep(0.02)
+    assert watch.text().count("SAAS1330") == 1 and f"no member of {payer.org['slug']}, and never was" in watch.text()
 
 
 def test_the_api_over_http2(site, alice):

@@ -73,6 +73,10 @@ const ctl_command_t ctl_commands[] = {
 
     { "activity", "list", ctl_activity_list, { NULL }, { "org", "action", "actor", "since", LIST },
       "[--org ORG] [--action A] [--actor ID|EMAIL] [--since ISO] [--limit N]", "Lists the activity trail, newest first.", 0 },
+
+    { "why", NULL, ctl_why, { "USER", "GATE-or-URL", "?GATE-or-URL" }, { "httpd", "config", "method", "token" },
+      "USER [ORG] GATE-or-URL [--token ID] [--method M] [--config FILE] [--httpd PROGRAM]",
+      "Says whether a gate (\"saas-role ADMIN\"), or those before a path or URL, let a user in now, and why not.", 0 },
     { 0 }
 };
 
@@ -121,7 +125,7 @@ void ctl_command_help(const char *object, const char *verb)
     }
     fputs(all ? "\nsaasctl COMMAND --help says more of one.  USER is an e-mail address or an id, ORG a slug or an id.\n"
                 "Connect as the owner of the schema.  SAASCTL_DB and SAASCTL_SQL stand for --db and --sql.\n"
-                "Exit codes: 0 done, 1 refused or not found, 2 wrong use, 3 database.\n"
+                "Exit codes: 0 done, 1 refused or not found, 2 wrong use, 3 database, 4 it depends on the request (why).\n"
               : "", stdout);
 }
 

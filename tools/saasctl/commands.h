@@ -49,6 +49,8 @@ int ctl_mail_queue(ctl_t *ctl);
 
 int ctl_activity_list(ctl_t *ctl);
 
+int ctl_why(ctl_t *ctl);
+
 /** Refuses when the user, who is ADMIN, is the only one.  The organization must be locked. */
 int ctl_member_keeps_admin(ctl_t *ctl, const ctl_org_t *org, const ctl_user_t *user, const char *doing);
 /** Takes an organization, which is locked, out of sight; purge: its rows go, too, and its subscription is canceled. */

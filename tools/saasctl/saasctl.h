@@ -17,9 +17,9 @@
 #include <jansson.h>
 
 /** Exit codes.  CTL_AGAIN never leaves ctl_transaction(). */
-enum { CTL_AGAIN = -1, CTL_OK = 0, CTL_REFUSED = 1, CTL_USAGE = 2, CTL_DATABASE = 3 };
+enum { CTL_AGAIN = -1, CTL_OK = 0, CTL_REFUSED = 1, CTL_USAGE = 2, CTL_DATABASE = 3, CTL_DEPENDS = 4 };
 
-#define CTL_OPERANDS 2
+#define CTL_OPERANDS 3
 
 typedef struct ctl_t {
     apr_pool_t *p;

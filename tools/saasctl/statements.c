@@ -5,6 +5,8 @@
  */
 #include "statements.h"
 
+#include "core/why.h"
+
 #define STATEMENT(number, name, sql) [number] = { name, number, 0, sql }
 #define LIMIT(n) " LIMIT CAST($" #n " AS bigint)"
 
@@ -195,6 +197,21 @@ const saas_driver_statement_t ctl_statements[CTL_STATEMENTS] = {
         " AND ($3::text IS NULL OR a.actor_id = $3::text OR a.actor_email = $3::text)"
         " AND ($4::timestamptz IS NULL OR a.created_at >= $4::timestamptz)"
         " ORDER BY a.created_at DESC, a.id DESC" LIMIT(5)),
+
+    /* -------------------------------------------------------------- why -- */
+    STATEMENT(CTL_WHY_ORGS, "look up the user's organizations",
+        "SELECT o.id, o.slug, m.role, " SUBSCRIPTION ", o.subscription_ends_at,"
+        " o.subscription_status = 'active' AND (o.subscription_ends_at IS NULL OR o.subscription_ends_at > now()),"
+        " o.id = u.default_org_id FROM users u JOIN user_organizations d ON d.user_id = u.id"
+        " JOIN memberships m ON m.org_id = d.org_id AND m.user_id = d.user_id"
+        " JOIN organizations o ON o.id = m.org_id AND o.deleted_at IS NULL WHERE u.id = $1 ORDER BY m.org_id"),
+    /* The columns of SAAS_WHY_TOKEN_SQL, and two more. */
+    STATEMENT(CTL_WHY_TOKEN, "look up the token",
+        "SELECT t.id, t.user_id, t.revoked_at, t.expires_at, t.expires_at <= now(), u.is_active, t.role, t.organization_id"
+        " FROM tokens t JOIN users u ON u.id = t.user_id WHERE t.id = $1"),
+    STATEMENT(CTL_WHY_HISTORY, "look up the history", SAAS_WHY_KNOWN_SQL),
+    /* Of the table that a route's object is in: its name is put between the two (why.c). */
+    STATEMENT(CTL_WHY_OBJECT, "look up the object", "SELECT org_id FROM %s WHERE org_id = $1::uuid AND id = $2::uuid"),
 
     /* ---------------------------------------------------- import-django -- */
     STATEMENT(CTL_IMPORT_LOCK, "lock the users", "LOCK TABLE users, organizations IN SHARE ROW EXCLUSIVE MODE"),
