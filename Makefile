@@ -18,7 +18,7 @@ endif
 
 PLUGINS = accounts organizations audits billing webhooks export mail
 ENGINES = web
-LIBS_host = -lpq -lsqlite3 -ljansson -lcrypto -largon2
+LIBS_host = -lpq -lsqlite3 -ljansson -lcrypto -largon2 -lidn2
 LIBS_billing = -lcurl -ljansson
 LIBS_mail = -lcurl -ljansson
 LIBS_webhooks = -lcrypto -ljansson
@@ -32,7 +32,7 @@ MANDIR = /usr/share/man
 
 PG_INCLUDE := $(shell pg_config --includedir 2>/dev/null)
 CORE_CPPFLAGS := $(call apxs_q,EXTRA_CPPFLAGS) $(shell apr-1-config --includes) $(shell apu-1-config --includes) \
-    $(shell $(PKG_CONFIG) --cflags jansson libcrypto libargon2)
+    $(shell $(PKG_CONFIG) --cflags jansson libcrypto libargon2 libidn2)
 
 .PHONY: all help deps demo stop install clean sql-checksums \
     test check debug test-unit test-api test-ctl test-faults test-browser test-plugin test-sandbox test-guards test-sanitized bench bench-quick format

@@ -5,6 +5,7 @@
 
 #include "text.h"
 
+#include "domain.h"
 #include "id.h"
 
 #include <stdint.h>
@@ -222,31 +223,6 @@ static int is_local_part(const char *s, size_t len)
     return 1;
 }
 
-static int is_domain(const char *s, size_t len)
-{
-    if (len < 1 || len > 253) {
-        return 0;
-    }
-    while (1) {
-        const char *dot = memchr(s, '.', len);
-        size_t label = dot ? (size_t)(dot - s) : len;
-        if (label < 1 || label > 63 || s[0] == '-' || s[label - 1] == '-') {
-            return 0;
-        }
-        for (size_t i = 0; i < label; i++) {
-            unsigned char c = (unsigned char)s[i];
-            if (c < 0x80 && c != '-' && !is_lower_alnum(lower(c))) {
-                return 0;
-            }
-        }
-        if (dot == NULL) {
-            return 1;
-        }
-        s += label + 1;
-        len -= label + 1;
-    }
-}
-
 static int has_space(const char *s, size_t len)
 {
     const unsigned char *at = (const unsigned char *)s;
@@ -277,8 +253,8 @@ apr_status_t saas_email_parse(apr_pool_t *p, const char *in, const char **email)
         return APR_EINVAL;
     }
     size_t local = (size_t)(at - in);
-    /* A second @ is in neither alphabet. */
-    if (!is_local_part(in, local) || !is_domain(at + 1, len - local - 1)) {
+    if (!is_local_part(in, local) || memchr(at + 1, '@', len - local - 1)
+        || saas_domain_ascii(p, at + 1, len - local - 1) == NULL) {
         return APR_EINVAL;
     }
     *email = apr_pstrmemdup(p, in, len);
@@ -287,7 +263,10 @@ apr_status_t saas_email_parse(apr_pool_t *p, const char *in, const char **email)
 
 const char *saas_email_fold(apr_pool_t *p, const char *email)
 {
-    char *out = apr_pstrdup(p, email);
+    const char *at = strrchr(email, '@');
+    const char *domain = at && saas_utf8_valid(at, strlen(at)) ? saas_domain_ascii(p, at + 1, strlen(at + 1)) : NULL;
+    char *out = domain ? apr_pstrcat(p, apr_pstrmemdup(p, email, (apr_size_t)(at + 1 - email)), domain, NULL)
+                       : apr_pstrdup(p, email);
     for (char *c = out; *c; c++) {
         *c = (char)lower((unsigned char)*c);
     }

@@ -39,9 +39,10 @@ apr_status_t saas_name_clean(apr_pool_t *p, const char *in, size_t max, const ch
 apr_status_t saas_email_parse(apr_pool_t *p, const char *in, const char **email);
 
 /**
- * The key under which an address is looked up and held unique: ASCII letters in lower case, all other bytes as
- * they are. Local parts are folded too, as practically all mail systems do; non-ASCII letters are not, since
- * mapping them needs Unicode tables and can merge the addresses of two people.
+ * The key under which an address is looked up and held unique: the local part with its ASCII letters in lower case, as
+ * practically all mail systems take it, and the domain in its ASCII form (domain.h), so that all spellings of one mailbox
+ * are one.  Non-ASCII letters of the local part stay: what they are worth is the mail system's to say.  Of what is no
+ * address (the domain is none) the ASCII letters are folded.
  */
 const char *saas_email_fold(apr_pool_t *p, const char *email);
 

@@ -367,6 +367,14 @@ static json_t *read_payload(saas_job_t *job)
     return payload;
 }
 
+/* An address with its domain as relays and DNS take it; NULL: it is none. */
+static const char *recipient(apr_pool_t *p, const char *text)
+{
+    const char *folded, *address = saas_email_parse(p, text, &folded);
+    const char *at = address ? ap_strrchr_c(address, '@') : NULL;
+    return at ? apr_pstrcat(p, apr_pstrmemdup(p, address, (apr_size_t)(at - address)), ap_strrchr_c(folded, '@'), NULL) : NULL;
+}
+
 static apr_status_t run(saas_job_t *job)
 {
     const saas_mail_config_t *conf = saas_mail_config_of(job->server);
@@ -390,7 +398,7 @@ static apr_status_t run(saas_job_t *job)
                  "mail %s dropped: what it is about has expired before the relay took it", label(job, payload));
         return APR_SUCCESS;
     }
-    if (!to || !(to = saas_email_parse(job->pool, to, NULL))) {
+    if (!to || !(to = recipient(job->pool, to))) {
         return refuse(job, "the recipient is no address");
     }
     link = make_link(job, payload, &rv);

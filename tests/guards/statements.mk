@@ -9,4 +9,4 @@ OBJS = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(patsubst %,mod_saas/%/*.c,$(
 $(OUT): tests/guards/statements.c $(OBJS) $(BUILD)/libsaas_core.a
 	printf '{ global: saas_module; local: *; };\n' > $@.map
 	$(CC) $(SAAS_CPPFLAGS) -Imod_saas $(SAAS_CFLAGS) -fno-lto $(SAAS_LDFLAGS) -Wl,--version-script=$@.map \
-	    -Wl,--wrap=saas_statements_register -o $@ $^ -lpq -lsqlite3 -ljansson -lcrypto -largon2
+	    -Wl,--wrap=saas_statements_register -o $@ $^ -lpq -lsqlite3 -ljansson -lcrypto -largon2 -lidn2

@@ -2,6 +2,7 @@
 SUITE(billing_stripe)
 SUITE(cachecontrol)
 SUITE(csv)
+SUITE(domain)
 SUITE(decide)
 SUITE(id)
 SUITE(jsonio)

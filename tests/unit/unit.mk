@@ -21,8 +21,8 @@ UNIT_CFLAGS = -std=gnu11 -O1 -g -Wall -Wextra -Wshadow -Werror -Wformat -Werror=
     -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 # Expanded only when something is compiled: `make help` needs none of these tools.
 UNIT_CPPFLAGS = -I. -Imod_saas -Itests/unit $(shell apr-1-config --includes --cppflags) \
-    $(shell apu-1-config --includes) $(shell $(PKG_CONFIG) --cflags jansson libcrypto libargon2 check)
-UNIT_LINK = $(shell $(PKG_CONFIG) --libs jansson libcrypto libargon2 check) $(shell apu-1-config --link-ld --libs) \
+    $(shell apu-1-config --includes) $(shell $(PKG_CONFIG) --cflags jansson libcrypto libargon2 libidn2 check)
+UNIT_LINK = $(shell $(PKG_CONFIG) --libs jansson libcrypto libargon2 libidn2 check) $(shell apu-1-config --link-ld --libs) \
     $(shell apr-1-config --link-ld --libs) $(UNIT_LIBS)
 
 .PHONY: test-unit
