@@ -86,6 +86,7 @@ typedef struct saas_principal_t {
     const char *subscription;   /**< free, active, expired or canceled */
     int has_active_subscription;
     apr_time_t subscription_ends_at; /**< 0: open-ended */
+    int email_verified;         /**< since minor 3: the address has been proven to be theirs */
 } saas_principal_t;
 
 /** Text of a role ("ADMIN"), and back; an unknown text is SAAS_ROLE_NONE. */
@@ -117,7 +118,8 @@ typedef enum {
     SAAS_CHOOSE_ORGANIZATION, /**< member of several, none chosen: 400 */
     SAAS_OUTSIDER,            /**< 404, as if the object did not exist */
     SAAS_WRONG_ROLE,          /**< 403 permission_denied */
-    SAAS_NO_SUBSCRIPTION      /**< 403 subscription_required */
+    SAAS_NO_SUBSCRIPTION,     /**< 403 subscription_required */
+    SAAS_UNVERIFIED           /**< since minor 3: 403 email_not_verified */
 } saas_verdict_e;
 
 /** A gate: usable in route tables and, as "Require saas-<name> args…", in
@@ -135,6 +137,7 @@ typedef struct saas_gate_t {
 /** Gates of the host, as route tables name them: the text is exactly what
  *  follows Require in httpd.conf. */
 #define saas_is_user "saas-user"
+#define saas_is_account "saas-account"
 #define saas_is_member "saas-member"
 #define saas_may_write "saas-role MEMBER ADMIN"
 #define saas_is_admin "saas-role ADMIN"
@@ -396,6 +399,16 @@ typedef struct saas_link_t {
 /** What the token stands for in a link's URL. */
 #define SAAS_LINK_TOKEN "{token}"
 
+/* ------------------------------------------------------------- claims -- */
+
+/** Since minor 3.  The owner of an address has come by another httpd module, and
+ *  somebody has set up this user under it without proving that it is theirs:
+ *  removes the user with all that came of the claim, in db's transaction, and
+ *  makes another one, who begins anew.  email is as it was given, email_key the
+ *  key it is looked up by.  Called again when the transaction is tried again. */
+typedef apr_status_t saas_claimed_fn(request_rec *r, saas_db_t *db, const char *user_id, const char *email,
+                                     const char *email_key);
+
 /* -------------------------------------------------------------- plugin -- */
 
 /** What a plugin registers.  Arrays end with an all-zero element; any may be
@@ -423,6 +436,7 @@ typedef struct saas_plugin_t {
     /** Since minor 3. */
     const saas_link_t *links;
     const saas_periodic_t *periodic;
+    saas_claimed_fn *claimed;
 } saas_plugin_t;
 
 /** What apxs.mk makes of an openapi.json beside the sources: the value for

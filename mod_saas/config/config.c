@@ -272,6 +272,7 @@ static const struct {
     { "organization", SAAS_OUTSIDER, offsetof(saas_dir_config_t, denied_organization) },
     { "role", SAAS_WRONG_ROLE, offsetof(saas_dir_config_t, denied_role) },
     { "subscription", SAAS_NO_SUBSCRIPTION, offsetof(saas_dir_config_t, denied_subscription) },
+    { "verified", SAAS_UNVERIFIED, offsetof(saas_dir_config_t, denied_verified) },
 };
 #define N_DENIALS (sizeof(denials) / sizeof(*denials))
 
@@ -285,7 +286,8 @@ static const char *saas_config_set_denied(cmd_parms *cmd, void *dir, const char 
     for (i = 0; i < N_DENIALS && strcasecmp(what, denials[i].name); i++) {
     }
     if (i == N_DENIALS) {
-        return apr_psprintf(cmd->pool, "SaasDenied: \"%s\" is no reason; they are user, organization, role, subscription",
+        return apr_psprintf(cmd->pool, "SaasDenied: \"%s\" is no reason; they are user, organization, role, subscription, "
+                            "verified",
                             what);
     }
     *(saas_denied_t **)((char *)dir + denials[i].at) = denied;

@@ -45,6 +45,8 @@
       "On: cookies as under TLS, for a server behind a TLS proxy") \
     X(of, TEXT, frontend, "SaasFrontendURL", SAAS_VHOST, NULL, SAAS_CHECKED(saas_check_url), \
       "URL of the product's own pages") \
+    X(of, WORD, verify_email, "SaasVerifyEmail", SAAS_VHOST, "Off", SAAS_WORDS("Off", "Notice", "Required"), \
+      "what a user may do whose address nobody has proven: Off, Notice: as everybody; Required: prove it") \
     X(of, WORD, cookie_same_site, "SaasCookieSameSite", SAAS_VHOST, "Lax", SAAS_WORDS("Lax", "Strict", "None"), \
       "SameSite of the session cookie: Lax, Strict, or None for a frontend on another site") \
     X(of, TEXT, cookie_domain, "SaasCookieDomain", SAAS_VHOST, NULL, SAAS_CHECKED(saas_config_check_domain), \
@@ -82,10 +84,11 @@
     X(of, TEXT, login_url, "SaasLoginURL", SAAS_HTACCESS, NULL, SAAS_CHECKED(saas_config_check_url), \
       "where a browser that is nobody is sent, with ?next=") \
     X(of, OWN_2_OR_3, denied_user, "SaasDenied", SAAS_HTACCESS, NULL, saas_config_set_denied, \
-      "user|organization|role|subscription, the text of the refusal, and for browsers a link") \
+      "user|organization|role|subscription|verified, the text of the refusal, and for browsers a link") \
     X(of, KEPT, denied_organization, NULL, 0, NULL, NULL, NULL) /* these are saas_denied_t *, and each is merged */ \
     X(of, KEPT, denied_role, NULL, 0, NULL, NULL, NULL) \
     X(of, KEPT, denied_subscription, NULL, 0, NULL, NULL, NULL) \
+    X(of, KEPT, denied_verified, NULL, 0, NULL, NULL, NULL) \
     X(of, OWN_NUMBER, auth_type_saas, "AuthType", OR_AUTHCFG, NULL, saas_config_see_auth_type, "mod_authn_core's") \
     X(of, KEPT, varies, NULL, 0, NULL, NULL, NULL) /* not NULL: a gate of it has an expression among its arguments */
 

@@ -44,12 +44,16 @@ const saas_answer_t saas_answers[SAAS_DECISIONS] = {
     [SAAS_DECIDED_OUTSIDER] = { SAAS_ANSWER_OUTSIDER },
     [SAAS_DECIDED_WRONG_ROLE] = { SAAS_ANSWER_WRONG_ROLE },
     [SAAS_DECIDED_NO_SUBSCRIPTION] = { SAAS_ANSWER_NO_SUBSCRIPTION },
+    [SAAS_DECIDED_UNVERIFIED] = { SAAS_ANSWER_UNVERIFIED },
     [SAAS_DECIDED_CROSS_SITE] = { SAAS_ANSWER_CROSS_SITE },
 };
 
-const saas_decider_t saas_deciders[] = { { "user", NULL, 0, saas_decide_user },
-                                         { "member", saas_decide_check_organization, 0, saas_decide_member },
-                                         { "role", saas_decide_check_role, 1, saas_decide_role },
-                                         { "subscription", saas_decide_check_subscription, 1,
-                                           saas_decide_subscription },
-                                         { 0 } };
+const saas_decider_t saas_deciders[] = {
+    { "user", NULL, 0, saas_decide_user },
+    { "member", saas_decide_check_organization, 0, saas_decide_member },
+    { "role", saas_decide_check_role, 1, saas_decide_role },
+    { "subscription", saas_decide_check_subscription, 1, saas_decide_subscription },
+    { SAAS_DECIDE_WITHOUT_PROOF, NULL, 0, saas_decide_account },
+    { "verified", NULL, 0, saas_decide_verified },
+    { 0 },
+};

@@ -22,6 +22,7 @@ typedef enum {
     SAAS_DECIDED_OUTSIDER,
     SAAS_DECIDED_WRONG_ROLE,
     SAAS_DECIDED_NO_SUBSCRIPTION,
+    SAAS_DECIDED_UNVERIFIED,
     SAAS_DECIDED_CROSS_SITE, /**< before any gate was asked: the cookie came from elsewhere */
     SAAS_DECISIONS
 } saas_decision_e;
@@ -34,6 +35,7 @@ typedef enum {
 #define SAAS_ANSWER_OUTSIDER 404, "not_found"
 #define SAAS_ANSWER_WRONG_ROLE 403, "permission_denied"
 #define SAAS_ANSWER_NO_SUBSCRIPTION 403, "subscription_required"
+#define SAAS_ANSWER_UNVERIFIED 403, "email_not_verified"
 #define SAAS_ANSWER_CROSS_SITE 403, "csrf_failed"
 
 /** The same by number. */
@@ -51,6 +53,7 @@ typedef struct saas_facts_t {
     const char *role;         /**< "" or NULL: none */
     const char *subscription; /**< the status; may be NULL */
     int has_active_subscription;
+    int email_verified;
 } saas_facts_t;
 
 typedef saas_decision_e saas_decide_fn(const saas_facts_t *who, int argc, const char *const *argv);
@@ -109,6 +112,22 @@ static inline saas_decision_e saas_decide_subscription(const saas_facts_t *who, 
     }
     return SAAS_DECIDED_NO_SUBSCRIPTION;
 }
+
+/** The user, proven or not: what one needs to prove it, and to be rid of the account. */
+static inline saas_decision_e saas_decide_account(const saas_facts_t *who, int argc, const char *const *argv)
+{
+    (void)who, (void)argc, (void)argv;
+    return SAAS_DECIDED_GRANTED;
+}
+
+static inline saas_decision_e saas_decide_verified(const saas_facts_t *who, int argc, const char *const *argv)
+{
+    (void)argc, (void)argv;
+    return who->email_verified ? SAAS_DECIDED_GRANTED : SAAS_DECIDED_UNVERIFIED;
+}
+
+/** Where proof is required (SaasVerifyEmail) every gate but this one wants it. */
+#define SAAS_DECIDE_WITHOUT_PROOF "account"
 
 /** What is decided when no organization is chosen, and the gate wants one: may the caller choose among several? */
 static inline saas_decision_e saas_decide_unchosen(int several)

@@ -296,6 +296,15 @@ static void wrong_role(apr_pool_t *p, const saas_why_t *why, saas_why_told_t *to
     }
 }
 
+static void unverified(apr_pool_t *p, const saas_why_t *why, saas_why_told_t *told)
+{
+    told->fact = is_gate(why, "saas-verified")
+                     ? "nobody has proven that the user's address is theirs"
+                     : "nobody has proven that the user's address is theirs, and SaasVerifyEmail is Required";
+    told->way_out = apr_psprintf(p, "the link in the mail (auth/verify/resend/ sends another), or saasctl user verify %s",
+                                 why->user ? why->user : "USER");
+}
+
 static void cross_site(apr_pool_t *p, const saas_why_t *why, saas_why_told_t *told)
 {
     told->fact = apr_pstrcat(p, "a browser's credential on a request that may be another site's doing: ",
@@ -335,6 +344,7 @@ static const struct {
     [SAAS_DECIDED_OUTSIDER] = { outsider, named_one },
     [SAAS_DECIDED_WRONG_ROLE] = { wrong_role, is_by_role },
     [SAAS_DECIDED_NO_SUBSCRIPTION] = { no_subscription, is_by_ours },
+    [SAAS_DECIDED_UNVERIFIED] = { unverified, NULL },
     [SAAS_DECIDED_CROSS_SITE] = { cross_site, NULL },
 };
 

@@ -102,7 +102,7 @@ void saas_counters_throttled_each(void (*each)(void *baton, const char *bucket, 
 typedef enum {
     SAAS_SAID_GRANTED, SAAS_SAID_UNAVAILABLE, SAAS_SAID_NOT_AUTHENTICATED, SAAS_SAID_AUTHENTICATION_FAILED,
     SAAS_SAID_ORGANIZATION_REQUIRED, SAAS_SAID_NOT_FOUND, SAAS_SAID_PERMISSION_DENIED, SAAS_SAID_SUBSCRIPTION_REQUIRED,
-    SAAS_SAID_CSRF_FAILED,
+    SAAS_SAID_EMAIL_NOT_VERIFIED, SAAS_SAID_CSRF_FAILED,
     SAAS_SAID_OVERRULED, /**< the gate refused, and the section let the request in all the same */
     SAAS_SAID_COUNT
 } saas_said_e;

@@ -19,13 +19,14 @@ _Static_assert((int)SAAS_GRANTED == SAAS_DECIDED_GRANTED && (int)SAAS_UNAVAILABL
                    && (int)SAAS_NO_USER == SAAS_DECIDED_NO_USER
                    && (int)SAAS_CHOOSE_ORGANIZATION == SAAS_DECIDED_CHOOSE_ORGANIZATION
                    && (int)SAAS_OUTSIDER == SAAS_DECIDED_OUTSIDER && (int)SAAS_WRONG_ROLE == SAAS_DECIDED_WRONG_ROLE
-                   && (int)SAAS_NO_SUBSCRIPTION == SAAS_DECIDED_NO_SUBSCRIPTION,
+                   && (int)SAAS_NO_SUBSCRIPTION == SAAS_DECIDED_NO_SUBSCRIPTION
+                   && (int)SAAS_UNVERIFIED == SAAS_DECIDED_UNVERIFIED,
                "verdicts and decisions have the same numbers");
 
 SAAS_WARM static inline saas_facts_t facts_of(const saas_principal_t *who)
 {
     const saas_facts_t facts = { who->email, who->org_id, who->org_slug, saas_role_text(who->role), who->subscription,
-                                 who->has_active_subscription };
+                                 who->has_active_subscription, who->email_verified };
     return facts;
 }
 
@@ -40,12 +41,18 @@ DECIDER(user)
 DECIDER(member)
 DECIDER(role)
 DECIDER(subscription)
+DECIDER(account)
+DECIDER(verified)
+
+enum { GATE_USER, GATE_MEMBER, GATE_ROLE, GATE_SUBSCRIPTION, GATE_ACCOUNT, GATE_VERIFIED };
 
 const saas_gate_t saas_host_gates[] = {
-    { "user", NULL, 0, -1, decide_user },
-    { "member", saas_decide_check_organization, 0, -1, decide_member },
-    { "role", saas_decide_check_role, 1, -1, decide_role },
-    { "subscription", saas_decide_check_subscription, 1, -1, decide_subscription },
+    [GATE_USER] = { "user", NULL, 0, -1, decide_user },
+    [GATE_MEMBER] = { "member", saas_decide_check_organization, 0, -1, decide_member },
+    [GATE_ROLE] = { "role", saas_decide_check_role, 1, -1, decide_role },
+    [GATE_SUBSCRIPTION] = { "subscription", saas_decide_check_subscription, 1, -1, decide_subscription },
+    [GATE_ACCOUNT] = { SAAS_DECIDE_WITHOUT_PROOF, NULL, 0, 0, decide_account },
+    [GATE_VERIFIED] = { "verified", NULL, 0, 0, decide_verified },
     { 0 }
 };
 
@@ -128,6 +135,11 @@ SAAS_WARM saas_verdict_e saas_gate_decide(request_rec *r, const saas_context_t *
     *sure = 0;
     if (ctx->loaded != SAAS_GRANTED) {
         return ctx->loaded;
+    }
+    /* Under "not" it is no grant: nothing was decided about what the gate is for. */
+    if (!ctx->who.email_verified && use->gate != &saas_host_gates[GATE_ACCOUNT]
+        && saas_config_verify_email(r->server) == SAAS_VERIFY_EMAIL_REQUIRED) {
+        return SAAS_UNVERIFIED;
     }
     *sure = 1;
     if (use->expressions && !(argv = evaluate(r, use, sure))) {

@@ -21,6 +21,8 @@ static const saas_refusal_t refusals[] = {
                                        " ?organization=." },
     [SAAS_OUTSIDER] = { SAAS_ANSWER_OUTSIDER, .detail = "Not found." },
     [SAAS_WRONG_ROLE] = { SAAS_ANSWER_WRONG_ROLE, .detail = "You do not have permission to perform this action." },
+    [SAAS_UNVERIFIED] = { SAAS_ANSWER_UNVERIFIED,
+                          .detail = "Verify your email address first: follow the link that was sent to it." },
     [SAAS_NO_SUBSCRIPTION] = { SAAS_ANSWER_NO_SUBSCRIPTION, .detail = "Upgrade to Premium to access this feature" },
 };
 

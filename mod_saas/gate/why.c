@@ -206,6 +206,7 @@ static void take_principal(apr_pool_t *p, refused_t *refused, const saas_princip
     refused->facts.role = saas_role_text(who->role);
     refused->facts.subscription = who->subscription ? apr_pstrdup(p, who->subscription) : NULL;
     refused->facts.has_active_subscription = who->has_active_subscription;
+    refused->facts.email_verified = who->email_verified;
     refused->why.who = &refused->facts;
 }
 
@@ -272,6 +273,7 @@ static saas_decision_e decision_of(saas_verdict_e verdict)
     case SAAS_OUTSIDER:
     case SAAS_WRONG_ROLE:
     case SAAS_NO_SUBSCRIPTION:
+    case SAAS_UNVERIFIED:
         break;
     }
     return (saas_decision_e)verdict;

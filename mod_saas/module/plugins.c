@@ -99,6 +99,7 @@ static const char *add_tables(apr_pool_t *pconf, const saas_plugin_t *plugin)
     saas_jobs_add(plugin->jobs);
     saas_links_add(HAS(plugin, links) ? plugin->links : NULL);
     saas_periodic_add(HAS(plugin, periodic) ? plugin->periodic : NULL);
+    saas_claims_add(HAS(plugin, claimed) ? plugin->claimed : NULL);
     saas_openapi_add(plugin->name, HAS(plugin, openapi) ? plugin->openapi : NULL);
     return saas_objects_add(pconf, plugin->name, plugin->objects);
 }
@@ -116,6 +117,7 @@ const char *saas_plugins_load(apr_pool_t *pconf, apr_pool_t *ptemp)
     saas_jobs_begin(pconf);
     saas_links_begin(pconf);
     saas_periodic_begin(pconf);
+    saas_claims_begin(pconf);
     err = find_plugins(pconf, ptemp);
     for (i = 0; !err && i < plugins->nelts; i++) {
         err = add_tables(pconf, plugin_at(i));

@@ -491,7 +491,8 @@ static int show_place(apr_pool_t *p, server_rec *main_server, const char *url, c
         apply_file_system(&place);
     }
     for_each(&place, apply_location);
-    found = json_pack("{s:s, s:s, s:s, s:o?, s:o, s:s?, s:s?, s:o}", "server",
+    found = json_pack("{s:b, s:s, s:s, s:s, s:o?, s:o, s:s?, s:s?, s:o}", "proof_required",
+                      saas_config_verify_email(place.server) == SAAS_VERIFY_EMAIL_REQUIRED, "server",
                       place.server->server_hostname ? place.server->server_hostname : "", "path", place.path, "method",
                       method, "require", place.tree, "route", place.api ? route(&place) : json_null(), "organization",
                       place.organization, "auth_type", place.auth_type, "unknown", place.unknown);

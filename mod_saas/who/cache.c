@@ -13,7 +13,8 @@
  *    read, by the difference to the database's now(), so that clocks that differ, or are set, do not matter.
  *
  * Whatever is in doubt is asked of the database.  Refusals, failures and "choose one" are never kept: nobody can
- * fill the memory without a valid credential, and a new right is seen at once.
+ * fill the memory without a valid credential, and a new right is seen at once.  Neither is a claim of an address whose
+ * owner another module has just brought.
  *
  * On the way of a hit: no lock, no system call but the clock (which is none on Linux), no memory but r->pool's.
  */
@@ -45,7 +46,7 @@ typedef struct record_t {
     apr_time_t ends_at;
     apr_uint32_t mark[3];
     apr_uint16_t nmarks;
-    apr_byte_t role, active;
+    apr_byte_t role, active, verified;
     apr_uint16_t at[N_TEXTS]; /* 1 + offset; 0: NULL */
     char text[];
 } record_t;
@@ -111,6 +112,7 @@ SAAS_WARM static void unpack(const record_t *record, const saas_credential_t *cr
     who->by = credential->by;
     who->role = (saas_role_e)record->role;
     who->has_active_subscription = record->active;
+    who->email_verified = record->verified;
     who->subscription_ends_at = record->ends_at;
 }
 
@@ -202,7 +204,7 @@ void saas_cache_keep(request_rec *r, const saas_credential_t *credential, const 
     int i, evicted;
     (void)r;
     if (!table || !ticket->since || ticket->until <= ticket->began || ctx->loaded != SAAS_GRANTED || ctx->several
-        || !who->user_id || (selector->choice != SAAS_CHOOSE_NOT && !who->org_id)) {
+        || !who->user_id || (who->by == SAAS_BY_SERVER && !who->email_verified) || (selector->choice != SAAS_CHOOSE_NOT && !who->org_id)) {
         return;
     }
     memset(record, 0, sizeof(*record));
@@ -212,6 +214,7 @@ void saas_cache_keep(request_rec *r, const saas_credential_t *credential, const 
     record->ends_at = who->subscription_ends_at;
     record->role = (apr_byte_t)who->role;
     record->active = who->has_active_subscription != 0;
+    record->verified = who->email_verified != 0;
     for (i = 0; i < 3; i++) {
         if (subjects[i]) {
             record->mark[record->nmarks++] = saas_marks_of(saas_changes_marks(), subjects[i]);

@@ -7,6 +7,7 @@
  * same caller and organization.
  */
 #include "tenant.h"
+#include "claims.h"
 
 #include <apr_strings.h>
 
@@ -115,6 +116,19 @@ saas_context_t *saas_context_load(request_rec *r, const saas_credential_t *crede
         if (ctx->loaded == SAAS_NO_USER && credential->by == SAAS_BY_SERVER && conf->user_create == 1) {
             if (saas_tenant_create_user(r, credential) == APR_SUCCESS) {
                 ctx->authentication_failed = 0;
+                saas_tenant_load(r, credential, selector, ctx);
+            }
+            else {
+                ctx->loaded = SAAS_UNAVAILABLE;
+            }
+        }
+        /* The owner of an address that somebody had only claimed. */
+        if (ctx->loaded == SAAS_GRANTED && credential->by == SAAS_BY_SERVER && !ctx->who.email_verified) {
+            const char *claimant = ctx->who.user_id;
+            memset(&ctx->who, 0, sizeof(ctx->who));
+            ctx->several = 0;
+            ctx->choices = NULL;
+            if (saas_claims_end(r, claimant, credential) == APR_SUCCESS) {
                 saas_tenant_load(r, credential, selector, ctx);
             }
             else {

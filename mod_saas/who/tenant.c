@@ -31,7 +31,7 @@
 /* A token's use is noted when it was last noted this long ago. */
 #define TOUCH_EVERY apr_time_from_sec(60)
 
-enum { C_USER, C_EMAIL, C_NAME, C_DEFAULT, C_NOW, C_CREDENTIAL, C_CAP, C_USED, C_EXPIRES, C_ORG, C_SLUG, C_ORG_NAME,
+enum { C_USER, C_EMAIL, C_NAME, C_DEFAULT, C_NOW, C_VERIFIED, C_CREDENTIAL, C_CAP, C_USED, C_EXPIRES, C_ORG, C_SLUG, C_ORG_NAME,
        C_ROLE, C_SUBSCRIPTION, C_ENDS, C_ACTIVE };
 
 #define COLUMNS_ORG \
@@ -95,8 +95,8 @@ static int per_credential;
 /* Users who are there already, locked or not, stay as they are. */
 static saas_statement_t create[] = {
     { .name = "outer_user_create", .scope = SAAS_SYSTEM,
-      .sql = "INSERT INTO users (id, email, email_key, name, created_at, updated_at)"
-             " VALUES ($1, $2, $3, '', now(), now()) ON CONFLICT (email_key) DO NOTHING" },
+      .sql = "INSERT INTO users (id, email, email_key, name, created_at, updated_at, email_verified_at)"
+             " VALUES ($1, $2, $3, '', now(), now(), now()) ON CONFLICT (email_key) DO NOTHING" },
     { 0 }
 };
 
@@ -120,12 +120,12 @@ static const char *for_many(apr_pool_t *p, const char *sql, const char *value)
 static const char *compose(apr_pool_t *p, int credential, const char *condition, const char *end)
 {
     if (!condition) {
-        return apr_psprintf(p, "SELECT u.id, u.email, u.name, u.default_org_id, now(), %s FROM %s WHERE %s AND u.is_active",
+        return apr_psprintf(p, "SELECT u.id, u.email, u.name, u.default_org_id, now(), u.email_verified_at IS NOT NULL, %s FROM %s WHERE %s AND u.is_active",
                             by[credential].columns, by[credential].from, by[credential].where);
     }
     return apr_psprintf(
         p,
-        "SELECT u.id, u.email, u.name, u.default_org_id, now(), %s" COLUMNS_ORG " FROM %s"
+        "SELECT u.id, u.email, u.name, u.default_org_id, now(), u.email_verified_at IS NOT NULL, %s" COLUMNS_ORG " FROM %s"
         " LEFT JOIN user_organizations d ON d.user_id = u.id%s%s"
         " LEFT JOIN memberships m ON m.org_id = d.org_id AND m.user_id = d.user_id"
         " LEFT JOIN organizations o ON o.id = m.org_id AND o.deleted_at IS NULL"
@@ -326,6 +326,7 @@ void saas_tenant_load(request_rec *r, const saas_credential_t *credential, const
     ctx->who.user_id = saas_cell(rows, 0, C_USER);
     ctx->who.email = saas_cell(rows, 0, C_EMAIL);
     ctx->who.name = saas_cell(rows, 0, C_NAME);
+    ctx->who.email_verified = saas_cell_bool(rows, 0, C_VERIFIED);
     ctx->who.credential_id = saas_cell(rows, 0, C_CREDENTIAL);
     if (listed) {
         choose_listed(r->pool, rows, ctx);

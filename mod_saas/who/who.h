@@ -90,6 +90,10 @@ int saas_origin_allowed(request_rec *r, const char *origin);
 /** Are there any such origins? */
 int saas_origin_any(request_rec *r);
 
+/** Forgets who ends claims; adds a plugin's function, or NULL. */
+void saas_claims_begin(apr_pool_t *p);
+void saas_claims_add(saas_claimed_fn *claimed);
+
 /** Reads token, cookie or outer user off a request. */
 void saas_credential_find(request_rec *r, saas_credential_t *credential);
 

@@ -28,7 +28,8 @@ SAAS_PLUGIN_DEFINE;
 
 saas_statement_t accounts_statements[ACCOUNTS_STATEMENTS + 1] = {
     [USER_FOR_LOGIN] = { .name = "user_for_login", .scope = SAAS_SYSTEM, .sql =
-        "SELECT id, password_hash FROM users WHERE email_key = $1 AND is_active" },
+        "SELECT id, password_hash FROM users WHERE email_key IN ($1, $2) AND is_active"
+        " ORDER BY CASE WHEN email_key = $2 THEN 0 ELSE 1 END LIMIT 1" },
 
     /* The stored form that was verified is named again, so that a password
      * changed in between starts no session. */
@@ -43,20 +44,22 @@ saas_statement_t accounts_statements[ACCOUNTS_STATEMENTS + 1] = {
         "UPDATE users SET password_hash = $3, updated_at = now() WHERE id = $1::uuid AND password_hash = $2" },
 
     [USER_PASSWORD_SET] = { .name = "user_password_set", .scope = SAAS_SYSTEM, .sql =
-        "UPDATE users SET password_hash = $2, updated_at = now() WHERE id = $1::uuid AND is_active" },
+        "UPDATE users SET password_hash = $2, updated_at = now(), email_verified_at = coalesce(email_verified_at, now())"
+        " WHERE id = $1::uuid AND is_active" },
 
     [USER_EMAIL_UPDATE] = { .name = "user_email_update", .scope = SAAS_SYSTEM, .sql =
-        "UPDATE users SET email = $3, email_key = $4, updated_at = now()"
+        "UPDATE users SET email = $3, email_key = $4, updated_at = now(),"
+        " email_verified_at = CASE WHEN email_key = $4 THEN email_verified_at END"
         " WHERE id = $1::uuid AND password_hash = $2" },
 
     /* Who has no password, or a disabled one, logs in by other means and gets
      * none this way. */
     [USER_FOR_RESET] = { .name = "user_for_reset", .scope = SAAS_SYSTEM, .sql =
-        "SELECT id, email, name FROM users WHERE email_key = $1 AND is_active"
-        " AND " HAS_PASSWORD },
+        "SELECT id, email, name, password_hash, email_key FROM users WHERE email_key IN ($1, $2) AND is_active"
+        " AND " HAS_PASSWORD " ORDER BY CASE WHEN email_key = $2 THEN 0 ELSE 1 END LIMIT 1" },
 
     [RESET_USER] = { .name = "reset_user", .scope = SAAS_SYSTEM, .sql =
-        "SELECT id FROM users WHERE id = $1::uuid AND is_active AND " HAS_PASSWORD },
+        "SELECT password_hash, email_key FROM users WHERE id = $1::uuid AND is_active AND " HAS_PASSWORD },
 
     [RESETS_PURGE] = { .name = "resets_purge", .scope = SAAS_SYSTEM, .sql =
         "DELETE FROM password_resets WHERE user_id = $1::uuid AND (expires_at <= now() OR used_at IS NOT NULL)" },
@@ -76,6 +79,27 @@ saas_statement_t accounts_statements[ACCOUNTS_STATEMENTS + 1] = {
         "UPDATE password_resets SET used_at = now()"
         " WHERE hash = $1 AND user_id = $2::uuid AND used_at IS NULL AND expires_at > now()" },
 
+    [PROOFS_END] = { .name = "proofs_end", .scope = SAAS_SYSTEM, .sql =
+        "DELETE FROM email_proofs WHERE user_id = $1::uuid" },
+
+    [PROOF_USER] = { .name = "proof_user", .scope = SAAS_SYSTEM, .sql =
+        "SELECT email, email_key, name FROM users WHERE id = $1::uuid AND is_active AND email_verified_at IS NULL" },
+
+    [PROOF_INSERT] = { .name = "proof_insert", .scope = SAAS_SYSTEM, .sql =
+        "INSERT INTO email_proofs (hash, user_id, email_key, created_at, expires_at)"
+        " VALUES ($1, $2::uuid, $3, now(), saas_now_plus(CAST($4 AS double precision)))" },
+
+    [PROOF_FIND] = { .name = "proof_find", .scope = SAAS_SYSTEM, .sql =
+        "SELECT u.id, u.email FROM email_proofs p JOIN users u ON u.id = p.user_id AND u.is_active"
+        " WHERE p.hash = $1 AND p.expires_at > now() AND p.email_key = u.email_key" },
+
+    [PROOF_USE] = { .name = "proof_use", .scope = SAAS_SYSTEM, .sql =
+        "DELETE FROM email_proofs WHERE hash = $1 AND user_id = $2::uuid AND expires_at > now()" },
+
+    /* The address is named again: it may have been changed since the proof was looked up. */
+    [USER_VERIFIED] = { .name = "user_verified", .scope = SAAS_SYSTEM, .sql =
+        "UPDATE users SET email_verified_at = now(), updated_at = now() WHERE id = $1::uuid AND email = $2" },
+
     [SESSION_LIST] = { .name = "session_list", .scope = SAAS_SYSTEM, .sql =
         "SELECT id, created_at, expires_at, address, user_agent, count(*) OVER () FROM sessions"
         " WHERE user_id = $1::uuid AND expires_at > now()" NO_BOUND_TOKEN("$2")
@@ -87,8 +111,8 @@ saas_statement_t accounts_statements[ACCOUNTS_STATEMENTS + 1] = {
     /* A taken address gives no row instead of an error, also when two
      * registrations race: the second one waits for the first. */
     [USER_INSERT] = { .name = "user_insert", .scope = SAAS_SYSTEM, .sql =
-        "INSERT INTO users (id, email, email_key, name, password_hash, created_at, updated_at, last_login_at)"
-        " VALUES ($1, $2, $3, $4, $5, now(), now(), now())"
+        "INSERT INTO users (id, email, email_key, name, password_hash, created_at, updated_at, last_login_at, email_verified_at)"
+        " VALUES ($1, $2, $3, $4, $5, now(), now(), now(), CASE WHEN $6::text = 'proven' THEN now() END)"
         " ON CONFLICT (email_key) DO NOTHING RETURNING created_at" },
 
     /* $2 NULL: the name stays.  $3 NULL: the default stays; empty: none. */
@@ -103,7 +127,7 @@ saas_statement_t accounts_statements[ACCOUNTS_STATEMENTS + 1] = {
         " CASE WHEN o.subscription_status = 'active' AND o.subscription_ends_at <= now() THEN 'expired'"
         " ELSE o.subscription_status END,"
         " o.subscription_status = 'active' AND (o.subscription_ends_at IS NULL OR o.subscription_ends_at > now()),"
-        " t.organization_id, t.role, t.expires_at"
+        " t.organization_id, t.role, t.expires_at, u.email_verified_at IS NOT NULL"
         " FROM users u"
         " LEFT JOIN tokens t ON t.id = $2::uuid AND t.user_id = u.id"
         " LEFT JOIN user_organizations d ON d.user_id = u.id"
@@ -171,6 +195,11 @@ saas_statement_t accounts_statements[ACCOUNTS_STATEMENTS + 1] = {
     [LEAVING_ORGANIZATION] = { .name = "leaving_organization", .scope = SAAS_TENANT, .sql =
         "UPDATE organizations SET deleted_at = now(), updated_at = now(), slug = 'deleted-' || CAST(id AS text)"
         " WHERE id = $1 AND deleted_at IS NULL" },
+    [CLAIM_LOCK] = { .name = "claim_lock", .scope = SAAS_SYSTEM, .sql =
+        "SELECT email FROM users WHERE id = $1::uuid AND email_key = $2 AND email_verified_at IS NULL FOR UPDATE" },
+    [CLAIM_OWNER] = { .name = "claim_owner", .scope = SAAS_SYSTEM, .sql =
+        "INSERT INTO users (id, email, email_key, name, created_at, updated_at, email_verified_at)"
+        " VALUES ($1, $2, $3, '', now(), now(), now())" },
     /* Sessions, tokens and memberships go with it. */
     [LEAVING_DELETE] = { .name = "leaving_delete", .scope = SAAS_SYSTEM, .sql =
         "DELETE FROM users WHERE id = $1::uuid" },
@@ -179,15 +208,17 @@ saas_statement_t accounts_statements[ACCOUNTS_STATEMENTS + 1] = {
 static const saas_route_t routes[] = {
     { SAAS_POST, "/auth/register/", accounts_register, .body = SAAS_BODY_JSON },
     { SAAS_POST, "/auth/login/", accounts_login, .body = SAAS_BODY_JSON },
-    { SAAS_POST, "/auth/logout/", accounts_logout, SAAS_GATES(saas_is_user) },
-    { SAAS_GET, "/auth/me/", accounts_me, SAAS_GATES(saas_is_user) },
-    { SAAS_PATCH, "/auth/me/", accounts_me_update, SAAS_GATES(saas_is_user), .body = SAAS_BODY_JSON },
-    { SAAS_DELETE, "/auth/me/", accounts_me_delete, SAAS_GATES(saas_is_user), .body = SAAS_BODY_JSON },
-    { SAAS_POST, "/auth/password/", accounts_password, SAAS_GATES(saas_is_user), .body = SAAS_BODY_JSON },
+    { SAAS_POST, "/auth/logout/", accounts_logout, SAAS_GATES(saas_is_account) },
+    { SAAS_GET, "/auth/me/", accounts_me, SAAS_GATES(saas_is_account) },
+    { SAAS_PATCH, "/auth/me/", accounts_me_update, SAAS_GATES(saas_is_account), .body = SAAS_BODY_JSON },
+    { SAAS_DELETE, "/auth/me/", accounts_me_delete, SAAS_GATES(saas_is_account), .body = SAAS_BODY_JSON },
+    { SAAS_POST, "/auth/password/", accounts_password, SAAS_GATES(saas_is_account), .body = SAAS_BODY_JSON },
     { SAAS_POST, "/auth/password/reset/", accounts_reset, .body = SAAS_BODY_JSON },
     { SAAS_POST, "/auth/password/reset/confirm/", accounts_reset_confirm, .body = SAAS_BODY_JSON },
-    { SAAS_GET, "/auth/sessions/", accounts_sessions, SAAS_GATES(saas_is_user) },
-    { SAAS_DELETE, "/auth/sessions/{session}/", accounts_session_revoke, SAAS_GATES(saas_is_user) },
+    { SAAS_POST, "/auth/verify/resend/", accounts_verify_resend, SAAS_GATES(saas_is_account) },
+    { SAAS_POST, "/auth/verify/confirm/", accounts_verify_confirm, .body = SAAS_BODY_JSON },
+    { SAAS_GET, "/auth/sessions/", accounts_sessions, SAAS_GATES(saas_is_account) },
+    { SAAS_DELETE, "/auth/sessions/{session}/", accounts_session_revoke, SAAS_GATES(saas_is_account) },
     { SAAS_GET, "/auth/tokens/", accounts_tokens, SAAS_GATES(saas_is_user) },
     { SAAS_POST, "/auth/tokens/", accounts_token_create, SAAS_GATES(saas_is_user), .body = SAAS_BODY_JSON },
     { SAAS_DELETE, "/auth/tokens/{token}/", accounts_token_revoke, SAAS_GATES(saas_is_user) },
@@ -201,6 +232,7 @@ static const saas_job_kind_t jobs[] = {
 
 static const saas_link_t links[] = {
     { .name = ACCOUNTS_RESET_LINK, .make = accounts_reset_link },
+    { .name = ACCOUNTS_VERIFY_LINK, .make = accounts_verify_link },
     { .name = NULL }
 };
 
@@ -211,6 +243,8 @@ static const saas_plugin_t plugin = {
     .routes = routes,
     .jobs = jobs,
     .links = links,
+    .claimed = accounts_claimed,
+    .check_config = accounts_check_config,
 };
 
 static void register_hooks(apr_pool_t *p)

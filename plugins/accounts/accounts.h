@@ -28,6 +28,12 @@ enum {
     RESET_INSERT,
     RESET_FIND,
     RESET_USE,
+    PROOFS_END,
+    PROOF_USER,
+    PROOF_INSERT,
+    PROOF_FIND,
+    PROOF_USE,
+    USER_VERIFIED,
     SESSION_LIST,
     SESSION_REVOKE,
     USER_INSERT,
@@ -47,6 +53,8 @@ enum {
     LEAVING_LIST,
     LEAVING_INVITES,
     LEAVING_ORGANIZATION,
+    CLAIM_LOCK,
+    CLAIM_OWNER,
     LEAVING_DELETE,
     ACCOUNTS_STATEMENTS
 };
@@ -77,6 +85,13 @@ extern saas_statement_t accounts_statements[];
 /** The link in it. */
 #define ACCOUNTS_RESET_LINK "password-reset"
 
+/** The link that proves an address, and how long it does so. */
+#define ACCOUNTS_VERIFY_LINK "verify-email"
+#define ACCOUNTS_VERIFY_SECONDS 86400
+/** Links to one user in an hour; those who ask, from one address in five minutes. */
+#define ACCOUNTS_VERIFY_PER_USER 5
+#define ACCOUNTS_VERIFY_PER_ADDRESS 50
+
 /** What a transaction's body returns to have it rolled back because the input
  *  asks for something that cannot be, as against a failure. */
 #define ACCOUNTS_REFUSED APR_EACCES
@@ -96,7 +111,8 @@ enum {
     PROFILE_ACTIVE,
     PROFILE_TOKEN_ORG, /* of the calling token; NULL: not bound to one */
     PROFILE_TOKEN_ROLE,
-    PROFILE_TOKEN_EXPIRES
+    PROFILE_TOKEN_EXPIRES,
+    PROFILE_VERIFIED
 };
 
 /** Id of the token that the caller uses, or NULL: what a call may see and give
@@ -119,10 +135,19 @@ saas_role_e accounts_profile_role(const saas_rows_t *rows, int row);
 /** {"id", "name", "slug"} from three neighbouring cells, or null. */
 json_t *accounts_organization_json(const saas_rows_t *rows, int row, int first_column);
 
-/** SaasFrontendURL and SaasInviteAnyEmail are other plugins' too: httpd asks every module that knows a directive. */
+/** The words of SaasVerifyEmail. */
+enum { ACCOUNTS_VERIFY_OFF, ACCOUNTS_VERIFY_NOTICE, ACCOUNTS_VERIFY_REQUIRED };
+
+/** SaasFrontendURL, SaasInviteAnyEmail, SaasVerifyEmail and SaasMailRelay are others' too: httpd asks every module that knows
+ *  a directive. */
 #define ACCOUNTS_DIRECTIVES(X, of) \
     X(of, TEXT, reset_url, "SaasPasswordResetURL", SAAS_VHOST, NULL, SAAS_CHECKED(check_reset_url), \
       "page of the product where a new password is set, with {token} in it") \
+    X(of, TEXT, verify_url, "SaasVerifyEmailURL", SAAS_VHOST, NULL, SAAS_CHECKED(check_reset_url), \
+      "page of the product that proves an address, with {token} in it") \
+    X(of, WORD, verify, "SaasVerifyEmail", SAAS_VHOST, "Off", SAAS_WORDS("Off", "Notice", "Required"), \
+      "what a user may do whose address nobody has proven: Off, Notice: as everybody; Required: prove it") \
+    X(of, TEXT, relay, "SaasMailRelay", SAAS_GLOBAL, NULL, SAAS_ANY, "relay that takes the mail") \
     X(of, TEXT, frontend, "SaasFrontendURL", SAAS_VHOST, NULL, SAAS_CHECKED(saas_check_url), \
       "URL of the product's own pages") \
     X(of, FLAG, any_email, "SaasInviteAnyEmail", SAAS_VHOST, "Off", SAAS_ANY, \
@@ -134,6 +159,16 @@ SAAS_DIRECTIVES_DECLARE(accounts_config, saas_accounts_module, ACCOUNTS_DIRECTIV
  *  {token} in it; NULL: not configured. */
 const char *accounts_reset_url(const request_rec *r);
 
+/** The same for proving an address. */
+const char *accounts_verify_url(const request_rec *r);
+
+/** Configtest's last look at the directives. */
+const char *accounts_check_config(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *main_server);
+
+/** The key that an address had before domains had one form: its ASCII letters in lower case.  A row that shares its mailbox
+ *  with another still has it (saasctl user duplicates), and is found by it. */
+const char *accounts_old_key(apr_pool_t *p, const char *email);
+
 /** A message to a user. */
 typedef struct saas_notice_t {
     const char *template;
@@ -142,7 +177,15 @@ typedef struct saas_notice_t {
     int lifetime;       /**< seconds after which it is not worth sending; 0: for ever */
     const char *link;   /**< name of the link that it carries, for this user; NULL: none */
     const char *link_url;
+    const char *link_state; /**< what has to be so still when the link is made: see accounts_object() */
 } saas_notice_t;
+
+/** What a link is for: a user, and what must not have changed until it is made, of which only a digest is kept. */
+const char *accounts_object(apr_pool_t *p, const char *user_id, const char *state);
+/** The user of such an object; *digest is of the state.  NULL: it is none. */
+const char *accounts_object_user(apr_pool_t *p, const char *object, const char **digest);
+/** Is it still so? */
+int accounts_object_holds(apr_pool_t *p, const char *digest, const char *state);
 
 /** Writes a message into the queue, in db's transaction; saas_jobs_wake() after
  *  the commit.  Steals vars, which get "time" added.  Without a mail plugin it
@@ -164,8 +207,26 @@ int accounts_prove_refuse(saas_request_t *rq, const char *field);
 
 apr_status_t accounts_reset_run(saas_job_t *job);
 /** Makes the token of a link for a new password: saas_link_t. */
-apr_status_t accounts_reset_link(saas_job_t *job, saas_db_t *db, const char *user_id, const char **token);
+apr_status_t accounts_reset_link(saas_job_t *job, saas_db_t *db, const char *object, const char **token);
 
+/** Makes the token of a link that proves an address: saas_link_t. */
+apr_status_t accounts_verify_link(saas_job_t *job, saas_db_t *db, const char *object, const char **token);
+/** Writes the mail with that link into the queue where SaasVerifyEmail wants it, in db's transaction. */
+apr_status_t accounts_verify_mail(saas_db_t *db, saas_request_t *rq, const char *user_id, const char *email,
+                                  const char *email_key, const char *name);
+
+/** Ends a user who has only claimed their address: saas_claimed_fn. */
+saas_claimed_fn accounts_claimed;
+
+/** Leaves the organization of a row of LEAVING_LIST, or deletes it where nobody else is; actor: NULL for the request's own
+ *  principal, else "system".  *purging: a job is to be woken. */
+apr_status_t accounts_leave(saas_db_t *db, saas_request_t *rq, const saas_rows_t *rows, int row, const char *user_id,
+                            const char *email, int *purging);
+/** Is the user of such a row the only ADMIN among others? */
+int accounts_is_last_admin(const saas_rows_t *rows, int row);
+
+saas_handler_fn accounts_verify_resend;
+saas_handler_fn accounts_verify_confirm;
 saas_handler_fn accounts_reset;
 saas_handler_fn accounts_reset_confirm;
 saas_handler_fn accounts_sessions;

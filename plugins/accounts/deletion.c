@@ -31,21 +31,23 @@ static int is_alone(const saas_rows_t *rows, int row)
     return saas_cell_int(rows, row, COLUMN_MEMBERS) == 1;
 }
 
-static int is_last_admin(const saas_rows_t *rows, int row)
+int accounts_is_last_admin(const saas_rows_t *rows, int row)
 {
     return !is_alone(rows, row) && saas_role_parse(saas_cell(rows, row, COLUMN_ROLE)) == SAAS_ROLE_ADMIN
            && saas_cell_int(rows, row, COLUMN_ADMINS) == 1;
 }
 
-static apr_status_t note(leaving_t *leaving, saas_db_t *db, const saas_rows_t *rows, int row)
+static apr_status_t note(saas_db_t *db, saas_request_t *rq, const saas_rows_t *rows, int row, const char *user_id,
+                         const char *email)
 {
-    const saas_principal_t *who = leaving->rq->who;
     int alone = is_alone(rows, row);
     saas_activity_t activity = {
         .action = alone ? "organization.deleted" : "member.left",
         .target_type = alone ? "organization" : "user",
-        .target_id = alone ? saas_cell(rows, row, COLUMN_ID) : who->user_id,
-        .target_label = alone ? saas_cell(rows, row, COLUMN_NAME) : who->email
+        .target_id = alone ? saas_cell(rows, row, COLUMN_ID) : user_id,
+        .target_label = alone ? saas_cell(rows, row, COLUMN_NAME) : email,
+        .actor_type = rq ? NULL : "system",
+        .actor_id = rq ? NULL : "address proven by its owner",
     };
     apr_status_t rv;
 
@@ -53,21 +55,21 @@ static apr_status_t note(leaving_t *leaving, saas_db_t *db, const saas_rows_t *r
                                            saas_cell_json(rows, row, COLUMN_SLUG))
                                : json_pack("{s:o}", "role", saas_cell_json(rows, row, COLUMN_ROLE));
     activity.new_value = json_pack("{s:b}", "account_deleted", 1);
-    rv = saas_activity(db, leaving->rq, &activity);
+    rv = saas_activity(db, rq, &activity);
     json_decref(activity.old_value);
     json_decref(activity.new_value);
     return rv;
 }
 
-/* Leaves one organization, or deletes the one that has nobody else. */
-static apr_status_t leave(leaving_t *leaving, saas_db_t *db, const saas_rows_t *rows, int row)
+apr_status_t accounts_leave(saas_db_t *db, saas_request_t *rq, const saas_rows_t *rows, int row, const char *user_id,
+                            const char *email, int *purging)
 {
-    const char *org_id = saas_cell(rows, row, COLUMN_ID), *user_id = leaving->rq->who->user_id;
+    const char *org_id = saas_cell(rows, row, COLUMN_ID);
     apr_status_t rv;
 
     if ((rv = saas_db_set_organization(db, org_id)) != APR_SUCCESS
         || (rv = saas_db_queue(db, &accounts_statements[LEAVING_INVITES], SAAS_ARGS(user_id))) != APR_SUCCESS
-        || (rv = note(leaving, db, rows, row)) != APR_SUCCESS) {
+        || (rv = note(db, rq, rows, row, user_id, email)) != APR_SUCCESS) {
         return rv;
     }
     if (!is_alone(rows, row)) {
@@ -75,7 +77,7 @@ static apr_status_t leave(leaving_t *leaving, saas_db_t *db, const saas_rows_t *
     }
     rv = saas_db_queue(db, &accounts_statements[LEAVING_ORGANIZATION], SAAS_NO_ARGS);
     if (rv == APR_SUCCESS && saas_job_known(PURGE_JOB)) {
-        leaving->purging = 1;
+        *purging = 1;
         rv = saas_job_enqueue(db, PURGE_JOB, org_id, org_id, NULL, 0);
     }
     return rv;
@@ -87,7 +89,7 @@ static apr_status_t find_blocking(leaving_t *leaving, const saas_rows_t *rows)
 
     leaving->blocking = NULL;
     for (row = 0; row < rows->count; row++) {
-        if (is_last_admin(rows, row)) {
+        if (accounts_is_last_admin(rows, row)) {
             if (!leaving->blocking) {
                 leaving->blocking = json_array();
             }
@@ -122,7 +124,8 @@ static apr_status_t delete_account(saas_db_t *db, void *baton)
         return rv;
     }
     for (row = 0; row < rows->count; row++) {
-        if ((rv = leave(leaving, db, rows, row)) != APR_SUCCESS) {
+        if ((rv = accounts_leave(db, leaving->rq, rows, row, user_id, leaving->rq->who->email, &leaving->purging))
+            != APR_SUCCESS) {
             return rv;
         }
     }

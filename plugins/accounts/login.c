@@ -83,7 +83,7 @@ int accounts_login(saas_request_t *rq)
         return saas_reply_throttled(rq, seconds);
     }
 
-    rv = saas_query(rq, &accounts_statements[USER_FOR_LOGIN], &rows, SAAS_ARGS(account));
+    rv = saas_query(rq, &accounts_statements[USER_FOR_LOGIN], &rows, SAAS_ARGS(account, accounts_old_key(rq->pool, email)));
     if (rv != APR_SUCCESS) {
         return saas_reply_failure(rq, rv);
     }

@@ -22,8 +22,9 @@ apr_status_t accounts_notice(saas_db_t *db, apr_pool_t *p, const saas_notice_t *
         return APR_EINVAL;
     }
     if (notice->link) {
-        json_object_set_new(payload, "link", json_pack("{s:s, s:s, s:s}", "name", notice->link, "object", notice->user_id,
-                                                       "url", notice->link_url));
+        json_object_set_new(payload, "link", json_pack("{s:s, s:s, s:s}", "name", notice->link, "object",
+                                                       accounts_object(p, notice->user_id, notice->link_state), "url",
+                                                       notice->link_url));
     }
     if (notice->lifetime) {
         json_object_set_new(payload, "expires_at",
@@ -37,4 +38,28 @@ apr_status_t accounts_notice(saas_db_t *db, apr_pool_t *p, const saas_notice_t *
     }
     json_decref(payload);
     return rv;
+}
+
+/* "<user id> <digest>" */
+
+#define ID_LEN 36
+#define DIGEST_LEN 32
+
+const char *accounts_object(apr_pool_t *p, const char *user_id, const char *state)
+{
+    return apr_psprintf(p, "%s %.*s", user_id, DIGEST_LEN, saas_token_hash(p, state));
+}
+
+const char *accounts_object_user(apr_pool_t *p, const char *object, const char **digest)
+{
+    if (strlen(object) != ID_LEN + 1 + DIGEST_LEN || object[ID_LEN] != ' ') {
+        return NULL;
+    }
+    *digest = object + ID_LEN + 1;
+    return saas_uuid_parse(p, apr_pstrmemdup(p, object, ID_LEN));
+}
+
+int accounts_object_holds(apr_pool_t *p, const char *digest, const char *state)
+{
+    return !strncmp(digest, saas_token_hash(p, state), DIGEST_LEN);
 }

@@ -72,9 +72,10 @@ json_t *accounts_profile_json(apr_pool_t *p, const saas_rows_t *rows)
                           "subscription_status", saas_cell_json(rows, row, PROFILE_SUBSCRIPTION)));
         }
     }
-    return json_pack("{s:o, s:o, s:o, s:o, s:s?, s:o}",
+    return json_pack("{s:o, s:o, s:b, s:o, s:o, s:s?, s:o}",
                      "id", saas_cell_json(rows, 0, PROFILE_ID),
                      "email", saas_cell_json(rows, 0, PROFILE_EMAIL),
+                     "email_verified", saas_cell_bool(rows, 0, PROFILE_VERIFIED),
                      "name", saas_cell_json(rows, 0, PROFILE_NAME),
                      "created_at", saas_cell_json_time(p, rows, 0, PROFILE_CREATED_AT),
                      "default_organization", chosen,
@@ -123,6 +124,17 @@ static apr_status_t tell_of_address(const change_t *change, saas_db_t *db, const
                                      change->email, "address", change->rq->r->useragent_ip));
 }
 
+/* Another mailbox is a claim again; another spelling of the same one is not. */
+static apr_status_t prove_address(change_t *change, saas_db_t *db)
+{
+    const char *user_id = change->rq->who->user_id;
+    saas_rows_t *rows;
+    apr_status_t rv = saas_db_query(db, &accounts_statements[PROOF_USER], &rows, SAAS_ARGS(user_id));
+
+    return rv != APR_SUCCESS || rows->count == 0
+               ? rv : accounts_verify_mail(db, change->rq, user_id, change->email, change->email_key, change->proof.name);
+}
+
 /* Both addresses are told, and links that went to the old one are void. */
 static apr_status_t change_address(change_t *change, saas_db_t *db)
 {
@@ -139,8 +151,10 @@ static apr_status_t change_address(change_t *change, saas_db_t *db)
     }
     if (rv == APR_SUCCESS
         && (rv = saas_db_queue(db, &accounts_statements[RESETS_VOID], SAAS_ARGS(user_id))) == APR_SUCCESS
-        && (rv = tell_of_address(change, db, change->proof.email)) == APR_SUCCESS) {
-        rv = tell_of_address(change, db, change->email);
+        && (rv = saas_db_queue(db, &accounts_statements[PROOFS_END], SAAS_ARGS(user_id))) == APR_SUCCESS
+        && (rv = tell_of_address(change, db, change->proof.email)) == APR_SUCCESS
+        && (rv = tell_of_address(change, db, change->email)) == APR_SUCCESS) {
+        rv = prove_address(change, db);
     }
     return rv;
 }

@@ -36,6 +36,7 @@ typedef struct registration_t {
     const char *invite_org;
     /* set anew by each attempt */
     refusal_e refusal;
+    int proven;                /* by the invite: its token was mailed to this address, and nowhere else */
     saas_rows_t *user;
     saas_role_e role;
     const char *org_id, *org_name, *org_slug;
@@ -75,10 +76,13 @@ static apr_status_t insert_user(registration_t *reg, saas_db_t *db)
 {
     apr_status_t rv = saas_db_query(db, &accounts_statements[USER_INSERT], &reg->user,
                                     SAAS_ARGS(reg->who->user_id, reg->who->email, reg->email_key, reg->who->name,
-                                              reg->hashed));
+                                              reg->hashed, reg->proven ? "proven" : NULL));
 
     if (rv == APR_SUCCESS && reg->user->count == 0) {
         rv = refuse(reg, EMAIL_TAKEN);
+    }
+    if (rv == APR_SUCCESS && !reg->proven) {
+        rv = accounts_verify_mail(db, reg->rq, reg->who->user_id, reg->who->email, reg->email_key, reg->who->name);
     }
     return rv;
 }
@@ -168,6 +172,8 @@ static apr_status_t invited_organization(registration_t *reg, saas_db_t *db)
     reg->role = saas_role_parse(saas_cell(invite, 0, INVITE_ROLE));
     activity.target_id = saas_cell(invite, 0, INVITE_ID);
     activity.target_label = saas_cell(invite, 0, INVITE_EMAIL);
+    reg->proven = saas_cell_bool(invite, 0, INVITE_BY_MAIL)
+                  && !strcmp(saas_cell(invite, 0, INVITE_EMAIL_KEY), reg->email_key);
 
     /* Single use is decided by the update, whatever the look above has seen. */
     if ((rv = insert_user(reg, db)) != APR_SUCCESS
@@ -209,9 +215,9 @@ static int reply_registered(const registration_t *reg)
     saas_request_t *rq = reg->rq;
 
     return saas_reply_json(rq, HTTP_CREATED,
-        json_pack("{s:{s:s, s:s, s:s, s:o}, s:{s:s, s:s, s:s}, s:s}",
-                  "user", "id", reg->who->user_id, "email", reg->who->email, "name", reg->who->name,
-                  "created_at", saas_cell_json_time(rq->pool, reg->user, 0, 0),
+        json_pack("{s:{s:s, s:s, s:b, s:s, s:o}, s:{s:s, s:s, s:s}, s:s}",
+                  "user", "id", reg->who->user_id, "email", reg->who->email, "email_verified", reg->proven,
+                  "name", reg->who->name, "created_at", saas_cell_json_time(rq->pool, reg->user, 0, 0),
                   "organization", "id", reg->org_id, "name", reg->org_name, "slug", reg->org_slug,
                   "role", saas_role_text(reg->role)));
 }
@@ -303,5 +309,8 @@ int accounts_register(saas_request_t *rq)
         return rv == ACCOUNTS_REFUSED ? reply_refusal(rq, reg.refusal) : saas_reply_failure(rq, rv);
     }
     saas_session_cookie(rq);
+    if (!reg.proven) {
+        saas_jobs_wake();
+    }
     return reply_registered(&reg);
 }

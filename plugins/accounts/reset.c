@@ -64,7 +64,7 @@ int accounts_reset(saas_request_t *rq)
                   "SaasPasswordResetURL");
     }
     else {
-        payload = json_pack("{s:s, s:s}", "email", account, "url", url);
+        payload = json_pack("{s:s, s:s, s:s}", "email", account, "old_key", accounts_old_key(rq->pool, email), "url", url);
         if ((rv = saas_db_open(&db, rq->pool, rq->r->server, NULL)) == APR_SUCCESS) {
             rv = saas_db_transaction(db, enqueue, payload);
             saas_db_close(db);
@@ -83,34 +83,50 @@ int accounts_reset(saas_request_t *rq)
 
 typedef struct letter_t {
     saas_job_t *job;
-    const char *account, *url;
+    const char *account, *old_key, *url;
 } letter_t;
+
+/* What a link is for as long as it is so: a password or an address that was changed since ends it. */
+static const char *state_of(apr_pool_t *p, const char *stored, const char *email_key)
+{
+    return apr_pstrcat(p, stored, "\n", email_key, NULL);
+}
 
 static apr_status_t write_letter(saas_db_t *db, void *baton)
 {
     const letter_t *letter = baton;
+    apr_pool_t *p = letter->job->pool;
     saas_notice_t notice = { .template = "password_reset", .lifetime = LIFETIME, .link = ACCOUNTS_RESET_LINK,
                              .link_url = letter->url };
     saas_rows_t *rows;
     apr_status_t rv;
 
     if ((rv = saas_job_fence(letter->job, db)) != APR_SUCCESS
-        || (rv = saas_db_query(db, &accounts_statements[USER_FOR_RESET], &rows, SAAS_ARGS(letter->account))) != APR_SUCCESS
+        || (rv = saas_db_query(db, &accounts_statements[USER_FOR_RESET], &rows,
+                               SAAS_ARGS(letter->account, letter->old_key))) != APR_SUCCESS
         || rows->count == 0) {
         return rv;
     }
     notice.user_id = saas_cell(rows, 0, 0);
     notice.to = saas_cell(rows, 0, 1);
-    return accounts_notice(db, letter->job->pool, &notice,
+    notice.link_state = state_of(p, saas_cell(rows, 0, 3), saas_cell(rows, 0, 4));
+    return accounts_notice(db, p, &notice,
                            json_pack("{s:s, s:i}", "name", saas_cell(rows, 0, 2), "minutes", LIFETIME / 60));
 }
 
-apr_status_t accounts_reset_link(saas_job_t *job, saas_db_t *db, const char *user_id, const char **token)
+apr_status_t accounts_reset_link(saas_job_t *job, saas_db_t *db, const char *object, const char **token)
 {
+    const char *digest, *user_id = accounts_object_user(job->pool, object, &digest);
     saas_rows_t *rows;
-    apr_status_t rv = saas_db_query(db, &accounts_statements[RESET_USER], &rows, SAAS_ARGS(user_id));
+    apr_status_t rv;
 
-    if (rv == APR_SUCCESS && rows->count == 0) {
+    if (!user_id) {
+        return APR_NOTFOUND;
+    }
+    rv = saas_db_query(db, &accounts_statements[RESET_USER], &rows, SAAS_ARGS(user_id));
+    if (rv == APR_SUCCESS
+        && (rows->count == 0
+            || !accounts_object_holds(job->pool, digest, state_of(job->pool, saas_cell(rows, 0, 0), saas_cell(rows, 0, 1))))) {
         return APR_NOTFOUND;
     }
     if (rv != APR_SUCCESS || (rv = saas_token_make(job->pool, TOKEN_PREFIX, token)) != APR_SUCCESS
@@ -138,6 +154,7 @@ apr_status_t accounts_reset_run(saas_job_t *job)
         apr_pool_cleanup_register(job->pool, payload, release_json, apr_pool_cleanup_null);
     }
     letter.account = json_string_value(json_object_get(payload, "email"));
+    letter.old_key = json_string_value(json_object_get(payload, "old_key"));
     letter.url = json_string_value(json_object_get(payload, "url"));
     if (!letter.account || !letter.url) {
         saas_job_fail(job, 1, "its payload names no address or no link");

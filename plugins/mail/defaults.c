@@ -30,6 +30,16 @@ const saas_mail_default_t saas_mail_defaults[] = {
            BUTTON("Accept the invite")
            "{{#expires_at}}" P("It works once, until {{expires_at}}.") "{{/expires_at}}"
            P("If you did not expect this, you need not do anything.")) },
+    { "verify_email",
+      "Subject: Verify your email address\n\n"
+      GREETING_TEXT
+      "to verify that {{email}} is your address at {{product}}, open this link:\n\n"
+      "{{url}}\n\n"
+      "It works once, for {{hours}} hours. If you did not register with this address, you need not do anything.\n",
+      HTML(GREETING_HTML
+           P("to verify that {{email}} is your address at {{product}}, open this link:")
+           BUTTON("Verify my address")
+           P("It works once, for {{hours}} hours. If you did not register with this address, you need not do anything.")) },
     { "password_reset",
       "Subject: Set a new password\n\n"
       GREETING_TEXT

@@ -27,6 +27,7 @@ static const organizations_refusal_t mismatch = {
     .status = HTTP_BAD_REQUEST, .code = "invite_email_mismatch",
     .detail = "This invite was sent to another email address."
 };
+static const organizations_refusal_t unverified = { .verdict = SAAS_UNVERIFIED };
 static const organizations_refusal_t signed_out = { .verdict = SAAS_NO_USER };
 static const organizations_refusal_t token_is_bound = {
     .status = HTTP_FORBIDDEN, .code = "permission_denied",
@@ -227,6 +228,24 @@ static apr_status_t note(acceptance_t *acceptance, saas_db_t *db)
     return rv;
 }
 
+/* Who has come with the token that was mailed has read the mail of the address that it was mailed to; the token that the
+ * inviter was shown proves nothing. */
+static apr_status_t check_proof(acceptance_t *acceptance, saas_db_t *db)
+{
+    const saas_principal_t *who = acceptance->rq->who;
+    const char *key = saas_cell(acceptance->invite, 0, COLUMN_EMAIL_KEY), *own;
+
+    if (who->email_verified) {
+        return APR_SUCCESS;
+    }
+    if (saas_cell_bool(acceptance->invite, 0, COLUMN_BY_MAIL) && saas_email_parse(acceptance->rq->pool, who->email, &own)
+        && !strcmp(own, key)) {
+        return saas_db_queue(db, &organizations_statements[CALLER_VERIFIED], SAAS_ARGS(who->user_id, key));
+    }
+    return organizations_config_verify(acceptance->rq->r->server) == ORGANIZATIONS_VERIFY_REQUIRED
+               ? refuse(acceptance, &unverified) : APR_SUCCESS;
+}
+
 static apr_status_t take_invite(saas_db_t *db, void *baton)
 {
     acceptance_t *acceptance = baton;
@@ -250,6 +269,9 @@ static apr_status_t take_invite(saas_db_t *db, void *baton)
         && (!saas_email_parse(rq->pool, rq->who->email, &key)
             || strcmp(key, saas_cell(acceptance->invite, 0, COLUMN_EMAIL_KEY)))) {
         return refuse(acceptance, &mismatch);
+    }
+    if ((rv = check_proof(acceptance, db)) != APR_SUCCESS) {
+        return rv;
     }
     /* Single use is decided by the update, whatever the look above has seen. */
     rv = saas_db_query(db, &organizations_statements[INVITE_ACCEPT], &rows,

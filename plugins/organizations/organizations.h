@@ -44,6 +44,7 @@ enum {
     INVITE_JOIN,
     TOKEN_BOUNDS,
     CALLER_SHARE,
+    CALLER_VERIFIED,
     ACTIVITY_LIST,
     PURGE_CHECK,
     PURGE_RUNNING,
@@ -101,13 +102,18 @@ json_t *organizations_detail_json(apr_pool_t *p, const saas_rows_t *rows, saas_r
 #define ORGANIZATIONS_PURGE_JOB "organization.purge"
 #define ORGANIZATIONS_PURGE_ATTEMPTS 20
 
-/** SaasFrontendURL and SaasMailRelay are other plugins' too: httpd asks every module that knows a directive. */
+/** The words of SaasVerifyEmail. */
+enum { ORGANIZATIONS_VERIFY_OFF, ORGANIZATIONS_VERIFY_NOTICE, ORGANIZATIONS_VERIFY_REQUIRED };
+
+/** SaasFrontendURL, SaasMailRelay and SaasVerifyEmail are others' too: httpd asks every module that knows a directive. */
 #define ORGANIZATIONS_DIRECTIVES(X, of) \
     X(of, TEXT, frontend, "SaasFrontendURL", SAAS_VHOST, NULL, SAAS_CHECKED(saas_check_url), \
       "URL of the product's own pages") \
     X(of, TEXT, relay, "SaasMailRelay", SAAS_GLOBAL, NULL, SAAS_ANY, "relay that takes the mail") \
     X(of, TEXT, invite_url, "SaasInviteURL", SAAS_VHOST, NULL, SAAS_CHECKED(check_invite_url), \
       "URL that invited people are sent to; {token} stands for the invite's token") \
+    X(of, WORD, verify, "SaasVerifyEmail", SAAS_VHOST, "Off", SAAS_WORDS("Off", "Notice", "Required"), \
+      "what a user may do whose address nobody has proven: Off, Notice: as everybody; Required: prove it") \
     X(of, FLAG, any_email, "SaasInviteAnyEmail", SAAS_VHOST, "Off", SAAS_ANY, \
       "whether an invite may be accepted with another e-mail address")
 

@@ -174,6 +174,10 @@ saas_statement_t organizations_statements[ORGANIZATIONS_STATEMENTS + 1] = {
     [CALLER_SHARE] = { .name = "caller_share", .scope = SAAS_SYSTEM, .sql =
         "SELECT id FROM users WHERE id = $1::uuid AND is_active FOR KEY SHARE" },
 
+    [CALLER_VERIFIED] = { .name = "caller_verified", .scope = SAAS_SYSTEM, .sql =
+        "UPDATE users SET email_verified_at = now(), updated_at = now() WHERE id = $1::uuid AND email_key = $2"
+        " AND email_verified_at IS NULL" },
+
     /* An id grows with the time of its making.  A trail is long: counted apart,
      * its rows need not be kept until the last one is seen. */
     [ACTIVITY_LIST] = { .name = "activity_list", .scope = SAAS_TENANT, .sql =

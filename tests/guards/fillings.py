@@ -109,6 +109,11 @@ ROWS = {
         ("invites", [dict(org_id=ORGS[0], id=key(3, 8), email="Mailed@example.test", email_key="mailed@example.test", role="MEMBER", hash="8" * 64,
                           mail_hash="9" * 64, state="pending", invited_by=USERS[0], created_at=THEN, expires_at=LATER, accepted_at=None, accepted_by=None)]),
     ],
+    10: [
+        ("users", [dict(id=key(0, 10), email="Claimed@example.test", email_key="claimed@example.test", name="", password_hash=None, is_active=True,
+                        default_org_id=None, created_at=THEN, updated_at=THEN, last_login_at=None, email_verified_at=THEN)]),
+        ("email_proofs", [dict(hash="e" * 64, user_id=USERS[0], email_key="person0@example.test", created_at=THEN, expires_at=LATER)]),
+    ],
 }
 # What SQLite has instead of notifications: triggers fill it, and a migration may add to it. By the version that made it.
 TRIGGERED = {"sqlite": {"principal_changes": 6}, "pgsql": {}}

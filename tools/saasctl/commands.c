@@ -29,6 +29,12 @@ const ctl_command_t ctl_commands[] = {
     { "user", "delete", ctl_user_delete, { "USER" }, { "!with-organizations" }, "USER [--with-organizations]",
       "Deletes a user for good; with --with-organizations also those in which nobody else is.", 0 },
 
+    { "user", "verify", ctl_user_verify, { "USER" }, { NULL }, "USER", "Marks a user's address as proven to be theirs.", 0 },
+    { "user", "unverify", ctl_user_unverify, { "USER" }, { NULL }, "USER",
+      "Makes a user's address a claim again, which its owner has to prove.", 0 },
+    { "user", "duplicates", ctl_user_duplicates, { NULL }, { NULL }, "",
+      "Lists users that share a mailbox, whose domain they spell differently; exit status 1 when there are any.", 0 },
+
     { "org", "list", ctl_org_list, { NULL }, { LIST, "!deleted" }, "[--deleted] [--limit N]",
       "Lists the organizations; --deleted those that are deleted.", 0 },
     { "org", "show", ctl_org_show, { "ORG" }, { NULL }, "ORG", "Shows an organization (slug or id).", 0 },

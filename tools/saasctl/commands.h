@@ -19,6 +19,13 @@ int ctl_user_password(ctl_t *ctl);
 int ctl_user_disable(ctl_t *ctl);
 int ctl_user_enable(ctl_t *ctl);
 int ctl_user_delete(ctl_t *ctl);
+int ctl_user_verify(ctl_t *ctl);
+int ctl_user_unverify(ctl_t *ctl);
+int ctl_user_duplicates(ctl_t *ctl);
+
+/** After the migrations: gives addresses the keys that their domains have in every spelling, but for those of a mailbox that
+ *  several users share, of which it tells. */
+int ctl_settle_addresses(ctl_t *ctl);
 
 int ctl_org_list(ctl_t *ctl);
 int ctl_org_show(ctl_t *ctl);

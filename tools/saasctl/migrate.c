@@ -244,5 +244,5 @@ int ctl_migrate(ctl_t *ctl)
         printf("nothing to do: the schema is version %d\n", version);
     }
     json_decref(applied);
-    return code;
+    return code == CTL_OK && version == SAAS_SCHEMA_VERSION ? ctl_settle_addresses(ctl) : code;
 }

@@ -95,6 +95,7 @@ int ctl_cell_true(const saas_driver_rows_t *rows, int row, int column);
 typedef struct ctl_user_t {
     const char *id, *email, *name;
     int active;
+    int verified; /* the address has been proven */
 } ctl_user_t;
 
 typedef struct ctl_org_t {

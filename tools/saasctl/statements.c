@@ -15,6 +15,13 @@
     "CASE WHEN o.subscription_status = 'active' AND o.subscription_ends_at <= now() THEN 'expired'" \
     " ELSE o.subscription_status END"
 #define INVITE_STATE "CASE WHEN i.state = 'pending' AND i.expires_at <= now() THEN 'expired' ELSE i.state END"
+#define SPELLED_USER \
+    "u.id, u.email, u.email_key, u.name, u.is_active, u.created_at, u.last_login_at," \
+    " (SELECT count(*) FROM user_organizations d WHERE d.user_id = u.id)"
+#define SPELLED_USERS(bytes) \
+    "SELECT " SPELLED_USER " FROM users u WHERE " bytes " <> length(u.email_key) ORDER BY u.created_at, u.id"
+#define SPELLED_INVITES(bytes) \
+    "SELECT org_id, id, email, email_key FROM invites WHERE state = 'pending' AND " bytes " <> length(email_key)"
 #define IDLE_JOB " WHERE id = $1 AND state <> 'running'"
 
 const saas_driver_statement_t ctl_statements[CTL_STATEMENTS] = {
@@ -30,7 +37,8 @@ const saas_driver_statement_t ctl_statements[CTL_STATEMENTS] = {
     STATEMENT(CTL_LOCK, "lock the migrations", "SELECT pg_advisory_lock(hashtext('mod_saas migrate'))"),
 
     /* ------------------------------------------------------------ users -- */
-    STATEMENT(CTL_USER_FIND, "look up the user", "SELECT id, email, name, is_active FROM users WHERE email_key = $1 OR id::text = $1"),
+    STATEMENT(CTL_USER_FIND, "look up the user", "SELECT id, email, name, is_active, email_verified_at IS NOT NULL FROM users WHERE email_key IN ($1, $2) OR id::text = $2"
+        " ORDER BY CASE WHEN email_key = $2 THEN 0 ELSE 1 END LIMIT 1"),
     STATEMENT(CTL_USER_LIST, "list users",
         "SELECT id, email, name, is_active, created_at, last_login_at FROM users ORDER BY email_key" LIMIT(1)),
     STATEMENT(CTL_USER_SHOW, "show the user",
@@ -44,8 +52,23 @@ const saas_driver_statement_t ctl_statements[CTL_STATEMENTS] = {
         " JOIN memberships m ON m.org_id = d.org_id AND m.user_id = d.user_id JOIN organizations o ON o.id = m.org_id"
         " WHERE d.user_id = $1 ORDER BY m.org_id"),
     STATEMENT(CTL_USER_ADD, "create the user",
-        "INSERT INTO users (id, email, email_key, name, password_hash, created_at, updated_at)"
-        " VALUES ($1, $2, $3, $4, $5, now(), now()) ON CONFLICT (email_key) DO NOTHING"),
+        "INSERT INTO users (id, email, email_key, name, password_hash, created_at, updated_at, email_verified_at)"
+        " VALUES ($1, $2, $3, $4, $5, now(), now(), now()) ON CONFLICT (email_key) DO NOTHING"),
+    STATEMENT(CTL_USER_VERIFY, "mark the address",
+        "UPDATE users SET email_verified_at = CASE WHEN $2::text = '1' THEN now() END, updated_at = now()"
+        " WHERE id = $1 AND CASE WHEN $2::text = '1' THEN email_verified_at IS NULL ELSE email_verified_at IS NOT NULL END"),
+    /* Keys from before domains had one form are those with a byte beyond ASCII. */
+    STATEMENT(CTL_SPELLED_USERS_PGSQL, "look for spellings of addresses", SPELLED_USERS("octet_length(u.email_key)")),
+    STATEMENT(CTL_SPELLED_USERS_SQLITE, "look for spellings of addresses", SPELLED_USERS("length(CAST(u.email_key AS blob))")),
+    STATEMENT(CTL_USER_OF_KEY, "look up the user of an address", "SELECT " SPELLED_USER " FROM users u WHERE u.email_key = $1"),
+    STATEMENT(CTL_USER_REKEY, "give an address its key",
+        "UPDATE users SET email_key = $2 WHERE id = $1 AND email_key = $3"
+        " AND NOT EXISTS (SELECT 1 FROM users o WHERE o.email_key = $2)"),
+    STATEMENT(CTL_SPELLED_INVITES_PGSQL, "look for spellings of addresses", SPELLED_INVITES("octet_length(email_key)")),
+    STATEMENT(CTL_SPELLED_INVITES_SQLITE, "look for spellings of addresses", SPELLED_INVITES("length(CAST(email_key AS blob))")),
+    STATEMENT(CTL_INVITE_REKEY, "give an invite its key",
+        "UPDATE invites SET email_key = $3 WHERE org_id = $1 AND id = $2 AND state = 'pending'"
+        " AND NOT EXISTS (SELECT 1 FROM invites o WHERE o.org_id = $1 AND o.email_key = $3 AND o.state = 'pending')"),
     STATEMENT(CTL_USER_DEFAULT, "set the default organization",
         "UPDATE users SET default_org_id = $2, updated_at = now() WHERE id = $1 AND default_org_id IS NULL"),
     STATEMENT(CTL_USER_PASSWORD, "set the password", "UPDATE users SET password_hash = $2, updated_at = now() WHERE id = $1"),
@@ -221,7 +244,7 @@ const saas_driver_statement_t ctl_statements[CTL_STATEMENTS] = {
         "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM organizations)"),
     STATEMENT(CTL_IMPORT_USER, "import the users",
         "INSERT INTO users (id, email, email_key, name, password_hash, is_active, default_org_id, created_at, updated_at,"
-        " last_login_at) VALUES ($1, $2, $3, $4, $5, $6::boolean, $7, $8, now(), $9)"),
+        " last_login_at, email_verified_at) VALUES ($1, $2, $3, $4, $5, $6::boolean, $7, $8, now(), $9, now())"),
     STATEMENT(CTL_IMPORT_ORG, "import the organizations",
         "INSERT INTO organizations (id, name, slug, created_at, updated_at, deleted_at, subscription_status,"
         " subscription_started_at, subscription_ends_at, stripe_customer_id, stripe_subscription_id, stripe_status)"

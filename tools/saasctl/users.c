@@ -178,6 +178,37 @@ int ctl_user_enable(ctl_t *ctl)
     return switch_user(ctl, "1");
 }
 
+static int set_verified(ctl_t *ctl, void *baton)
+{
+    change_t *change = baton;
+    saas_driver_rows_t *rows;
+    int code = ctl_ask(ctl, CTL_USER_VERIFY, &rows, CTL_ARGS(change->user.id, change->active));
+    if (code != CTL_OK || !(change->changed = rows->affected > 0)) {
+        return code;
+    }
+    return note(ctl, change, *change->active == '1' ? "user.verified" : "user.unverified");
+}
+
+static int mark_user(ctl_t *ctl, const char *verified)
+{
+    change_t change = { .active = verified };
+    int code = ctl_user(ctl, ctl->operands[0], &change.user);
+    if (code == CTL_OK && (code = ctl_transaction(ctl, set_verified, &change)) == CTL_OK) {
+        code = print_change(ctl, &change);
+    }
+    return code;
+}
+
+int ctl_user_verify(ctl_t *ctl)
+{
+    return mark_user(ctl, "1");
+}
+
+int ctl_user_unverify(ctl_t *ctl)
+{
+    return mark_user(ctl, "0");
+}
+
 /* -------------------------------------------------------------- delete -- */
 
 /* One of the user's organizations: it keeps an ADMIN, or goes with the user when nobody else is in it. */

@@ -169,6 +169,7 @@ static int choose(ctl_t *ctl, caller_t *caller, const char *name)
         return code;
     }
     caller->facts.email = caller->user.email;
+    caller->facts.email_verified = caller->user.verified;
     if (caller->object) {
         return choose_by_object(ctl, caller, rows);
     }
@@ -318,6 +319,9 @@ static int of_gate(ctl_t *ctl, caller_t *caller, ctl_why_t *why, const char *gat
     int code = ctl_why_check(ctl, gate);
     if (code == CTL_OK && (code = choose(ctl, caller, org)) == CTL_OK) {
         why->several = caller->several;
+        if (!caller->user.verified) {
+            do_not_know(why, "nobody has proven the user's address: a server with SaasVerifyEmail Required refuses it");
+        }
         code = answer(ctl, caller, why, ctl_why_tree(why, line), NULL);
     }
     json_decref(line);
@@ -334,6 +338,7 @@ static int of_place(ctl_t *ctl, caller_t *caller, ctl_why_t *why, const char *ur
     }
     if (code == CTL_OK) {
         why->several = caller->several;
+        why->proof = json_is_true(json_object_get(place, "proof_required"));
         code = answer(ctl, caller, why, decide_place(why, place), member(place, "server"));
     }
     json_decref(place);

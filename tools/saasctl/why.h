@@ -19,6 +19,7 @@ typedef struct ctl_why_t {
     const saas_facts_t *who;
     int nobody;      /**< the user is disabled */
     int several;     /**< organizations to choose from */
+    int proof;       /**< the server requires addresses to be proven */
     json_t *unknown; /**< what only a request can tell, a list of texts */
     /* the answer */
     saas_decision_e decision; /**< of a refusal */

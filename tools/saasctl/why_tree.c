@@ -139,6 +139,10 @@ static result_e decide_line(run_t *run, const json_t *line, int under)
         }
         return turn(result, negated);
     }
+    else if (run->why->proof && !who->email_verified && strcmp(gate->name, SAAS_DECIDE_WITHOUT_PROOF)) {
+        decision = SAAS_DECIDED_UNVERIFIED;
+        certain = 0;
+    }
     else {
         decision = gate->decide(who, argc, (const char *const *)argv);
         if (decision == SAAS_DECIDED_OUTSIDER && !who->org_id) {

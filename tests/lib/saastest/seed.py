@@ -33,8 +33,8 @@ def person(database, hashed, email, name, organization):
     user, org, cookie = uuid7(), uuid7(), secrets.token_urlsafe(32)
     slug = "org-" + secrets.token_hex(8)
     later = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=7)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    database.execute("INSERT INTO users (id, email, email_key, name, password_hash, created_at, updated_at)"
-                     " VALUES (?, ?, ?, ?, ?, ?, ?)", user, email, email.lower(), name, hashed, now(), now())
+    database.execute("INSERT INTO users (id, email, email_key, name, password_hash, created_at, updated_at, email_verified_at)"
+                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)", user, email, email.lower(), name, hashed, now(), now(), now())
     database.execute("INSERT INTO organizations (id, name, slug, created_at, updated_at) VALUES (?, ?, ?, ?, ?)", org, organization, slug, now(), now())
     member(database, org, user, "ADMIN")
     database.execute("INSERT INTO sessions (id, user_id, hash, created_at, expires_at) VALUES (?, ?, ?, ?, ?)",

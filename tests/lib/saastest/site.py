@@ -167,7 +167,8 @@ class Site:
         return Person(self.base, **more)
 
     def newcomer(self, organization=None, name="Test Person", email=None):
-        """As register(), but by way of the database: for the many tests that only need somebody to be there."""
+        """As register(), but by way of the database, and with a proven address: for the many tests that only need somebody
+        to be there."""
         if not self.opened:
             # A SQLite file's log and index are to be made by httpd's user, not by us.
             Api(self.base, token="saas_" + "x" * 43).get("auth/me/")
