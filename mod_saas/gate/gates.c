@@ -51,7 +51,7 @@ const saas_gate_t saas_host_gates[] = {
     [GATE_MEMBER] = { "member", saas_decide_check_organization, 0, -1, decide_member },
     [GATE_ROLE] = { "role", saas_decide_check_role, 1, -1, decide_role },
     [GATE_SUBSCRIPTION] = { "subscription", saas_decide_check_subscription, 1, -1, decide_subscription },
-    [GATE_ACCOUNT] = { SAAS_DECIDE_WITHOUT_PROOF, NULL, 0, 0, decide_account },
+    [GATE_ACCOUNT] = { "account", NULL, 0, 0, decide_account },
     [GATE_VERIFIED] = { "verified", NULL, 0, 0, decide_verified },
     { 0 }
 };

@@ -49,7 +49,7 @@ apr_status_t saas_claims_end(request_rec *r, const char *user_id, const saas_cre
     if (!claims->nelts) {
         SAAS_RLOG(r, APLOG_ERR, 0, "SAAS1450",
                   "user %s has come by another module, and nobody has proven the address before; no plugin that is loaded "
-                  "can end what was set up under it: load mod_saas_accounts, or saasctl user verify", user_id);
+                  "can end what was set up under it: load the plugin that keeps accounts, or saasctl user verify", user_id);
         return SAAS_EUNAVAILABLE;
     }
     if ((rv = saas_db_open_impl(&db, r->pool, r->server, NULL)) == APR_SUCCESS) {

@@ -199,6 +199,8 @@ def test_a_virtual_hosts_value_wins_and_else_it_inherits(ask, lines):
     ours = {name: line for name, _, _, line in lines if line["where"] == "VHOST"}
     assert len(ours) > 12 and {"FLAG", "NUMBER", "INTERVAL", "WORD", "TEXT", "LIST"} <= {line["kind"] for line in ours.values()}
     first, second = ("\n".join(f"{name} {samples(name, line)[i]}" for name, line in ours.items()) for i in (0, 1))
+    # What SaasVerifyEmail Required wants.
+    first = "SaasMailRelay smtp://127.0.0.1\nSaasMailFrom noreply@example.com\n" + first
     hosts = f"<VirtualHost *:1>\nServerName own.test\n{second}\n</VirtualHost>\n<VirtualHost *:1>\nServerName heir.test\n</VirtualHost>\n"
     asked = ask(f"ServerName main.test\n{first}\n{hosts}")
     alone = {(command["module"], command["name"]): command["servers"] for command in ask(f"ServerName main.test\n{second}\n")}

@@ -312,7 +312,7 @@ def test_it_has_the_plugins_that_are_loaded(places):
 
 # -------------------------------------------------- a reply that is not so --
 
-ME = {"id": "01980000-0000-7000-8000-000000000000", "email": "a@example.test", "name": "", "created_at": "2026-01-01T00:00:00.000000Z",
+ME = {"id": "01980000-0000-7000-8000-000000000000", "email": "a@example.test", "email_verified": True, "name": "", "created_at": "2026-01-01T00:00:00.000000Z",
       "default_organization": None, "memberships": []}
 JSON = {"Content-Type": "application/json"}
 
