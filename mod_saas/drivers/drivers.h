@@ -57,6 +57,7 @@ typedef struct saas_connection_t {
     void *baton;      /**< for options->log; set by the caller for each unit of work */
     unsigned made;    /**< how often it was made: the caller counts the first time, the driver each new one */
     unsigned counted; /**< the caller's: of them told */
+    apr_uint64_t blanks; /**< times of the last stream that have no form and became empty cells */
     char why[512];    /**< after ready() failed: what is wrong, and the way out */
 } saas_connection_t;
 

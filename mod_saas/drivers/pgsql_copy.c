@@ -147,13 +147,12 @@ static apr_status_t pass(pgsql_t *c, writer_t *writer, const char *data, apr_siz
         writer->record = more;
         writer->room = 2 * SAAS_PGCOPY_ROOM(len);
     }
-    rv = saas_pgcopy_record(writer->record, &written, data, len, writer->types, writer->columns);
+    rv = saas_pgcopy_record(writer->record, &written, data, len, writer->types, writer->columns, &c->base.blanks);
     if (rv == APR_SUCCESS) {
         return writer->sink(writer->baton, writer->record, written);
     }
     return rv == APR_EOF ? APR_SUCCESS
-                         : fault(c, writer->name, "COPY gave a row that cannot be written as CSV: a time outside the years "
-                                                  "1 to 9999, or none of this statement");
+                         : fault(c, writer->name, "COPY gave a row that is none of this statement");
 }
 
 /*
@@ -210,6 +209,7 @@ apr_status_t saas_pgsql_stream(saas_connection_t *base, apr_pool_t *p, const saa
     int own = !c->transaction;
     apr_status_t rv = c->failed;
 
+    c->base.blanks = 0;
     c->scratch = p;
     if (own && (rv = saas_pgsql_begin(c, 0)) != APR_SUCCESS) {
         return rv;

@@ -128,6 +128,22 @@ static void sql_now_plus(sqlite3_context *context, int argc, sqlite3_value **arg
     result_time(context, (c->now ? c->now : apr_time_now()) + (apr_time_t)(seconds * APR_USEC_PER_SEC));
 }
 
+/* saas_time(text): as PostgreSQL's driver would write it.  A column has no type here, and what direct SQL has put into one
+ * may be no time at all. */
+static void sql_time(sqlite3_context *context, int argc, sqlite3_value **argv)
+{
+    sqlite_t *c = sqlite3_user_data(context);
+    const char *text = (const char *)sqlite3_value_text(argv[0]);
+    apr_time_t t;
+    (void)argc;
+    if (text && saas_time_parse(text, &t) == APR_SUCCESS) {
+        result_time(context, t);
+    }
+    else if (text) {
+        c->base.blanks++;
+    }
+}
+
 /* ---------------------------------------------------------- statements -- */
 
 static int over_deadline(void *baton)
@@ -366,6 +382,7 @@ static apr_status_t stream(saas_connection_t *base, apr_pool_t *p, const saas_dr
     apr_status_t rv = c->failed;
 
     (void)p;
+    c->base.blanks = 0;
     if (rv != APR_SUCCESS || (own && (rv = begin(base, 0)) != APR_SUCCESS)) {
         return rv;
     }
@@ -454,7 +471,8 @@ static apr_status_t attach(saas_connection_t **base, apr_pool_t *p, void *native
     c->pool = p;
     c->prepared = apr_pcalloc(p, sizeof(*c->prepared) * ((apr_size_t)options->statements + 1));
     if (sqlite3_create_function(c->db, "now", 0, flags, c, sql_now, NULL, NULL) != SQLITE_OK
-        || sqlite3_create_function(c->db, "saas_now_plus", 1, flags, c, sql_now_plus, NULL, NULL) != SQLITE_OK) {
+        || sqlite3_create_function(c->db, "saas_now_plus", 1, flags, c, sql_now_plus, NULL, NULL) != SQLITE_OK
+        || sqlite3_create_function(c->db, "saas_time", 1, flags | SQLITE_DETERMINISTIC, c, sql_time, NULL, NULL) != SQLITE_OK) {
         return SAAS_EUNAVAILABLE;
     }
     sqlite3_extended_result_codes(c->db, 1);
