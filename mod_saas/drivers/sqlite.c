@@ -77,8 +77,8 @@ static apr_status_t failure(sqlite_t *c, const char *name)
     apr_status_t rv = map(c);
     if ((rv == SAAS_EDATABASE || rv == SAAS_EUNAVAILABLE) && c->base.options->log) {
         char message[512];
-        apr_snprintf(message, sizeof(message), "%s: SQLite error %d: %s", name, sqlite3_extended_errcode(c->db),
-                     sqlite3_errmsg(c->db));
+        apr_snprintf(message, sizeof(message), "%s: SQLite error %d: %s%s", name, sqlite3_extended_errcode(c->db),
+                     sqlite3_errmsg(c->db), (sqlite3_errcode(c->db) & 255) == SQLITE_READONLY ? SAAS_SQLITE_OWNER : "");
         c->base.options->log(c->base.baton, rv, rv == SAAS_EDATABASE ? "SAAS1105" : "SAAS1106", message);
     }
     return rv;
@@ -440,7 +440,8 @@ static apr_status_t check_schema(sqlite_t *c, apr_pool_t *p)
     if (!found) {
         int primary = sqlite3_errcode(c->db) & 255;
         return refuse(c, apr_pstrdup(p, sqlite3_errmsg(c->db)),
-                      primary == SQLITE_ERROR ? ": it has no mod_saas schema, run saasctl migrate" : "");
+                      primary == SQLITE_ERROR ? ": it has no mod_saas schema, run saasctl migrate"
+                      : primary == SQLITE_READONLY || primary == SQLITE_CANTOPEN ? SAAS_SQLITE_OWNER : "");
     }
     version = atoi(found);
     if (version != needed) {
@@ -497,8 +498,8 @@ static apr_status_t set_up(sqlite_t *c, apr_pool_t *p)
             return refuse(c, "cannot use a write-ahead log: ", apr_pstrdup(p, sqlite3_errmsg(c->db)));
         }
     }
-    if (sqlite3_db_readonly(c->db, "main")) {
-        return refuse(c, "is read-only", ": let the server's user write it and its folder");
+    if (sqlite3_db_readonly(c->db, "main") || saas_sqlite_file_readonly(p, c->db)) {
+        return refuse(c, "is read-only", SAAS_SQLITE_OWNER);
     }
     c->initialized = 1;
     return APR_SUCCESS;
