@@ -514,6 +514,7 @@ typedef struct saas_host_t {
     apr_status_t (*db_stream)(saas_db_t *db, saas_statement_t *st, const char *const *args, int nargs,
                               apr_status_t (*sink)(void *baton, const char *data, apr_size_t len),
                               void *baton);
+    apr_uint64_t (*db_stream_blanks)(const saas_db_t *db);
     apr_status_t (*db_transaction)(saas_db_t *db, apr_status_t (*body)(saas_db_t *db, void *baton), void *baton);
     apr_status_t (*db_set_organization)(saas_db_t *db, const char *org_id);
 
@@ -1189,12 +1190,20 @@ static inline apr_status_t saas_query(saas_request_t *rq, saas_statement_t *st, 
  *  guard.  Columns are text, integers, uuid or timestamptz; cast others to
  *  text.  On PostgreSQL the arguments travel as settings, where an empty
  *  string is NULL.  A sink that fails ends the statement at once; its status
- *  is returned. */
+ *  is returned.  A time outside the years 1 to 9999 becomes an empty cell; on
+ *  SQLite where the statement has saas_time() around it. */
 static inline apr_status_t saas_db_stream(saas_db_t *db, saas_statement_t *st, const char *const *args, int nargs,
                                           apr_status_t (*sink)(void *baton, const char *data, apr_size_t len),
                                           void *baton)
 {
     return saas_host()->db_stream(db, st, args, nargs, sink, baton);
+}
+
+/** How many times of the last stream became empty cells because they have no
+ *  form; before the connection is closed. */
+static inline apr_uint64_t saas_db_stream_blanks(const saas_db_t *db)
+{
+    return saas_host()->db_stream_blanks(db);
 }
 
 /* Request -------------------------------------------------------------- */

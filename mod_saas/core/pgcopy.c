@@ -82,10 +82,11 @@ static apr_status_t put_integer(char *dst, size_t *written, const char *data, si
 static apr_status_t put_time(char *dst, size_t *written, const char *data, size_t len)
 {
     int64_t micros = (int64_t)number(data, 8 <= len ? 8 : len);
-    if (len != 8 || micros > INT64_MAX - EPOCH || saas_time_iso(dst, micros + EPOCH) != APR_SUCCESS) {
+    if (len != 8) {
         return APR_EINVAL;
     }
-    *written = SAAS_TIME_ISO_SIZE - 1;
+    int has_form = micros <= INT64_MAX - EPOCH && saas_time_iso(dst, micros + EPOCH) == APR_SUCCESS;
+    *written = has_form ? SAAS_TIME_ISO_SIZE - 1 : 0;
     return APR_SUCCESS;
 }
 
@@ -121,7 +122,7 @@ static apr_status_t (*const put[])(char *dst, size_t *written, const char *data,
 };
 
 apr_status_t saas_pgcopy_record(char *dst, size_t *written, const char *data, size_t len,
-                                const saas_pgcopy_type_e *types, int columns)
+                                const saas_pgcopy_type_e *types, int columns, apr_uint64_t *blanks)
 {
     char *out = dst;
     const char *end = data + len;
@@ -156,6 +157,7 @@ apr_status_t saas_pgcopy_record(char *dst, size_t *written, const char *data, si
         if (rv != APR_SUCCESS) {
             return rv;
         }
+        *blanks += types[i] == SAAS_PGCOPY_TIME && !n;
         out += n;
         data += cell;
     }

@@ -13,7 +13,7 @@
 typedef enum {
     SAAS_PGCOPY_TEXT,     /**< text, varchar, char, name, json: as they are */
     SAAS_PGCOPY_INTEGER,  /**< smallint, integer, bigint */
-    SAAS_PGCOPY_TIME,     /**< timestamptz: as saas_time_iso prints it */
+    SAAS_PGCOPY_TIME,     /**< timestamptz: as saas_time_iso prints it; empty outside the years 1 to 9999 */
     SAAS_PGCOPY_UUID
 } saas_pgcopy_type_e;
 
@@ -29,10 +29,10 @@ size_t saas_pgcopy_header(const char *data, size_t len);
 /**
  * Writes the row of one message as one record, cells as saas_csv_put writes them, NULL as an empty one, CR LF
  * behind them. dst must have SAAS_PGCOPY_ROOM(len) bytes and not overlap data.
- * @return APR_EOF for the trailer; APR_EINVAL for what is no row of these columns, and for a time outside the
- * years 1 to 9999; *written is then undefined.
+ * *blanks grows by the times that are there and have no form: infinity, and what is outside the years 1 to 9999.
+ * @return APR_EOF for the trailer; APR_EINVAL for what is no row of these columns; *written is then undefined.
  */
 apr_status_t saas_pgcopy_record(char *dst, size_t *written, const char *data, size_t len,
-                                const saas_pgcopy_type_e *types, int columns);
+                                const saas_pgcopy_type_e *types, int columns, apr_uint64_t *blanks);
 
 #endif

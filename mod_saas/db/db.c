@@ -125,6 +125,11 @@ apr_status_t saas_db_stream_impl(saas_db_t *db, saas_statement_t *st, const char
                : rv;
 }
 
+apr_uint64_t saas_db_stream_blanks_impl(const saas_db_t *db)
+{
+    return db->rec ? db->c->blanks : 0;
+}
+
 /* -------------------------------------------------------- transactions -- */
 
 apr_status_t saas_db_set_organization_impl(saas_db_t *db, const char *org_id)

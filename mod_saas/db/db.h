@@ -55,6 +55,7 @@ apr_status_t saas_db_commit_impl(saas_db_t *db);
 void saas_db_rollback_impl(saas_db_t *db);
 apr_status_t saas_db_stream_impl(saas_db_t *db, saas_statement_t *st, const char *const *args, int nargs,
                                  apr_status_t (*sink)(void *baton, const char *data, apr_size_t len), void *baton);
+apr_uint64_t saas_db_stream_blanks_impl(const saas_db_t *db);
 apr_status_t saas_db_transaction_impl(saas_db_t *db, apr_status_t (*body)(saas_db_t *db, void *baton), void *baton);
 apr_status_t saas_db_set_organization_impl(saas_db_t *db, const char *org_id);
 

@@ -57,6 +57,7 @@ typedef struct saas_connection_t {
     void *baton;      /**< for options->log; set by the caller for each unit of work */
     unsigned made;    /**< how often it was made: the caller counts the first time, the driver each new one */
     unsigned counted; /**< the caller's: of them told */
+    apr_uint64_t blanks; /**< times of the last stream that have no form and became empty cells */
     char why[512];    /**< after ready() failed: what is wrong, and the way out */
 } saas_connection_t;
 
@@ -99,5 +100,18 @@ extern const saas_driver_t saas_driver_sqlite;
  *  calls and no lock. */
 struct sqlite3;
 const char *saas_sqlite_file_lost(struct sqlite3 *db, int in_use);
+
+/** Has the file beside a SQLite connection's, -wal or -shm, an owner who does not let this process write it?  SQLite
+ *  would read all the same, and find out at the first write. */
+int saas_sqlite_file_readonly(apr_pool_t *p, struct sqlite3 *db);
+
+/** Before a database is made at path: what root makes in somebody else's folder becomes that somebody's, or httpd, who
+ *  is not root, could not write it; the files beside it SQLite gives to the owner of the first.  *made: the name is
+ *  taken, by the new empty file or what was there, and SQLite is not to create anything.
+ *  @return NULL, or what cannot be done, with the way out; nothing is left behind then. */
+const char *saas_sqlite_file_make(apr_pool_t *p, const char *path, int *made);
+
+/** What to do about files that cannot be written. */
+#define SAAS_SQLITE_OWNER ": let httpd's user own it, its -wal, its -shm and their folder (chown)"
 
 #endif

@@ -90,7 +90,10 @@ void saas_pgsql_first_line(char *to, apr_size_t size, const char *message);
 void saas_pgsql_forget(pgsql_t *c);
 /** Maps and logs a failed result; closes nothing. */
 apr_status_t saas_pgsql_failure(pgsql_t *c, const pgsql_command_t *command, const PGresult *res);
-/** Gives the connection up: the server learns of it at once, the next unit of work makes a new one. */
+/** Closes the connection without a word: the server learns of it at once, the next unit of work makes a new one.
+ *  Never waits. */
+void saas_pgsql_cut(pgsql_t *c);
+/** Gives the connection up, and says why. */
 apr_status_t saas_pgsql_lost(pgsql_t *c, const char *doing, const char *why);
 
 /* ------------------------------------------------------------- pgsql.c -- */

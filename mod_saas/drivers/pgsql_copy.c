@@ -71,8 +71,8 @@ static apr_status_t missed(pgsql_t *c, const char *name, apr_status_t rv)
                                                      : PQerrorMessage(c->conn));
 }
 
-/* Results up to the NULL that ends the command; the first failure counts, unless it was our own cancel. */
-static apr_status_t take_results(pgsql_t *c, const pgsql_command_t *command, int canceled, int *copying)
+/* Results up to the NULL that ends the command; the first failure counts. */
+static apr_status_t take_results(pgsql_t *c, const pgsql_command_t *command, int *copying)
 {
     apr_status_t first = APR_SUCCESS, rv;
     *copying = 0;
@@ -91,7 +91,7 @@ static apr_status_t take_results(pgsql_t *c, const pgsql_command_t *command, int
             *copying = 1;
             return first;
         }
-        if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && first == APR_SUCCESS && !canceled) {
+        if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && first == APR_SUCCESS) {
             first = saas_pgsql_failure(c, command, res);
         }
         PQclear(res);
@@ -147,32 +147,32 @@ static apr_status_t pass(pgsql_t *c, writer_t *writer, const char *data, apr_siz
         writer->record = more;
         writer->room = 2 * SAAS_PGCOPY_ROOM(len);
     }
-    rv = saas_pgcopy_record(writer->record, &written, data, len, writer->types, writer->columns);
+    rv = saas_pgcopy_record(writer->record, &written, data, len, writer->types, writer->columns, &c->base.blanks);
     if (rv == APR_SUCCESS) {
         return writer->sink(writer->baton, writer->record, written);
     }
     return rv == APR_EOF ? APR_SUCCESS
-                         : fault(c, writer->name, "COPY gave a row that cannot be written as CSV: a time outside the years "
-                                                  "1 to 9999, or none of this statement");
+                         : fault(c, writer->name, "COPY gave a row that is none of this statement");
 }
 
-/* Rows until the end, or until no more are wanted: then the server is told and the rest thrown away. */
-static apr_status_t pump(pgsql_t *c, writer_t *writer, apr_status_t *sunk)
+/*
+ * Rows until the end, or until no more are wanted: then the connection is cut, and the backend ends at the next row that
+ * it cannot send.  Canceling the statement would keep the connection, but a cancel is a second connection to the server,
+ * which libpq before 17 makes without a deadline and without TLS, and the rows under way would have to be read after it.
+ */
+static apr_status_t pump(pgsql_t *c, writer_t *writer)
 {
     apr_status_t rv;
     for (;;) {
         char *row;
         int len = PQgetCopyData(c->conn, &row, 1);
         if (len > 0) {
-            if (*sunk == APR_SUCCESS && (*sunk = pass(c, writer, row, (apr_size_t)len)) != APR_SUCCESS) {
-                char unused[256];
-                PGcancel *cancel = PQgetCancel(c->conn);
-                if (cancel) {
-                    PQcancel(cancel, unused, sizeof(unused));
-                    PQfreeCancel(cancel);
-                }
-            }
+            rv = pass(c, writer, row, (apr_size_t)len);
             PQfreemem(row);
+            if (rv != APR_SUCCESS) {
+                saas_pgsql_cut(c);
+                return rv;
+            }
         }
         else if (len < 0) {
             return APR_SUCCESS; /* -1: the end; -2: a failure, which is the next result */
@@ -186,17 +186,17 @@ static apr_status_t pump(pgsql_t *c, writer_t *writer, apr_status_t *sunk)
 static apr_status_t copy(pgsql_t *c, const char *sql, writer_t *writer)
 {
     pgsql_command_t command = { PGSQL_CONTROL, -1, writer->name, NULL };
-    apr_status_t rv, sunk = APR_SUCCESS;
+    apr_status_t rv;
     int copying;
 
     if (!PQsendQuery(c->conn, sql)) {
         return saas_pgsql_lost(c, writer->name, PQerrorMessage(c->conn));
     }
-    if ((rv = take_results(c, &command, 0, &copying)) == APR_SUCCESS && copying
-        && (rv = pump(c, writer, &sunk)) == APR_SUCCESS) {
-        rv = take_results(c, &command, sunk != APR_SUCCESS, &copying);
+    if ((rv = take_results(c, &command, &copying)) == APR_SUCCESS && copying
+        && (rv = pump(c, writer)) == APR_SUCCESS) {
+        rv = take_results(c, &command, &copying);
     }
-    return sunk != APR_SUCCESS ? sunk : rv;
+    return rv;
 }
 
 apr_status_t saas_pgsql_stream(saas_connection_t *base, apr_pool_t *p, const saas_driver_statement_t *st,
@@ -209,6 +209,7 @@ apr_status_t saas_pgsql_stream(saas_connection_t *base, apr_pool_t *p, const saa
     int own = !c->transaction;
     apr_status_t rv = c->failed;
 
+    c->base.blanks = 0;
     c->scratch = p;
     if (own && (rv = saas_pgsql_begin(c, 0)) != APR_SUCCESS) {
         return rv;

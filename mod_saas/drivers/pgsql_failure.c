@@ -51,20 +51,32 @@ void saas_pgsql_forget(pgsql_t *c)
     c->failed = APR_SUCCESS;
 }
 
-apr_status_t saas_pgsql_lost(pgsql_t *c, const char *doing, const char *why)
+/* libpq has no call that closes what mod_dbd owns.  It does so itself once it reads the end, in front of which nothing
+ * may be left: what has arrived is thrown away here, what TLS has of it by reading on. */
+void saas_pgsql_cut(pgsql_t *c)
 {
-    char line[256], message[512];
-    int transaction = c->transaction;
-    saas_pgsql_first_line(line, sizeof(line), why);
+    int transaction = c->transaction, tries = 16;
     if (PQstatus(c->conn) == CONNECTION_OK) {
+        char arrived[16384];
         shutdown(PQsocket(c->conn), SHUT_RDWR);
-        PQconsumeInput(c->conn);
+        while (recv(PQsocket(c->conn), arrived, sizeof(arrived), MSG_DONTWAIT) > 0) {
+        }
+        while (PQstatus(c->conn) == CONNECTION_OK && tries--) {
+            PQconsumeInput(c->conn);
+        }
     }
     saas_pgsql_forget(c);
     if (transaction) {
         c->transaction = 1;
         c->failed = SAAS_EUNAVAILABLE;
     }
+}
+
+apr_status_t saas_pgsql_lost(pgsql_t *c, const char *doing, const char *why)
+{
+    char line[256], message[512];
+    saas_pgsql_first_line(line, sizeof(line), why);
+    saas_pgsql_cut(c);
     apr_snprintf(message, sizeof(message), "%s: connection to PostgreSQL given up: %s", doing ? doing : "idle", line);
     apr_cpystrn(c->base.why, message, sizeof(c->base.why));
     saas_pgsql_report(c, SAAS_EUNAVAILABLE, "SAAS1104", message);

@@ -77,8 +77,8 @@ static apr_status_t failure(sqlite_t *c, const char *name)
     apr_status_t rv = map(c);
     if ((rv == SAAS_EDATABASE || rv == SAAS_EUNAVAILABLE) && c->base.options->log) {
         char message[512];
-        apr_snprintf(message, sizeof(message), "%s: SQLite error %d: %s", name, sqlite3_extended_errcode(c->db),
-                     sqlite3_errmsg(c->db));
+        apr_snprintf(message, sizeof(message), "%s: SQLite error %d: %s%s", name, sqlite3_extended_errcode(c->db),
+                     sqlite3_errmsg(c->db), (sqlite3_errcode(c->db) & 255) == SQLITE_READONLY ? SAAS_SQLITE_OWNER : "");
         c->base.options->log(c->base.baton, rv, rv == SAAS_EDATABASE ? "SAAS1105" : "SAAS1106", message);
     }
     return rv;
@@ -126,6 +126,22 @@ static void sql_now_plus(sqlite3_context *context, int argc, sqlite3_value **arg
         return;
     }
     result_time(context, (c->now ? c->now : apr_time_now()) + (apr_time_t)(seconds * APR_USEC_PER_SEC));
+}
+
+/* saas_time(text): as PostgreSQL's driver would write it.  A column has no type here, and what direct SQL has put into one
+ * may be no time at all. */
+static void sql_time(sqlite3_context *context, int argc, sqlite3_value **argv)
+{
+    sqlite_t *c = sqlite3_user_data(context);
+    const char *text = (const char *)sqlite3_value_text(argv[0]);
+    apr_time_t t;
+    (void)argc;
+    if (text && saas_time_parse(text, &t) == APR_SUCCESS) {
+        result_time(context, t);
+    }
+    else if (text) {
+        c->base.blanks++;
+    }
 }
 
 /* ---------------------------------------------------------- statements -- */
@@ -366,6 +382,7 @@ static apr_status_t stream(saas_connection_t *base, apr_pool_t *p, const saas_dr
     apr_status_t rv = c->failed;
 
     (void)p;
+    c->base.blanks = 0;
     if (rv != APR_SUCCESS || (own && (rv = begin(base, 0)) != APR_SUCCESS)) {
         return rv;
     }
@@ -423,7 +440,8 @@ static apr_status_t check_schema(sqlite_t *c, apr_pool_t *p)
     if (!found) {
         int primary = sqlite3_errcode(c->db) & 255;
         return refuse(c, apr_pstrdup(p, sqlite3_errmsg(c->db)),
-                      primary == SQLITE_ERROR ? ": it has no mod_saas schema, run saasctl migrate" : "");
+                      primary == SQLITE_ERROR ? ": it has no mod_saas schema, run saasctl migrate"
+                      : primary == SQLITE_READONLY || primary == SQLITE_CANTOPEN ? SAAS_SQLITE_OWNER : "");
     }
     version = atoi(found);
     if (version != needed) {
@@ -454,7 +472,8 @@ static apr_status_t attach(saas_connection_t **base, apr_pool_t *p, void *native
     c->pool = p;
     c->prepared = apr_pcalloc(p, sizeof(*c->prepared) * ((apr_size_t)options->statements + 1));
     if (sqlite3_create_function(c->db, "now", 0, flags, c, sql_now, NULL, NULL) != SQLITE_OK
-        || sqlite3_create_function(c->db, "saas_now_plus", 1, flags, c, sql_now_plus, NULL, NULL) != SQLITE_OK) {
+        || sqlite3_create_function(c->db, "saas_now_plus", 1, flags, c, sql_now_plus, NULL, NULL) != SQLITE_OK
+        || sqlite3_create_function(c->db, "saas_time", 1, flags | SQLITE_DETERMINISTIC, c, sql_time, NULL, NULL) != SQLITE_OK) {
         return SAAS_EUNAVAILABLE;
     }
     sqlite3_extended_result_codes(c->db, 1);
@@ -479,8 +498,8 @@ static apr_status_t set_up(sqlite_t *c, apr_pool_t *p)
             return refuse(c, "cannot use a write-ahead log: ", apr_pstrdup(p, sqlite3_errmsg(c->db)));
         }
     }
-    if (sqlite3_db_readonly(c->db, "main")) {
-        return refuse(c, "is read-only", ": let the server's user write it and its folder");
+    if (sqlite3_db_readonly(c->db, "main") || saas_sqlite_file_readonly(p, c->db)) {
+        return refuse(c, "is read-only", SAAS_SQLITE_OWNER);
     }
     c->initialized = 1;
     return APR_SUCCESS;

@@ -1,6 +1,8 @@
 /* Licensed under the Apache License, Version 2.0: see LICENSE. */
 
 /*
+ * The file of a SQLite database: whose it becomes when it is made, and whether it is still there.
+ *
  * A SQLite connection outlives its file: it goes on reading a file that has been deleted or replaced, and pages that
  * it remembers of one that has been overwritten.  Nobody may be let in on the strength of that, so the driver asks
  * before each unit of work and the change feed at each look.
@@ -10,8 +12,13 @@
  */
 #include "drivers.h"
 
+#include <apr_strings.h>
+
+#include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 const char *saas_sqlite_file_lost(sqlite3 *db, int in_use)
@@ -25,8 +32,11 @@ const char *saas_sqlite_file_lost(sqlite3 *db, int in_use)
         return NULL; /* in memory */
     }
     if ((sqlite3_file_control(db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved)
-        || access(name, R_OK | W_OK)) {
+        || access(name, F_OK)) {
         return "has been moved, deleted or made inaccessible: put it back, or restart httpd to use another";
+    }
+    if (access(name, R_OK | W_OK)) {
+        return "is read-only" SAAS_SQLITE_OWNER;
     }
     if (in_use
         && (sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK || !file || !file->pMethods
@@ -34,4 +44,42 @@ const char *saas_sqlite_file_lost(sqlite3 *db, int in_use)
         return "has been overwritten by what is no database: stop httpd and restore a copy";
     }
     return NULL;
+}
+
+int saas_sqlite_file_readonly(apr_pool_t *p, sqlite3 *db)
+{
+    const char *name = sqlite3_db_filename(db, "main");
+    return name && *name
+           && ((access(apr_pstrcat(p, name, "-wal", NULL), W_OK) && errno == EACCES)
+               || (access(apr_pstrcat(p, name, "-shm", NULL), W_OK) && errno == EACCES));
+}
+
+/* The folder is opened once: the owner that is asked and the place of the new file are the same folder's, whatever
+ * becomes of its name meanwhile.  A symbolic link at the file's name is neither followed nor given away. */
+const char *saas_sqlite_file_make(apr_pool_t *p, const char *path, int *made)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *why = NULL;
+    const char *of = !slash ? "." : slash == path ? "/" : apr_pstrmemdup(p, path, (apr_size_t)(slash - path));
+    struct stat owner;
+    int folder, file;
+
+    *made = 0;
+    if (geteuid() != 0 || !*name || !strcmp(path, ":memory:")
+        || (folder = open(of, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0) {
+        return NULL; /* nothing to give away, or SQLite says what is wrong */
+    }
+    if (fstat(folder, &owner) == 0 && owner.st_uid != 0) {
+        file = openat(folder, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+        *made = file >= 0 || errno == EEXIST;
+        if (file >= 0 && fchown(file, owner.st_uid, owner.st_gid) != 0) {
+            why = apr_psprintf(p, "the new file cannot be given to the owner of its folder (user %ld, %s), and httpd could"
+                               " not write root's: run this as that user", (long)owner.st_uid, strerror(errno));
+            unlinkat(folder, name, 0);
+        }
+        if (file >= 0) {
+            close(file);
+        }
+    }
+    close(folder);
+    return why;
 }

@@ -117,6 +117,7 @@ static const saas_host_t services = {
     .db_commit = saas_db_commit_impl,
     .db_rollback = saas_db_rollback_impl,
     .db_stream = saas_db_stream_impl,
+    .db_stream_blanks = saas_db_stream_blanks_impl,
     .db_transaction = saas_db_transaction_impl,
     .db_set_organization = saas_db_set_organization_impl,
     .request_parameter = saas_request_parameter_impl,

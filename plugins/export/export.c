@@ -18,8 +18,8 @@ SAAS_PLUGIN_DEFINE;
 #define HEADER "Resource ID,Check Name,Status,Severity,Timestamp,Comment\r\n"
 #define BOM "\xEF\xBB\xBF"
 
-#define COLUMNS \
-    "SELECT resource_id, check_name, status, severity, observed_at, comment FROM evidence" \
+#define COLUMNS(time) \
+    "SELECT resource_id, check_name, status, severity, " time ", comment FROM evidence" \
     " WHERE org_id = $1 AND audit_id = $2::uuid"
 
 enum { AUDIT, EXPORT_ALL, EXPORT_FILTERED };
@@ -29,13 +29,14 @@ static saas_statement_t statements[] = {
         .sql = "SELECT status FROM audits WHERE org_id = $1 AND id = $2" },
     /* Without filters a text of its own: a filter that is not set would still be evaluated for every row. */
     [EXPORT_ALL] = { .name = "export_all", .scope = SAAS_TENANT,
-        .sql = COLUMNS " ORDER BY number" },
+        .sql = COLUMNS("observed_at") " ORDER BY number",
+        .sqlite = COLUMNS("saas_time(observed_at)") " ORDER BY number" },
     [EXPORT_FILTERED] = { .name = "export_filtered", .scope = SAAS_TENANT,
-        .sql = COLUMNS " AND ($3::text IS NULL OR status = $3) AND ($4::text IS NULL OR severity = $4)"
+        .sql = COLUMNS("observed_at") " AND ($3::text IS NULL OR status = $3) AND ($4::text IS NULL OR severity = $4)"
                " AND ($5::text IS NULL OR check_name = $5)"
                " AND ($6::text IS NULL OR resource_id ILIKE $6 OR check_name ILIKE $6 OR comment ILIKE $6)"
                " ORDER BY number",
-        .sqlite = COLUMNS " AND ($3 IS NULL OR status = $3) AND ($4 IS NULL OR severity = $4)"
+        .sqlite = COLUMNS("saas_time(observed_at)") " AND ($3 IS NULL OR status = $3) AND ($4 IS NULL OR severity = $4)"
                " AND ($5 IS NULL OR check_name = $5)"
                " AND ($6 IS NULL OR resource_id LIKE $6 ESCAPE '\\' OR check_name LIKE $6 ESCAPE '\\'"
                " OR comment LIKE $6 ESCAPE '\\') ORDER BY number" },
@@ -174,11 +175,22 @@ static int end(export_t *export, apr_status_t rv)
     return status;
 }
 
+static void warn_of_blanks(const export_t *export, apr_uint64_t blanks)
+{
+    if (blanks) {
+        SAAS_RLOG(export->rq->r, APLOG_WARNING, 0, "SAAS2303",
+                  "export of audit %s: %" APR_UINT64_T_FMT " rows have an empty Timestamp: what is in evidence.observed_at is"
+                  " no time of the years 1 to 9999; set it right in the database",
+                  saas_request_parameter(export->rq, "audit"), blanks);
+    }
+}
+
 static int stream_records(export_t *export, saas_db_t *db, saas_statement_t *st, const char *const *args, int nargs)
 {
     apr_status_t rv;
     saas_count(&counters[EXPORTS], STARTED, 1);
     rv = saas_db_stream(db, st, args, nargs, take_record, export);
+    warn_of_blanks(export, saas_db_stream_blanks(db));
     saas_db_close(db);
     if (!export->begun) {
         if (rv != APR_SUCCESS) {

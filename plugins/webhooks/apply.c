@@ -22,6 +22,7 @@
 
 #define SECONDS_A_DAY 86400
 #define OTHER_MODE "ignored:mode of the account"
+#define DUPLICATE "duplicate"
 
 /* Columns of SAAS_WEBHOOKS_LOAD. */
 enum {
@@ -120,23 +121,17 @@ static const char *foreign(const work_t *w)
     }
 }
 
-/* Stores the delivery.  *again: it was stored before. */
-static apr_status_t record(work_t *w, int *again)
+/* Stores the delivery; another one of the same event waits here until this transaction ends. */
+static apr_status_t record(work_t *w)
 {
     const saas_event_t *event = w->event;
-    saas_rows_t *rows;
-    apr_status_t rv = saas_db_query(w->db, statement(SAAS_WEBHOOKS_RECORD), &rows,
-                                    SAAS_ARGS(event->id, event->type, event->api_version,
-                                              event->livemode ? "live" : "test",
-                                              apr_psprintf(w->rq->pool, "%" APR_INT64_T_FMT, event->created),
-                                              w->verdict, w->payload));
-    if (rv == APR_SUCCESS) {
-        *again = saas_cell_int(rows, 0, 0) != 1;
-    }
-    return rv;
+    return saas_db_queue(w->db, statement(SAAS_WEBHOOKS_RECORD),
+                         SAAS_ARGS(event->id, event->type, event->api_version, event->livemode ? "live" : "test",
+                                   apr_psprintf(w->rq->pool, "%" APR_INT64_T_FMT, event->created), w->verdict,
+                                   w->payload));
 }
 
-/* Finds the organization: w->org, or w->verdict says why there is none. */
+/* Finds the organization: w->org, or w->verdict says why there is none, also that the event was recorded before. */
 static apr_status_t resolve(work_t *w)
 {
     const saas_event_t *event = w->event;
@@ -144,13 +139,17 @@ static apr_status_t resolve(work_t *w)
     saas_rows_t *rows;
     int i;
     apr_status_t rv = saas_db_query(w->db, statement(SAAS_WEBHOOKS_RESOLVE), &rows,
-                                    SAAS_ARGS(event->customer, event->subscription, event->session,
+                                    SAAS_ARGS(event->id, event->customer, event->subscription, event->session,
                                               event->metadata_org));
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    for (i = 0; i < rows->count; i++) {
-        const char *what = saas_cell(rows, i, 0), *org = saas_cell(rows, i, 1);
+    if (saas_cell_int(rows, 0, 0) != 1) {
+        w->verdict = DUPLICATE;
+        return APR_SUCCESS;
+    }
+    for (i = 1; i < rows->count; i++) {
+        const char *what = saas_cell(rows, i, 1), *org = saas_cell(rows, i, 2);
         if (!strcmp(what, "metadata")) {
             named = org;
             continue;
@@ -399,10 +398,10 @@ static apr_status_t apply_to_organization(work_t *w)
     return rv;
 }
 
+/* Three round trips to PostgreSQL: record and resolve; lock and load; what is written, with the commit. */
 static apr_status_t transaction(saas_db_t *db, void *baton)
 {
     work_t *w = baton;
-    int again = 0;
     apr_status_t rv;
 
     w->db = db;
@@ -410,19 +409,13 @@ static apr_status_t transaction(saas_db_t *db, void *baton)
     w->customer_bound = w->subscription_bound = w->mail = 0;
     w->verdict = foreign(w);
     if (w->verdict) {
-        return record(w, &again);
+        return record(w);
     }
     w->verdict = "applied";
-    rv = record(w, &again);
-    if (rv != APR_SUCCESS) {
+    if ((rv = record(w)) != APR_SUCCESS || (rv = resolve(w)) != APR_SUCCESS || !strcmp(w->verdict, DUPLICATE)) {
         return rv;
     }
-    if (again) {
-        w->verdict = "duplicate";
-        return APR_SUCCESS;
-    }
-    rv = resolve(w);
-    if (rv == APR_SUCCESS && w->org) {
+    if (w->org) {
         rv = apply_to_organization(w);
     }
     if (rv == APR_SUCCESS && (w->org || strcmp(w->verdict, "applied"))) {
@@ -439,7 +432,7 @@ static saas_webhook_e counted_as(const char *verdict)
         saas_webhook_e what;
     } words[] = {
         { "applied", SAAS_WEBHOOK_APPLIED },
-        { "duplicate", SAAS_WEBHOOK_DUPLICATE },
+        { DUPLICATE, SAAS_WEBHOOK_DUPLICATE },
         { "refused:", SAAS_WEBHOOK_REFUSED },
         { "ignored:superseded", SAAS_WEBHOOK_SUPERSEDED },
         { "ignored:unbound", SAAS_WEBHOOK_UNBOUND },

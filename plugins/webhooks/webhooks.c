@@ -49,11 +49,13 @@ saas_statement_t saas_webhooks_statements[] = {
     [SAAS_WEBHOOKS_RECORD] = { "webhooks_record", SAAS_SYSTEM,
         "INSERT INTO stripe_events (id, type, api_version, livemode, created, verdict, payload, received_at)"
         " VALUES ($1::text, $2, $3, CASE WHEN $4::text = 'live' THEN TRUE ELSE FALSE END, $5::bigint, $6, $7, now())"
-        " ON CONFLICT (id) DO UPDATE SET attempts = stripe_events.attempts + 1"
-        " RETURNING attempts", NULL, 0 },
+        " ON CONFLICT (id) DO UPDATE SET attempts = stripe_events.attempts + 1", NULL, 0 },
+    /* The first row is the event's, which has been recorded in front of it. */
     [SAAS_WEBHOOKS_RESOLVE] = { "webhooks_resolve", SAAS_SYSTEM,
-        "SELECT stripe_id, organization_id FROM stripe_bindings WHERE stripe_id IN ($1::text, $2::text, $3::text)"
-        " UNION ALL SELECT 'metadata', id FROM organizations WHERE id = $4::uuid", NULL, 0 },
+        "SELECT attempts, NULL AS stripe_id, NULL AS organization_id FROM stripe_events WHERE id = $1"
+        " UNION ALL SELECT 0, stripe_id, organization_id FROM stripe_bindings"
+        " WHERE stripe_id IN ($2::text, $3::text, $4::text)"
+        " UNION ALL SELECT 0, 'metadata', id FROM organizations WHERE id = $5::uuid ORDER BY 1 DESC", NULL, 0 },
     [SAAS_WEBHOOKS_BIND] = { "webhooks_bind", SAAS_SYSTEM,
         "INSERT INTO stripe_bindings (stripe_id, organization_id, created_at) VALUES ($1, $2::uuid, now())"
         " ON CONFLICT (stripe_id) DO NOTHING", NULL, 0 },

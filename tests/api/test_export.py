@@ -183,11 +183,41 @@ def test_eight_exports_at_once_are_all_whole(site, payer):
     assert len(set(bodies)) == 1 and bodies[0].count(b"\r\n") == 20001
 
 
-@pytest.mark.only_db("pgsql")
-@pytest.mark.expects("SAAS1105", "SAAS2301")
-def test_a_row_that_cannot_be_written_breaks_the_transfer(site, payer):
-    """Only PostgreSQL knows such a time: a short file must not look complete."""
+NO_TIMES = {"pgsql": ["infinity", "-infinity", "12000-01-01 00:00:00+00", "0044-03-15 12:00:00+00 BC", "294276-12-31 23:59:59.999999+00"],
+            "sqlite": ["infinity", "-infinity", "12000-01-01T00:00:00.000000Z", "-0044-03-15T12:00:00.000000Z", ""]}
+
+
+@pytest.mark.expects("SAAS2303")
+def test_times_that_have_no_form_are_empty_cells_of_a_whole_file(site, payer):
+    """Only direct SQL puts such a time there; the file is whole all the same, and the log names the audit."""
     key = seed.large_audit(site.database, payer.org["id"], 5000)
-    site.database.execute("UPDATE evidence SET observed_at = 'infinity' WHERE audit_id = ? AND number = 4000", key)
-    with pytest.raises(requests.exceptions.ChunkedEncodingError):
-        export(payer, key)
+    before = cells(export(payer, key).content)
+    for number, time in enumerate(NO_TIMES[site.database.kind], 1):
+        site.database.execute("UPDATE evidence SET observed_at = ? WHERE audit_id = ? AND number = ?", time, key, number * 900)
+    log = site.httpd.watch()
+    after = cells(export(payer, key).content)
+    odd = [number * 900 for number in range(1, 6)]
+    assert [row[4] for row in before].count("") == 0
+    assert [n for n, row in enumerate(after) if row[4] == ""] == odd
+    assert [row[:4] + row[5:] for row in after] == [row[:4] + row[5:] for row in before]
+    assert [row for n, row in enumerate(after) if n not in odd] == [row for n, row in enumerate(before) if n not in odd]
+    said = [line for line in log.text().splitlines() if "SAAS2303" in line]
+    assert len(said) == 1 and key in said[0] and ": 5 rows" in said[0], said
+    filtered = cells(export(payer, key, params={"search": "row number 2700"}).content)
+    assert [row[4] for row in filtered[1:]] == [""], filtered
+    listed = payer.ok("GET", f"audits/{key}/evidence/?page_size=1&page=900")["results"]
+    assert [row["timestamp"] for row in listed] == [None] and listed[0]["id"] == 900
+
+
+def test_the_last_moments_that_have_a_form_are_written(site, payer):
+    key = seed.audit(site.database, payer.org["id"], AWKWARD[:2])
+    for number, time in enumerate(["0001-01-01T00:00:00.000000Z", "9999-12-31T23:59:59.999999Z"], 1):
+        site.database.execute("UPDATE evidence SET observed_at = ? WHERE audit_id = ? AND number = ?", time, key, number)
+    assert [row[4] for row in cells(export(payer, key).content)[1:]] == ["0001-01-01T00:00:00.000000Z", "9999-12-31T23:59:59.999999Z"]
+
+
+@pytest.mark.only_db("sqlite")
+def test_a_time_in_another_spelling_is_written_as_every_time(site, payer):
+    key = seed.audit(site.database, payer.org["id"], AWKWARD[:1])
+    site.database.execute("UPDATE evidence SET observed_at = '2026-11-22 08:14:02.5+01' WHERE audit_id = ?", key)
+    assert cells(export(payer, key).content)[1][4] == "2026-11-22T07:14:02.500000Z"

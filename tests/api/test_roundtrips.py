@@ -1,9 +1,17 @@
 """How often the database is asked: a gated request at most once, an ungated location not at all. PostgreSQL counts
-the transactions itself, and each of the server's statements outside of a transaction is one."""
+the transactions itself, and each of the server's statements outside of a transaction is one. And how often a webhook
+waits for an answer of the database's, which is what a distance between them multiplies: a relay counts."""
 
+import contextlib
+import socket
+import statistics
+import threading
 import time
+import uuid
 
 import pytest
+
+from saastest import Site, stripe
 
 pytestmark = pytest.mark.only_db("pgsql")
 
@@ -59,3 +67,97 @@ def test_an_ungated_location_asks_nothing(site, payer):
         assert payer.get("/index.html").status_code == 200
 
     assert asked(site, call) <= OTHERS
+
+
+class Counting:
+    """TCP to a cluster's socket; counts the messages Sync of PostgreSQL's protocol, after each of which httpd waits."""
+
+    def __init__(self, cluster):
+        self.target = str(cluster.socket / ".s.PGSQL.5432")
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.waits = 0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self):
+        self.listener.close()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client = self.listener.accept()[0]
+                server = socket.socket(socket.AF_UNIX)
+                server.connect(self.target)
+                threading.Thread(target=self._forward, args=(client, server), daemon=True).start()
+                threading.Thread(target=self._back, args=(server, client), daemon=True).start()
+
+    def _forward(self, client, server):
+        data, begun = bytearray(), False
+        with contextlib.suppress(OSError):
+            while got := client.recv(65536):
+                server.sendall(got)
+                data += got
+                while len(data) >= (8 if not begun else 5):
+                    # The first message has no type.
+                    size = int.from_bytes(data[1:5], "big") + 1 if begun else int.from_bytes(data[:4], "big")
+                    if len(data) < size:
+                        break
+                    self.waits += begun and data[:1] == b"S"
+                    del data[:size]
+                    begun = True
+        with contextlib.suppress(OSError):
+            server.shutdown(socket.SHUT_RDWR)
+
+    def _back(self, server, client):
+        with contextlib.suppress(OSError):
+            while got := server.recv(65536):
+                client.sendall(got)
+        with contextlib.suppress(OSError):
+            client.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture(scope="module")
+def counted(site):
+    """A second httpd on the same database, through the relay."""
+    relay = Counting(site.database.cluster)
+
+    class Relayed:
+        def conf(self):
+            return (f'DBDriver pgsql\nDBDMin 1\nDBDKeep 1\nDBDMax 1\nDBDParams "host=127.0.0.1 port={relay.port} '
+                    f'dbname={site.database.name} user={site.database.cluster.APP} sslmode=disable gssencmode=disable'
+                    ' connect_timeout=5"')
+
+        def close(self):
+            pass
+
+    made = Site(Relayed(), conf="SaasJobThreads 0\nSaasCacheSize 0\n", mpm="prefork", with_stripe=False)
+    try:
+        made.start()
+        made.relay = relay
+        yield made
+    finally:
+        made.close()
+        relay.close()
+
+
+def waits(site, events):
+    """How often each of these deliveries waited; the usual number, as a child's first makes a connection ready besides."""
+    seen = []
+    for event in events:
+        before = site.relay.waits
+        assert site.deliver(event).status_code == 200
+        seen.append(site.relay.waits - before)
+    return statistics.mode(seen)
+
+
+def test_how_often_a_webhook_waits_for_the_database(counted, site, person):
+    site.database.execute("DELETE FROM stripe_events")
+    story = stripe.Story(person.org["id"], counted.price)
+    events = [story.updated(("active", "past_due")[n % 2], at=n) for n in range(20)]
+    assert waits(counted, events) == 3
+    assert person.ok("GET", f"organizations/{person.org['id']}/")["has_active_subscription"]
+    assert waits(counted, events) == 2, "delivered again"
+    assert waits(counted, [stripe.event("charge.refunded", {"id": f"ch_{n}", "object": "charge"}) for n in range(20)]) == 1
+    assert waits(counted, [stripe.Story(str(uuid.uuid4()), counted.price).updated("active") for _ in range(20)]) == 2, "nobody's"
+    verdicts = "SELECT verdict, count(*), sum(attempts) FROM stripe_events GROUP BY verdict ORDER BY verdict"
+    assert site.database.execute(verdicts) == [("applied", 20, 40), ("ignored:type", 20, 20), ("ignored:unbound", 20, 20)]

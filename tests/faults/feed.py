@@ -19,11 +19,15 @@ def proc_state(pid):
         return stat.read().rsplit(")", 1)[1].split()[0]
 
 
-class Relay:
-    """TCP on `host` to a unix socket. cut(): connections stay, bytes do not move; new ones are not answered."""
+CANCEL_REQUEST = (16).to_bytes(4, "big") + (80877102).to_bytes(4, "big")
 
-    def __init__(self, target, host):
-        self.target, self.host = str(target), host
+
+class Relay:
+    """TCP on `host` to a unix socket. cut(): connections stay, bytes do not move; new ones are not answered.
+    cancels: False keeps connections that bring a cancel, and neither forwards nor answers them."""
+
+    def __init__(self, target, host, cancels=True):
+        self.target, self.host, self.cancels = str(target), host, cancels
         self.listener = socket.create_server((host, 0))
         self.port = self.listener.getsockname()[1]
         self.open = threading.Event()
@@ -55,6 +59,11 @@ class Relay:
 
     def _serve(self, client):
         self.open.wait()
+        if not self.cancels and client.recv(8, socket.MSG_PEEK | socket.MSG_WAITALL) == CANCEL_REQUEST:
+            while not self.closing:
+                time.sleep(0.1)
+            client.close()
+            return
         try:
             with client, socket.socket(socket.AF_UNIX) as server:
                 server.connect(self.target)

@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from saastest import seed
+from feed import Relay
+from saastest import Site, seed
 
 pytestmark = pytest.mark.long(60)
 SITE_CONF = "DBDMax 3\nDBDKeep 1\nDBDMin 1\n"
@@ -66,9 +67,70 @@ def test_clients_that_go_away_free_the_connection_at_once(site, payer, large):
         assert time.monotonic() - began < 10, "an abandoned export still holds its connection"
     if site.database.kind == "pgsql":
         end = time.monotonic() + 30
-        while site.database.execute("SELECT count(*) FROM pg_stat_activity WHERE usename = 'saas_app' AND state = 'active'")[0][0]:
+        while copies(site.database):
             assert time.monotonic() < end, "PostgreSQL still works for clients that went away"
             time.sleep(0.1)
+
+
+@pytest.mark.only_db("pgsql")
+def test_a_network_that_swallows_cancels_keeps_no_thread(databases, payer, site, large, quiet_log):
+    """Who goes away frees thread, backend and connection at once, whatever becomes of other connections to the server;
+    and what had arrived of the export is nobody's answer afterwards."""
+    database = site.database
+    with Relay(database.cluster.socket / ".s.PGSQL.5432", "127.0.0.1", cancels=False) as relay:
+
+        class Remote:
+            kind = "pgsql"
+
+            def conf(self):
+                return (f'DBDriver pgsql\nDBDMin 1\nDBDKeep 1\nDBDMax 2\nDBDParams "host=127.0.0.1 port={relay.port} '
+                        f'dbname={database.name} user={database.cluster.APP} connect_timeout=2"')
+
+            def close(self):
+                pass
+
+        far = Site(Remote(), with_stripe=False)
+        try:
+            far.start()
+            quiet_log.append(far.httpd.watch())
+            api = far.nobody()
+            headers = {"Authorization": f"Bearer {payer.new_token(organization=payer.org['id'])['token']}"}
+            for n in range(1, 5):
+                s = open_export(far, payer, large)
+                assert s.recv(4096).startswith(b"HTTP/1.1 200")
+                pid, = copies(database)
+                s.close()
+                gone = time.monotonic()
+                while metric(api, 'saas_exports_total{outcome="aborted"}') < n:
+                    assert time.monotonic() - gone < 2, "the thread of an abandoned export is not free"
+                    time.sleep(0.02)
+                while pid in backends(database):
+                    assert time.monotonic() - gone < 4, "PostgreSQL still works for a client that went away"
+                    time.sleep(0.02)
+                for _ in range(4):
+                    reply = api.get("audits/", headers=headers)
+                    assert reply.status_code == 200 and reply.json()["count"] >= 1, reply.text
+        finally:
+            far.close()
+
+
+def backends(database, more=""):
+    """Process ids of httpd's backends; asked as a superuser, whom nothing of theirs is hidden from."""
+    connection = database.cluster.connect(database.name, "postgres")
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pid FROM pg_stat_activity WHERE usename = 'saas_app' AND datname = %s " + more, (database.name,))
+            return [pid for pid, in cursor.fetchall()]
+    finally:
+        connection.close()
+
+
+def copies(database):
+    return backends(database, "AND state = 'active' AND query LIKE 'COPY %%'")
+
+
+def metric(api, line):
+    return next(float(text.rsplit(" ", 1)[1]) for text in api.get("/saas/metrics").text.splitlines() if text.startswith(line))
 
 
 @pytest.mark.expects("SAAS")

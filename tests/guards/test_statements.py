@@ -119,7 +119,8 @@ def plans(migrated, statements):
             cursor.execute("SET " + setting)
     else:
         connection = migrated.connect()
-        for name, arguments, result in (("now", 0, "2026-01-01T00:00:00.000000Z"), ("saas_now_plus", 1, "2026-01-01T00:00:00.000000Z")):
+        for name, arguments, result in (("now", 0, "2026-01-01T00:00:00.000000Z"), ("saas_now_plus", 1, "2026-01-01T00:00:00.000000Z"),
+                                        ("saas_time", 1, "2026-01-01T00:00:00.000000Z")):
             connection.create_function(name, arguments, lambda *unused, result=result: result)
     try:
         for s in statements:

@@ -45,11 +45,17 @@ static int connect_sqlite(ctl_t *ctl, const char *path, int create)
     sqlite3 *db = NULL;
     apr_finfo_t info;
     apr_pool_t *statements_pool;
+    const char *why;
+    int made = 0, flags;
     ctl->sqlite = 1;
     if (!create && apr_stat(&info, path, APR_FINFO_TYPE, ctl->p) != APR_SUCCESS) {
         return ctl_say(CTL_DATABASE, "there is no database file %s: check --db, or run saasctl migrate", path);
     }
-    if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0), NULL) != SQLITE_OK) {
+    if (create && (why = saas_sqlite_file_make(ctl->p, path, &made))) {
+        return ctl_say(CTL_DATABASE, "cannot create %s: %s", path, why);
+    }
+    flags = SQLITE_OPEN_READWRITE | (create && !made ? SQLITE_OPEN_CREATE : 0);
+    if (sqlite3_open_v2(path, &db, flags, NULL) != SQLITE_OK) {
         int code = ctl_say(CTL_DATABASE, "cannot open %s: %s", path, db ? sqlite3_errmsg(db) : "out of memory");
         sqlite3_close(db);
         return code;

@@ -5,8 +5,8 @@
 \set event random(1, 9000000000000000000)
 \set created random(1, 1000000)
 BEGIN;
-INSERT INTO stripe_events (id, type, api_version, livemode, created, verdict, payload, received_at) VALUES ('evt_' || :run || '_' || :event, 'customer.subscription.updated', '2025-08-27.basil', CASE WHEN 'test'::text = 'live' THEN TRUE ELSE FALSE END, :created::bigint, 'applied', :payload, now()) ON CONFLICT (id) DO UPDATE SET attempts = stripe_events.attempts + 1 RETURNING attempts;
-SELECT stripe_id, organization_id FROM stripe_bindings WHERE stripe_id IN ('cus_bench_' || :n, 'sub_bench_' || :n, NULL) UNION ALL SELECT 'metadata', id FROM organizations WHERE id = ('00000000-0000-7000-8000-' || 100000000000 + :n)::uuid \aset
+INSERT INTO stripe_events (id, type, api_version, livemode, created, verdict, payload, received_at) VALUES ('evt_' || :run || '_' || :event, 'customer.subscription.updated', '2025-08-27.basil', CASE WHEN 'test'::text = 'live' THEN TRUE ELSE FALSE END, :created::bigint, 'applied', :payload, now()) ON CONFLICT (id) DO UPDATE SET attempts = stripe_events.attempts + 1;
+SELECT attempts, NULL AS stripe_id, NULL AS organization_id FROM stripe_events WHERE id = 'evt_' || :run || '_' || :event UNION ALL SELECT 0, stripe_id, organization_id FROM stripe_bindings WHERE stripe_id IN ('cus_bench_' || :n, 'sub_bench_' || :n, NULL) UNION ALL SELECT 0, 'metadata', id FROM organizations WHERE id = ('00000000-0000-7000-8000-' || 100000000000 + :n)::uuid ORDER BY 1 DESC \aset
 SELECT set_config('role', 'none', true), set_config('saas.organization', :organization_id, true);
 SELECT id FROM organizations WHERE id = :organization_id FOR UPDATE;
 SELECT o.subscription_status, o.subscription_started_at, o.subscription_ends_at, o.stripe_customer_id, o.stripe_subscription_id, o.stripe_status, s.id, s.customer_id, s.status, s.price_id, s.period_end, s.cancel_at, s.cancel_at_period_end, s.started_at, s.ended_at, s.past_due_since, s.last_event_created, s.last_event_rank FROM organizations o LEFT JOIN subscriptions s ON s.org_id = o.id WHERE o.id = :organization_id;

@@ -30,12 +30,13 @@ SaasScanAllow 127.0.0.0/8
 
 
 class Sqlite:
-    """A SQLite database file that httpd's children may write. to: not migrated beyond that version."""
+    """A SQLite database file that httpd's children may write. to: not migrated beyond that version. by_root: what commands
+    of root's leave behind is left as it is."""
 
     kind = "sqlite"
 
-    def __init__(self, places, name="saas.db", template=None, durable=False, to=None):
-        self.user = httpd_user()
+    def __init__(self, places, name="saas.db", template=None, durable=False, to=None, by_root=False):
+        self.user, self.by_root = httpd_user(), by_root
         self.folder = places.folder("db", self.user, 0o750)
         self.path = self.folder / name
         self.url = f"sqlite:{self.path}"
@@ -47,7 +48,8 @@ class Sqlite:
 
     def claim(self):
         """What a command of root's has created belongs to httpd's user."""
-        give(self.folder, self.user)
+        if not self.by_root:
+            give(self.folder, self.user)
 
     def conf(self):
         return f'DBDriver sqlite3\nDBDParams "{self.path}"\nDBDMax 12'
