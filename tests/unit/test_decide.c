@@ -8,10 +8,10 @@
 #define ID "0196f0c2-7f3a-7c51-8b7e-2f1d4c6a9b10"
 
 static const saas_facts_t nowhere = { .email = "Ada@Example.test" };
-static const saas_facts_t viewer = { "ada@example.test", ID, "acme", "VIEWER", "free", 0 };
-static const saas_facts_t paying = { "ada@example.test", ID, "acme", "ADMIN", "active", 1 };
-static const saas_facts_t lapsed = { "ada@example.test", ID, "acme", "MEMBER", "expired", 0 };
-static const saas_facts_t capped = { "ada@example.test", ID, "acme", "", NULL, 0 };
+static const saas_facts_t viewer = { "ada@example.test", ID, "acme", "VIEWER", "free", 0, 0 };
+static const saas_facts_t paying = { "ada@example.test", ID, "acme", "ADMIN", "active", 1, 1 };
+static const saas_facts_t lapsed = { "ada@example.test", ID, "acme", "MEMBER", "expired", 0, 1 };
+static const saas_facts_t capped = { "ada@example.test", ID, "acme", "", NULL, 0, 1 };
 
 START_TEST(decisions)
 {
@@ -35,6 +35,10 @@ START_TEST(decisions)
         { "role", &viewer, 2, { "ADMIN", "MEMBER" }, SAAS_DECIDED_WRONG_ROLE },
         { "role", &paying, 1, { "MEMBER" }, SAAS_DECIDED_WRONG_ROLE },
         { "role", &capped, 1, { "" }, SAAS_DECIDED_WRONG_ROLE },
+        { "account", &nowhere, 0, { NULL }, SAAS_DECIDED_GRANTED },
+        { "verified", &nowhere, 0, { NULL }, SAAS_DECIDED_UNVERIFIED },
+        { "verified", &viewer, 0, { NULL }, SAAS_DECIDED_UNVERIFIED },
+        { "verified", &paying, 0, { NULL }, SAAS_DECIDED_GRANTED },
         { "subscription", &nowhere, 1, { "free" }, SAAS_DECIDED_OUTSIDER },
         { "subscription", &viewer, 1, { "active" }, SAAS_DECIDED_NO_SUBSCRIPTION },
         { "subscription", &viewer, 2, { "canceled", "free" }, SAAS_DECIDED_GRANTED },
