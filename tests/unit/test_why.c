@@ -5,7 +5,7 @@
 
 #include "core/why.h"
 
-static const saas_facts_t viewer = { "ada@example.test", "org", "acme", "VIEWER", "expired", 0 };
+static const saas_facts_t viewer = { "ada@example.test", "org", "acme", "VIEWER", "expired", 0, 0 };
 static const saas_facts_t nowhere = { .email = "ada@example.test" };
 
 /* Refusals as the server and saasctl describe them. */
