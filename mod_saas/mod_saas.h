@@ -580,6 +580,8 @@ typedef struct saas_host_t {
     int (*request_is_browser)(saas_request_t *rq);
     apr_status_t (*link_make)(saas_job_t *job, const char *name, const char *object_id, const char *url,
                               const char **link);
+    const char *(*cookie_get)(saas_request_t *rq, const char *name);
+    void (*cookie_set)(saas_request_t *rq, const char *name, const char *value, int seconds);
 } saas_host_t;
 
 APR_DECLARE_OPTIONAL_FN(const saas_host_t *, saas_host_services, (const char *abi, unsigned minor));
@@ -1406,6 +1408,20 @@ static inline apr_status_t saas_session_start(saas_request_t *rq, saas_db_t *db,
 static inline void saas_session_cookie(saas_request_t *rq)
 {
     saas_host()->session_cookie(rq);
+}
+
+/** Since minor 3.  The value of a cookie that saas_cookie_set() has set, as the
+ *  client says it, or NULL. */
+static inline const char *saas_cookie_get(saas_request_t *rq, const char *name)
+{
+    return saas_host()->cookie_get(rq, name);
+}
+
+/** Since minor 3.  Sets a cookie for so many seconds by the session cookie's
+ *  rules: HttpOnly, SameSite, Domain, Secure, and __Host- before the name. */
+static inline void saas_cookie_set(saas_request_t *rq, const char *name, const char *value, int seconds)
+{
+    saas_host()->cookie_set(rq, name, value, seconds);
 }
 
 /** Ends the session of this request, if it has one, and clears its cookie. */

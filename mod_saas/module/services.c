@@ -173,6 +173,8 @@ static const saas_host_t services = {
     .request_canonical_url = saas_request_canonical_url_impl,
     .request_is_browser = request_is_browser,
     .link_make = saas_link_make_impl,
+    .cookie_get = saas_cookie_get_impl,
+    .cookie_set = saas_cookie_set_impl,
 };
 
 static const saas_host_t *saas_host_services(const char *abi, unsigned minor)

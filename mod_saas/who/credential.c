@@ -30,14 +30,24 @@ int saas_cookie_secure(request_rec *r)
     return saas_config_secure_cookies(r->server) || !strcmp(ap_http_scheme(r), "https");
 }
 
+/* A __Host- cookie has no Domain (RFC 6265bis, section 4.1.3.2). */
+static int is_of_host(request_rec *r)
+{
+    return saas_cookie_secure(r) && !saas_config_cookie_domain(r->server);
+}
+
 const char *saas_cookie_name(request_rec *r)
 {
-    /* A __Host- cookie has no Domain (RFC 6265bis, section 4.1.3.2). */
-    return saas_cookie_secure(r) && !saas_config_cookie_domain(r->server) ? COOKIE_SECURE : COOKIE;
+    return is_of_host(r) ? COOKIE_SECURE : COOKIE;
+}
+
+const char *saas_cookie_of(request_rec *r, const char *name)
+{
+    return is_of_host(r) ? apr_pstrcat(r->pool, "__Host-", name, NULL) : name;
 }
 
 /* The first cookie of that name; RFC 6265, section 4.2. */
-static const char *find_cookie(request_rec *r, const char *name)
+const char *saas_cookie_find(request_rec *r, const char *name)
 {
     const char *header = apr_table_get(r->headers_in, "Cookie");
     apr_size_t len = strlen(name);
@@ -201,7 +211,7 @@ SAAS_WARM void saas_credential_find(request_rec *r, saas_credential_t *credentia
         }
         credential->hash = hash;
     }
-    else if ((secret = find_cookie(r, saas_cookie_name(r))) && hash_credential(r, hash, secret) == APR_SUCCESS) {
+    else if ((secret = saas_cookie_find(r, saas_cookie_name(r))) && hash_credential(r, hash, secret) == APR_SUCCESS) {
         credential->by = SAAS_BY_SESSION;
         credential->hash = hash;
         credential->cross_site = is_cross_site(r, 1);

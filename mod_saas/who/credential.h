@@ -12,5 +12,9 @@
 /** Does the cookie travel under TLS alone?  Then its name says so too (RFC 6265bis, section 4.1.3.2). */
 int saas_cookie_secure(request_rec *r);
 const char *saas_cookie_name(request_rec *r);
+/** The name of another cookie that travels by the same rules. */
+const char *saas_cookie_of(request_rec *r, const char *name);
+/** The value of the first cookie of that name, or NULL. */
+const char *saas_cookie_find(request_rec *r, const char *name);
 
 #endif

@@ -65,13 +65,13 @@ apr_status_t saas_session_start_impl(saas_request_t *rq, saas_db_t *db, const ch
     return rv;
 }
 
-static void set_cookie(request_rec *r, const char *value, int lifetime)
+static void set_cookie(request_rec *r, const char *name, const char *value, int lifetime)
 {
     static const char *const same_site[] = { [SAAS_SAME_SITE_LAX] = "Lax", [SAAS_SAME_SITE_STRICT] = "Strict",
                                              [SAAS_SAME_SITE_NONE] = "None" };
     const char *domain = saas_config_cookie_domain(r->server);
     apr_table_add(r->err_headers_out, "Set-Cookie",
-                  apr_psprintf(r->pool, "%s=%s; Path=/; Max-Age=%d%s%s; HttpOnly; SameSite=%s%s", saas_cookie_name(r), value,
+                  apr_psprintf(r->pool, "%s=%s; Path=/; Max-Age=%d%s%s; HttpOnly; SameSite=%s%s", name, value,
                                lifetime, domain ? "; Domain=" : "", domain ? domain : "",
                                same_site[saas_config_cookie_same_site(r->server)], saas_cookie_secure(r) ? "; Secure" : ""));
 }
@@ -80,7 +80,7 @@ void saas_session_cookie_impl(saas_request_t *rq)
 {
     saas_context_t *ctx = saas_context_get(rq->r);
     if (ctx && ctx->session_token) {
-        set_cookie(rq->r, ctx->session_token, (int)apr_time_sec(saas_config_session_lifetime(rq->r->server)));
+        set_cookie(rq->r, saas_cookie_name(rq->r), ctx->session_token, (int)apr_time_sec(saas_config_session_lifetime(rq->r->server)));
     }
 }
 
@@ -93,7 +93,19 @@ apr_status_t saas_session_end_impl(saas_request_t *rq, saas_db_t *db)
                                 SAAS_ARGS(rq->who->credential_id));
     }
     if (rv == APR_SUCCESS) {
-        set_cookie(rq->r, "", 0);
+        set_cookie(rq->r, saas_cookie_name(rq->r), "", 0);
     }
     return rv;
+}
+
+/* ------------------------------------------------------- other cookies -- */
+
+const char *saas_cookie_get_impl(saas_request_t *rq, const char *name)
+{
+    return saas_cookie_find(rq->r, saas_cookie_of(rq->r, name));
+}
+
+void saas_cookie_set_impl(saas_request_t *rq, const char *name, const char *value, int seconds)
+{
+    set_cookie(rq->r, saas_cookie_of(rq->r, name), value, seconds);
 }

@@ -148,6 +148,8 @@ void saas_identity_log(request_rec *r);
 
 apr_status_t saas_session_start_impl(saas_request_t *rq, saas_db_t *db, const char *user_id);
 void saas_session_cookie_impl(saas_request_t *rq);
+const char *saas_cookie_get_impl(saas_request_t *rq, const char *name);
+void saas_cookie_set_impl(saas_request_t *rq, const char *name, const char *value, int seconds);
 apr_status_t saas_session_end_impl(saas_request_t *rq, saas_db_t *db);
 extern saas_statement_t saas_session_statements[];
 

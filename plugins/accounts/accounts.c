@@ -28,7 +28,8 @@ SAAS_PLUGIN_DEFINE;
 
 saas_statement_t accounts_statements[ACCOUNTS_STATEMENTS + 1] = {
     [USER_FOR_LOGIN] = { .name = "user_for_login", .scope = SAAS_SYSTEM, .sql =
-        "SELECT id, password_hash FROM users WHERE email_key IN ($1, $2) AND is_active"
+        "SELECT id, password_hash, EXISTS (SELECT 1 FROM devices d WHERE d.hash = $3 AND d.user_id = users.id)"
+        " FROM users WHERE email_key IN ($1, $2) AND is_active"
         " ORDER BY CASE WHEN email_key = $2 THEN 0 ELSE 1 END LIMIT 1" },
 
     /* The stored form that was verified is named again, so that a password
@@ -195,6 +196,15 @@ saas_statement_t accounts_statements[ACCOUNTS_STATEMENTS + 1] = {
     [LEAVING_ORGANIZATION] = { .name = "leaving_organization", .scope = SAAS_TENANT, .sql =
         "UPDATE organizations SET deleted_at = now(), updated_at = now(), slug = 'deleted-' || CAST(id AS text)"
         " WHERE id = $1 AND deleted_at IS NULL" },
+    [DEVICE_INSERT] = { .name = "device_insert", .scope = SAAS_SYSTEM, .sql =
+        "INSERT INTO devices (hash, user_id, created_at, used_at) VALUES ($1, $2::uuid, now(), now())" },
+    [DEVICES_TRIM] = { .name = "devices_trim", .scope = SAAS_SYSTEM, .sql =
+        "DELETE FROM devices WHERE user_id = $1::uuid AND hash NOT IN (SELECT d.hash FROM devices d"
+        " WHERE d.user_id = $1::uuid ORDER BY d.used_at DESC LIMIT CAST($2 AS bigint))" },
+    [DEVICE_USED] = { .name = "device_used", .scope = SAAS_SYSTEM, .sql =
+        "UPDATE devices SET used_at = now() WHERE hash = $1" },
+    [DEVICES_END] = { .name = "devices_end", .scope = SAAS_SYSTEM, .sql =
+        "DELETE FROM devices WHERE user_id = $1::uuid" },
     [CLAIM_LOCK] = { .name = "claim_lock", .scope = SAAS_SYSTEM, .sql =
         "SELECT email FROM users WHERE id = $1::uuid AND email_key = $2 AND email_verified_at IS NULL FOR UPDATE" },
     [CLAIM_OWNER] = { .name = "claim_owner", .scope = SAAS_SYSTEM, .sql =

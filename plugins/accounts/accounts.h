@@ -53,6 +53,10 @@ enum {
     LEAVING_LIST,
     LEAVING_INVITES,
     LEAVING_ORGANIZATION,
+    DEVICE_INSERT,
+    DEVICES_TRIM,
+    DEVICE_USED,
+    DEVICES_END,
     CLAIM_LOCK,
     CLAIM_OWNER,
     LEAVING_DELETE,
@@ -71,7 +75,8 @@ extern saas_statement_t accounts_statements[];
 #define ACCOUNTS_TOKEN_NAME_MAX 100
 
 /** Attempts that fail before the next one has to wait. */
-#define ACCOUNTS_FAILURES_PER_ACCOUNT 10
+#define ACCOUNTS_FAILURES_PER_ACCOUNT 10  /* of a device that has logged in, or of all others of one network */
+#define ACCOUNTS_FAILURES_EVERYWHERE 100  /* at one account, of all that have not logged in before */
 #define ACCOUNTS_FAILURES_PER_ADDRESS 50
 #define ACCOUNTS_REGISTRATIONS_PER_ADDRESS 100
 #define ACCOUNTS_RESETS_PER_ADDRESS 20
@@ -191,6 +196,20 @@ int accounts_object_holds(apr_pool_t *p, const char *digest, const char *state);
  *  the commit.  Steals vars, which get "time" added.  Without a mail plugin it
  *  does nothing. */
 apr_status_t accounts_notice(saas_db_t *db, apr_pool_t *p, const saas_notice_t *notice, json_t *vars);
+
+/** A device whose cookie is to be set once the transaction is committed. */
+typedef struct accounts_device_t {
+    const char *token;
+} accounts_device_t;
+
+/** The hash of the device cookie that came along, if it can be one; whether it is one, and whose, the database knows. */
+const char *accounts_device_hash(saas_request_t *rq);
+/** Another device of a user's, in db's transaction; the oldest ones go when there are many. */
+apr_status_t accounts_device_start(saas_request_t *rq, saas_db_t *db, const char *user_id, accounts_device_t *device);
+/** The device that the cookie is of was used again. */
+apr_status_t accounts_device_used(saas_request_t *rq, saas_db_t *db, const char *hash, accounts_device_t *device);
+/** Sets the cookie, for another year. */
+void accounts_device_cookie(saas_request_t *rq, const accounts_device_t *device);
 
 /** What the caller's password has proved. */
 typedef struct accounts_proof_t {

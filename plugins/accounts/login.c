@@ -4,28 +4,75 @@
  * Log-in and log-out.  An unknown address, a wrong password and a locked user
  * must not be told apart, neither by the answer nor by its time (OWASP
  * Authentication Cheat Sheet): all three verify a password once.
+ *
+ * Failures are counted against those who fail, not against the account: strangers
+ * who guess at it hold up their own network, and all of them together everybody
+ * who has not been there before, but no device that has (device.c).
  */
 
 #include "accounts.h"
 
-static const char account_bucket[] = "login-account";
+#include <apr_strings.h>
+
+#include <arpa/inet.h>
+
+static const char network_bucket[] = "login-account";
+static const char account_bucket[] = "login-everywhere";
 static const char address_bucket[] = "login-address";
+static const char device_bucket[] = "login-device";
 
 typedef int throttle_fn(const char *bucket, const char *key, int limit, int window_seconds);
 
-/* Seconds to wait before the next attempt at this account from this address,
- * asked of both counters; count also counts a failure in both. */
-static int wait_seconds(saas_request_t *rq, const char *account, throttle_fn *ask)
-{
-    int for_account = ask(account_bucket, account, ACCOUNTS_FAILURES_PER_ACCOUNT, ACCOUNTS_WINDOW_SECONDS);
-    int for_address = ask(address_bucket, rq->r->useragent_ip, ACCOUNTS_FAILURES_PER_ADDRESS, ACCOUNTS_WINDOW_SECONDS);
+/* Who tries: counted by what cannot be had anew for nothing. */
+typedef struct attempt_t {
+    saas_request_t *rq;
+    const char *account;  /* the key of the address */
+    const char *device;   /* hash of a cookie that came along, or NULL */
+    int trusted;          /* the device has logged in to this account before */
+} attempt_t;
 
-    return for_account > for_address ? for_account : for_address;
+/* Networks that one subscriber has at least: a /64 (RFC 6177), and a /24 of the scarce addresses. */
+static const char *network(apr_pool_t *p, const char *address)
+{
+    const char *dot = ap_strrchr_c(address, '.');
+    unsigned char bytes[16];
+
+    if (!dot) {
+        return inet_pton(AF_INET6, address, bytes) == 1
+                   ? apr_psprintf(p, "%02x%02x:%02x%02x:%02x%02x:%02x%02x", bytes[0], bytes[1], bytes[2], bytes[3], bytes[4],
+                                  bytes[5], bytes[6], bytes[7])
+                   : address;
+    }
+    return apr_pstrmemdup(p, address, (apr_size_t)(dot - address));
 }
 
-static int refuse(saas_request_t *rq, const char *account)
+static int later(int a, int b)
 {
-    int seconds = wait_seconds(rq, account, saas_throttle);
+    return a > b ? a : b;
+}
+
+/* Seconds to wait before the next attempt, asked of all counters that it is for; saas_throttle also counts a failure. */
+static int wait_seconds(const attempt_t *attempt, throttle_fn *ask)
+{
+    apr_pool_t *p = attempt->rq->pool;
+    const char *address = attempt->rq->r->useragent_ip;
+    int there, everywhere, here;
+
+    /* Of a device that is the account's own, nobody else's failures count. */
+    if (attempt->trusted) {
+        return ask(device_bucket, attempt->device, ACCOUNTS_FAILURES_PER_ACCOUNT, ACCOUNTS_WINDOW_SECONDS);
+    }
+    there = ask(network_bucket, apr_pstrcat(p, attempt->account, "\n", network(p, address), NULL),
+                ACCOUNTS_FAILURES_PER_ACCOUNT, ACCOUNTS_WINDOW_SECONDS);
+    everywhere = ask(account_bucket, attempt->account, ACCOUNTS_FAILURES_EVERYWHERE, ACCOUNTS_WINDOW_SECONDS);
+    here = ask(address_bucket, address, ACCOUNTS_FAILURES_PER_ADDRESS, ACCOUNTS_WINDOW_SECONDS);
+    return later(there, later(everywhere, here));
+}
+
+static int refuse(const attempt_t *attempt)
+{
+    saas_request_t *rq = attempt->rq;
+    int seconds = wait_seconds(attempt, saas_throttle);
 
     SAAS_RLOG(rq->r, APLOG_INFO, 0, "SAAS2001", "log-in refused: unknown account or wrong password");
     if (seconds) {
@@ -39,6 +86,8 @@ typedef struct login_t {
     const char *user_id;
     const char *verified;  /* the stored form that the password matched */
     const char *rehashed;  /* a stronger one to take its place, or NULL */
+    attempt_t attempt;
+    accounts_device_t device;
     saas_rows_t *profile;
 } login_t;
 
@@ -56,7 +105,10 @@ static apr_status_t log_in(saas_db_t *db, void *baton)
     if (rows->affected != 1) {
         return ACCOUNTS_REFUSED;
     }
-    if ((rv = saas_session_start(login->rq, db, login->user_id)) != APR_SUCCESS) {
+    if ((rv = saas_session_start(login->rq, db, login->user_id)) != APR_SUCCESS
+        || (rv = login->attempt.trusted
+                     ? accounts_device_used(login->rq, db, login->attempt.device, &login->device)
+                     : accounts_device_start(login->rq, db, login->user_id, &login->device)) != APR_SUCCESS) {
         return rv;
     }
     return saas_db_query(db, &accounts_statements[PROFILE], &login->profile, SAAS_ARGS(login->user_id, NULL));
@@ -64,8 +116,9 @@ static apr_status_t log_in(saas_db_t *db, void *baton)
 
 int accounts_login(saas_request_t *rq)
 {
-    login_t login = { .rq = rq };
-    const char *email, *password, *account = NULL;
+    login_t login = { .rq = rq, .attempt = { .rq = rq, .device = accounts_device_hash(rq) } };
+    attempt_t *attempt = &login.attempt;
+    const char *email, *password;
     saas_rows_t *rows;
     saas_db_t *db;
     apr_status_t rv;
@@ -76,19 +129,28 @@ int accounts_login(saas_request_t *rq)
     if (rq->errors) {
         return saas_reply_errors(rq);
     }
-    if (!saas_email_parse(rq->pool, email, &account)) {
-        account = email;
+    if (!saas_email_parse(rq->pool, email, &attempt->account)) {
+        attempt->account = email;
     }
-    if ((seconds = wait_seconds(rq, account, saas_throttle_peek)) != 0) {
+    /* A device may be one that is not held up: that is asked with the account. */
+    if ((seconds = wait_seconds(attempt, saas_throttle_peek)) != 0 && !attempt->device) {
         return saas_reply_throttled(rq, seconds);
     }
 
-    rv = saas_query(rq, &accounts_statements[USER_FOR_LOGIN], &rows, SAAS_ARGS(account, accounts_old_key(rq->pool, email)));
+    rv = saas_query(rq, &accounts_statements[USER_FOR_LOGIN], &rows,
+                    SAAS_ARGS(attempt->account, accounts_old_key(rq->pool, email), attempt->device));
     if (rv != APR_SUCCESS) {
         return saas_reply_failure(rq, rv);
     }
     login.user_id = saas_cell(rows, 0, 0);
     login.verified = saas_cell(rows, 0, 1);
+    attempt->trusted = saas_cell_bool(rows, 0, 2);
+    if (attempt->trusted) {
+        seconds = wait_seconds(attempt, saas_throttle_peek);
+    }
+    if (seconds) {
+        return saas_reply_throttled(rq, seconds);
+    }
     rv = saas_password_verify(rq->pool, password, login.verified, &rehash);
     if (rv == SAAS_EUNAVAILABLE) {
         return saas_reply_failure(rq, rv);
@@ -99,11 +161,11 @@ int accounts_login(saas_request_t *rq)
                       "user %s cannot log in: the stored password is of a form that is not known here, or too costly; "
                       "have them ask for a new one", login.user_id);
         }
-        return refuse(rq, account);
+        return refuse(attempt);
     }
     /* Guesses sent all at once pass the first look together; those that come
      * back after the limit was reached learn nothing, the right one included. */
-    if ((seconds = wait_seconds(rq, account, saas_throttle_peek)) != 0) {
+    if ((seconds = wait_seconds(attempt, saas_throttle_peek)) != 0) {
         return saas_reply_throttled(rq, seconds);
     }
     /* When there is no room for it now, the next log-in upgrades the form. */
@@ -116,12 +178,13 @@ int accounts_login(saas_request_t *rq)
         saas_db_close(db);
     }
     if (rv == ACCOUNTS_REFUSED) {
-        return refuse(rq, account);
+        return refuse(attempt);
     }
     if (rv != APR_SUCCESS) {
         return saas_reply_failure(rq, rv);
     }
     saas_session_cookie(rq);
+    accounts_device_cookie(rq, &login.device);
     return saas_reply_json(rq, HTTP_OK, accounts_profile_json(rq->pool, login.profile));
 }
 

@@ -51,11 +51,12 @@ typedef struct change_t {
     saas_request_t *rq;
     accounts_proof_t proof;
     const char *hashed;
+    accounts_device_t device; /* of the session that stays */
 } change_t;
 
 static apr_status_t change_password(saas_db_t *db, void *baton)
 {
-    const change_t *change = baton;
+    change_t *change = baton;
     const saas_principal_t *who = change->rq->who;
     saas_notice_t notice = { .template = "password_changed", .user_id = who->user_id, .to = change->proof.email };
     const char *session = who->by == SAAS_BY_SESSION ? who->credential_id : NULL;
@@ -71,7 +72,9 @@ static apr_status_t change_password(saas_db_t *db, void *baton)
         return ACCOUNTS_REFUSED;
     }
     if ((rv = saas_db_queue(db, &accounts_statements[SESSIONS_DELETE_OTHERS], SAAS_ARGS(who->user_id, session))) != APR_SUCCESS
-        || (rv = saas_db_queue(db, &accounts_statements[RESETS_VOID], SAAS_ARGS(who->user_id))) != APR_SUCCESS) {
+        || (rv = saas_db_queue(db, &accounts_statements[RESETS_VOID], SAAS_ARGS(who->user_id))) != APR_SUCCESS
+        || (rv = saas_db_queue(db, &accounts_statements[DEVICES_END], SAAS_ARGS(who->user_id))) != APR_SUCCESS
+        || (session && (rv = accounts_device_start(change->rq, db, who->user_id, &change->device)) != APR_SUCCESS)) {
         return rv;
     }
     return accounts_notice(db, change->rq->pool, &notice,
@@ -109,5 +112,8 @@ int accounts_password(saas_request_t *rq)
         return saas_reply_failure(rq, rv);
     }
     saas_jobs_wake();
+    if (change.device.token) {
+        accounts_device_cookie(rq, &change.device);
+    }
     return saas_reply_json(rq, HTTP_NO_CONTENT, NULL);
 }

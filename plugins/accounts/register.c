@@ -36,6 +36,7 @@ typedef struct registration_t {
     const char *invite_org;
     /* set anew by each attempt */
     refusal_e refusal;
+    accounts_device_t device;
     int proven;                /* by the invite: its token was mailed to this address, and nowhere else */
     saas_rows_t *user;
     saas_role_e role;
@@ -197,7 +198,10 @@ static apr_status_t create(saas_db_t *db, void *baton)
     registration_t *reg = baton;
     apr_status_t rv = reg->invite_hash ? invited_organization(reg, db) : own_organization(reg, db);
 
-    return rv == APR_SUCCESS ? saas_session_start(reg->rq, db, reg->who->user_id) : rv;
+    if (rv == APR_SUCCESS) {
+        rv = saas_session_start(reg->rq, db, reg->who->user_id);
+    }
+    return rv == APR_SUCCESS ? accounts_device_start(reg->rq, db, reg->who->user_id, &reg->device) : rv;
 }
 
 static int reply_refusal(saas_request_t *rq, refusal_e refusal)
@@ -309,6 +313,7 @@ int accounts_register(saas_request_t *rq)
         return rv == ACCOUNTS_REFUSED ? reply_refusal(rq, reg.refusal) : saas_reply_failure(rq, rv);
     }
     saas_session_cookie(rq);
+    accounts_device_cookie(rq, &reg.device);
     if (!reg.proven) {
         saas_jobs_wake();
     }

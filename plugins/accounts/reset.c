@@ -206,7 +206,8 @@ static apr_status_t set_password(saas_db_t *db, void *baton)
         return ACCOUNTS_REFUSED;
     }
     if ((rv = saas_db_queue(db, &accounts_statements[SESSIONS_DELETE_OTHERS], SAAS_ARGS(user_id, NULL))) != APR_SUCCESS
-        || (rv = saas_db_queue(db, &accounts_statements[RESETS_VOID], SAAS_ARGS(user_id))) != APR_SUCCESS) {
+        || (rv = saas_db_queue(db, &accounts_statements[RESETS_VOID], SAAS_ARGS(user_id))) != APR_SUCCESS
+        || (rv = saas_db_queue(db, &accounts_statements[DEVICES_END], SAAS_ARGS(user_id))) != APR_SUCCESS) {
         return rv;
     }
     return accounts_notice(db, confirmation->rq->pool, &notice,

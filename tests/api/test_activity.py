@@ -52,7 +52,7 @@ def test_filters(told):
     assert trail(admin, org, action="organization.updated", actor=other.email)["count"] == 1
 
 
-@pytest.mark.parametrize("query", ["since=yesterday", "until=", "since=2026-13-01T00:00:00Z", "page=0"])
+@pytest.mark.parametrize("query", ["since=yesterday", "until=x", "since=2026-13-01T00:00:00Z", "page=0"])
 def test_bad_filters_are_refused(told, query):
     admin, _ = told
     reply = admin.get(f"organizations/{admin.org['id']}/activity/?{query}")

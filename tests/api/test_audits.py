@@ -257,7 +257,7 @@ def test_every_page_of_the_list_tells_how_many_there_are(site, bob, query):
     assert person.get(f"audits/?{query}page_size=2&page=4").status_code == 404
 
 
-@pytest.mark.parametrize("query", ["status=done", "status=", "ordering=secret", "ordering=--created_at", "engine=%00", "status=completed%27--"])
+@pytest.mark.parametrize("query", ["status=done", "ordering=secret", "ordering=--created_at", "engine=%00", "status=completed%27--"])
 def test_bad_filters_of_the_list_are_400(alice, query):
     assert alice.get("audits/?" + query).status_code == 400
 

@@ -167,8 +167,8 @@ def test_dead_letters_and_unknown_kinds_are_counted(site):
     ("nobody", "/index.html", 200, {}),
     ("nobody", "/area/../nowhere", 404, {}),
     # The same gates of routes.
-    ("admin", "auth/me/", 200, {"user": "granted"}),
-    ("nobody", "auth/me/", 401, {"user": "not_authenticated"}),
+    ("admin", "auth/me/", 200, {"account": "granted"}),
+    ("nobody", "auth/me/", 401, {"account": "not_authenticated"}),
     ("forger", "audits/", 401, {"member": "authentication_failed"}),
     ("stranger", "audits/", 404, {"member": "not_found"}),
     ("torn", "audits/", 400, {"member": "organization_required"}),
@@ -185,7 +185,7 @@ def test_requests_are_counted_by_gate_and_verdict(site, callers, caller, path, s
     assert change.of("requests") == {said(gate, verdict): 3 for gate, verdict in counted.items()}
 
 
-@pytest.mark.parametrize("path, gates", [("/area/admins/", ["role"]), ("audits/start/", ["role"]), ("auth/logout/", ["user"])])
+@pytest.mark.parametrize("path, gates", [("/area/admins/", ["role"]), ("audits/start/", ["role"]), ("auth/logout/", ["account"])])
 def test_a_cookie_from_another_site_is_csrf_failed(site, callers, path, gates):
     with moved(site) as change:
         reply = callers["admin"].post(path, {}, headers={"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"})
@@ -369,7 +369,7 @@ def test_a_scrape_without_a_database(site):
             assert gated() == 503
         after = scrape(site)
         assert after["saas_database_up"] == 0 and after["saas_database_connections"] == 0
-        unavailable = "saas_requests_total{" + said("user", "unavailable") + "}"
+        unavailable = "saas_requests_total{" + said("account", "unavailable") + "}"
         assert after[unavailable] - before[unavailable] == 4
         # Four requests and the scrape.
         failed = 'saas_database_errors_total{class="unavailable"}'

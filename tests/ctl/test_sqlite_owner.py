@@ -1,6 +1,7 @@
 """Whose a SQLite database is that root has made: httpd's children, who are not root, have to write it."""
 
 import os
+import shutil
 import stat
 import subprocess
 
@@ -27,9 +28,22 @@ def owners(folder):
             for info in [os.lstat(folder / name)]}
 
 
-def migrate(path, user=None, prefix=()):
-    argv = command_as(user, [*prefix, BUILD / "bin" / "saasctl", "--db", f"sqlite:{path}", "migrate"], False)
-    return subprocess.run([str(word) for word in argv], env=clean_environment(SAASCTL_SQL=ROOT / "sql"), cwd="/",
+@pytest.fixture(scope="module")
+def anybodys(places):
+    """The command and its migrations where other users may read them, wherever the checkout is."""
+    folder = places.folder("anybodys")
+    folder.chmod(0o755)
+    shutil.copy2(BUILD / "bin" / "saasctl", folder)
+    shutil.copytree(ROOT / "sql", folder / "sql", copy_function=shutil.copy)
+    for path in (folder / "saasctl", *(folder / "sql").rglob("*"), folder / "sql"):
+        path.chmod(0o755 if path.is_dir() or path.name == "saasctl" else 0o644)
+    return folder
+
+
+def migrate(path, user=None, prefix=(), where=None):
+    program_at, sql = (where / "saasctl", where / "sql") if where else (BUILD / "bin" / "saasctl", ROOT / "sql")
+    argv = command_as(user, [*prefix, program_at, "--db", f"sqlite:{path}", "migrate"], False)
+    return subprocess.run([str(word) for word in argv], env=clean_environment(SAASCTL_SQL=sql), cwd="/",
                           capture_output=True, text=True, timeout=60)
 
 
@@ -92,13 +106,13 @@ def test_root_who_may_not_give_away_says_so_and_leaves_nothing(places):
 
 
 @pytest.mark.parametrize("folder_of", ["root", "user", "somebody"])
-def test_nobody_else_is_given_anything(places, folder_of):
+def test_nobody_else_is_given_anything(places, anybodys, folder_of):
     """In root's own folder the file is root's; what httpd's user makes is his, also in a folder that he may only write."""
     user = None if folder_of == "root" else httpd_user()
     folder = places.folder("db", user if folder_of == "user" else None, 0o777)
     if folder_of == "somebody":
         os.chown(folder, user.pw_uid + 1, user.pw_gid)
-    done = migrate(folder / "saas.db", user)
+    done = migrate(folder / "saas.db", user, where=anybodys)
     assert done.returncode == 0, done.stderr
     assert owners(folder)["saas.db"] == ((user.pw_uid, user.pw_gid) if user else (0, 0))
 

@@ -114,6 +114,9 @@ ROWS = {
                         default_org_id=None, created_at=THEN, updated_at=THEN, last_login_at=None, email_verified_at=THEN)]),
         ("email_proofs", [dict(hash="e" * 64, user_id=USERS[0], email_key="person0@example.test", created_at=THEN, expires_at=LATER)]),
     ],
+    11: [
+        ("devices", [dict(hash="1" * 64, user_id=USERS[0], created_at=THEN, used_at=THEN)]),
+    ],
 }
 # What SQLite has instead of notifications: triggers fill it, and a migration may add to it. By the version that made it.
 TRIGGERED = {"sqlite": {"principal_changes": 6}, "pgsql": {}}

@@ -72,6 +72,7 @@ const saas_driver_statement_t ctl_statements[CTL_STATEMENTS] = {
     STATEMENT(CTL_USER_DEFAULT, "set the default organization",
         "UPDATE users SET default_org_id = $2, updated_at = now() WHERE id = $1 AND default_org_id IS NULL"),
     STATEMENT(CTL_USER_PASSWORD, "set the password", "UPDATE users SET password_hash = $2, updated_at = now() WHERE id = $1"),
+    STATEMENT(CTL_USER_DEVICES_END, "end the user's devices", "DELETE FROM devices WHERE user_id = $1"),
     STATEMENT(CTL_USER_RESETS_END, "end the password resets", "DELETE FROM password_resets WHERE user_id = $1"),
     STATEMENT(CTL_USER_ACTIVE, "change the user",
         "UPDATE users SET is_active = $2::boolean, updated_at = now() WHERE id = $1 AND is_active <> $2::boolean"),

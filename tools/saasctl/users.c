@@ -124,7 +124,8 @@ static int set_password(ctl_t *ctl, void *baton)
         return ctl_say(CTL_REFUSED, "the user is gone");
     }
     if (code == CTL_OK && (code = ctl_ask(ctl, CTL_SESSIONS_DELETE, NULL, CTL_ARGS(id))) == CTL_OK
-        && (code = ctl_ask(ctl, CTL_USER_RESETS_END, NULL, CTL_ARGS(id))) == CTL_OK) {
+        && (code = ctl_ask(ctl, CTL_USER_RESETS_END, NULL, CTL_ARGS(id))) == CTL_OK
+        && (code = ctl_ask(ctl, CTL_USER_DEVICES_END, NULL, CTL_ARGS(id))) == CTL_OK) {
         code = note(ctl, change, "user.password_changed");
     }
     return code;
