@@ -137,7 +137,8 @@ typedef struct saas_gate_t {
 /** Gates of the host, as route tables name them: the text is exactly what
  *  follows Require in httpd.conf. */
 #define saas_is_user "saas-user"
-#define saas_is_account "saas-account"
+#define saas_is_account "saas-account"   /* proven or not: see SaasVerifyEmail */
+#define saas_is_verified "saas-verified"
 #define saas_is_member "saas-member"
 #define saas_may_write "saas-role MEMBER ADMIN"
 #define saas_is_admin "saas-role ADMIN"

@@ -22,7 +22,7 @@ typedef struct saas_mounted_route_t {
     const char *segments[SAAS_ROUTE_SEGMENTS];  /**< literal, or "{name" for a parameter */
     int ngates;
     saas_gate_use_t gates[SAAS_GATES_MAX];
-    int wants_organization;         /**< has a gate besides saas-user */
+    int wants_organization;         /**< has a gate that is not about the user alone */
     int org_segment;                /**< index of {org}, or -1 */
     int object_segment;             /**< index of the parameter that is an object, or -1 */
     int object;                     /**< its number in saas_objects(), or -1 */

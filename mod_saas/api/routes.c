@@ -64,7 +64,8 @@ static const char *add_route(apr_pool_t *p, const char *owner, const saas_route_
     }
     for (i = 0; !err && i < SAAS_GATES_MAX && route->gates[i]; i++) {
         err = saas_gate_parse(p, NULL, route->gates[i], &mounted->gates[mounted->ngates++]);
-        mounted->wants_organization |= strcmp(route->gates[i], saas_is_user) != 0;
+        mounted->wants_organization |= strcmp(route->gates[i], saas_is_user) && strcmp(route->gates[i], saas_is_account)
+                                        && strcmp(route->gates[i], saas_is_verified);
     }
     for (i = 0; !err && i < routes->nelts; i++) {
         const saas_route_t *other = APR_ARRAY_IDX(routes, i, saas_mounted_route_t *)->route;
