@@ -52,12 +52,15 @@ void saas_pgsql_forget(pgsql_t *c)
 }
 
 /* libpq has no call that closes what mod_dbd owns.  It does so itself once it reads the end, in front of which nothing
- * may be left: what has arrived is thrown away here, what TLS has of it by reading on. */
+ * may be left: what has arrived is thrown away here, what TLS has of it by reading on.  A reset is what ends a backend at
+ * once that waits for room to send more (SO_LINGER): to a socket that was shut nobody says that there is room again. */
 void saas_pgsql_cut(pgsql_t *c)
 {
-    int transaction = c->transaction, tries = 16;
+    int transaction = c->transaction, tries = 4;
     if (PQstatus(c->conn) == CONNECTION_OK) {
+        const struct linger at_once = { 1, 0 };
         char arrived[16384];
+        setsockopt(PQsocket(c->conn), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
         shutdown(PQsocket(c->conn), SHUT_RDWR);
         while (recv(PQsocket(c->conn), arrived, sizeof(arrived), MSG_DONTWAIT) > 0) {
         }

@@ -1,5 +1,7 @@
 """Large exports: clients that go away or read slowly, a database that dies midway, memory."""
 
+import os
+import random
 import socket
 import time
 
@@ -7,6 +9,10 @@ import pytest
 
 from feed import Relay
 from saastest import Site, seed
+from saastest.places import give
+from saastest.postgres import Postgres
+from saastest.site import Pgsql
+from saastest.tls import Authority
 
 pytestmark = pytest.mark.long(60)
 SITE_CONF = "DBDMax 3\nDBDKeep 1\nDBDMin 1\n"
@@ -72,46 +78,82 @@ def test_clients_that_go_away_free_the_connection_at_once(site, payer, large):
             time.sleep(0.1)
 
 
+class Far:
+    """A database by way of TCP."""
+
+    kind = "pgsql"
+
+    def __init__(self, database, where):
+        self.database, self.where = database, where
+
+    def conf(self):
+        return (f'DBDriver pgsql\nDBDMin 1\nDBDKeep 1\nDBDMax 2\nDBDParams "{self.where} dbname={self.database.name} '
+                f'user={self.database.cluster.APP} connect_timeout=2"')
+
+    def close(self):
+        pass
+
+
+def leave_exports(database, where, payer, large, quiet_log):
+    """Who goes away frees thread, backend and connection at once; and what had arrived of the export is nobody's answer
+    afterwards."""
+    far = Site(Far(database, where), with_stripe=False)
+    try:
+        far.start()
+        quiet_log.append(far.httpd.watch())
+        api = far.nobody()
+        headers = {"Authorization": f"Bearer {payer.new_token(organization=payer.org['id'])['token']}"}
+        for n in range(1, 6):
+            s = open_export(far, payer, large)
+            assert s.recv(4096).startswith(b"HTTP/1.1 200")
+            pid, = copies(database)
+            s.close()
+            gone = time.monotonic()
+            while metric(api, 'saas_exports_total{outcome="aborted"}') < n:
+                assert time.monotonic() - gone < 2, "the thread of an abandoned export is not free"
+                time.sleep(0.02)
+            while pid in copies(database):
+                assert time.monotonic() - gone < 4, "PostgreSQL still works for a client that went away"
+                time.sleep(0.02)
+            for _ in range(4):
+                reply = api.get("audits/", headers=headers)
+                assert reply.status_code == 200 and reply.json()["count"] >= 1, reply.text
+    finally:
+        far.close()
+
+
 @pytest.mark.only_db("pgsql")
-def test_a_network_that_swallows_cancels_keeps_no_thread(databases, payer, site, large, quiet_log):
-    """Who goes away frees thread, backend and connection at once, whatever becomes of other connections to the server;
-    and what had arrived of the export is nobody's answer afterwards."""
-    database = site.database
-    with Relay(database.cluster.socket / ".s.PGSQL.5432", "127.0.0.1", cancels=False) as relay:
+def test_a_network_that_swallows_cancels_keeps_no_thread(site, payer, large, quiet_log):
+    with Relay(site.database.cluster.socket / ".s.PGSQL.5432", "127.0.0.1", cancels=False) as relay:
+        leave_exports(site.database, f"host=127.0.0.1 port={relay.port}", payer, large, quiet_log)
 
-        class Remote:
-            kind = "pgsql"
 
-            def conf(self):
-                return (f'DBDriver pgsql\nDBDMin 1\nDBDKeep 1\nDBDMax 2\nDBDParams "host=127.0.0.1 port={relay.port} '
-                        f'dbname={database.name} user={database.cluster.APP} connect_timeout=2"')
-
-            def close(self):
-                pass
-
-        far = Site(Remote(), with_stripe=False)
+@pytest.mark.only_db("pgsql")
+def test_an_export_over_tcp_is_cut_as_well(db_kind, quiet_log):
+    """The backend waits for room to send; with TLS what has arrived is partly TLS's own. It ends at once all the same."""
+    address = "127." + ".".join(str(random.randrange(1, 255)) for _ in range(3))
+    cluster = Postgres().create()
+    try:
+        pem, key = Authority(cluster.data).issue("server", "PostgreSQL", f"IP:{address}")
+        for path in (pem, key):
+            os.chmod(path, 0o600)
+            give(path, cluster.user)
+        with open(cluster.data / "postgresql.conf", "a", encoding="utf-8") as conf:
+            conf.write(f"listen_addresses = '{address}'\nssl = on\nssl_cert_file = '{pem}'\nssl_key_file = '{key}'\n")
+        cluster.restart()
+        near = Site(Pgsql(cluster, "tls"), with_stripe=True)
         try:
-            far.start()
-            quiet_log.append(far.httpd.watch())
-            api = far.nobody()
-            headers = {"Authorization": f"Bearer {payer.new_token(organization=payer.org['id'])['token']}"}
-            for n in range(1, 5):
-                s = open_export(far, payer, large)
-                assert s.recv(4096).startswith(b"HTTP/1.1 200")
-                pid, = copies(database)
-                s.close()
-                gone = time.monotonic()
-                while metric(api, 'saas_exports_total{outcome="aborted"}') < n:
-                    assert time.monotonic() - gone < 2, "the thread of an abandoned export is not free"
-                    time.sleep(0.02)
-                while pid in backends(database):
-                    assert time.monotonic() - gone < 4, "PostgreSQL still works for a client that went away"
-                    time.sleep(0.02)
-                for _ in range(4):
-                    reply = api.get("audits/", headers=headers)
-                    assert reply.status_code == 200 and reply.json()["count"] >= 1, reply.text
+            payer = near.start().newcomer()
+            near.pay(payer)
+            # Files of root's home are not httpd's to read, and libpq looks for them there.
+            files = " ".join(f"{name}=/nonexistent" for name in ("sslcert", "sslkey", "sslrootcert", "sslcrl"))
+            large = seed.large_audit(near.database, payer.org["id"], ROWS)
+            for mode in ("disable", "require"):
+                leave_exports(near.database, f"host={address} sslmode={mode} {files}", payer, large, quiet_log)
         finally:
-            far.close()
+            near.close()
+    finally:
+        cluster.close()
 
 
 def backends(database, more=""):
