@@ -515,7 +515,6 @@ typedef struct saas_host_t {
     apr_status_t (*db_stream)(saas_db_t *db, saas_statement_t *st, const char *const *args, int nargs,
                               apr_status_t (*sink)(void *baton, const char *data, apr_size_t len),
                               void *baton);
-    apr_uint64_t (*db_stream_blanks)(const saas_db_t *db);
     apr_status_t (*db_transaction)(saas_db_t *db, apr_status_t (*body)(saas_db_t *db, void *baton), void *baton);
     apr_status_t (*db_set_organization)(saas_db_t *db, const char *org_id);
 
@@ -583,6 +582,7 @@ typedef struct saas_host_t {
                               const char **link);
     const char *(*cookie_get)(saas_request_t *rq, const char *name);
     void (*cookie_set)(saas_request_t *rq, const char *name, const char *value, int seconds);
+    apr_uint64_t (*db_stream_blanks)(const saas_db_t *db);
 } saas_host_t;
 
 APR_DECLARE_OPTIONAL_FN(const saas_host_t *, saas_host_services, (const char *abi, unsigned minor));
