@@ -405,8 +405,8 @@ typedef struct saas_link_t {
 /** Since minor 3.  The owner of an address has come by another httpd module, and
  *  somebody has set up this user under it without proving that it is theirs:
  *  removes the user with all that came of the claim, in db's transaction, and
- *  makes another one, who begins anew.  email is as it was given, email_key the
- *  key it is looked up by.  Called again when the transaction is tried again. */
+ *  makes another one, who begins anew, unless somebody else has the mailbox.
+ *  email is as it was given, email_key the key it is looked up by.  Called again when the transaction is tried again. */
 typedef apr_status_t saas_claimed_fn(request_rec *r, saas_db_t *db, const char *user_id, const char *email,
                                      const char *email_key);
 

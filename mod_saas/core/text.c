@@ -265,8 +265,13 @@ const char *saas_email_fold(apr_pool_t *p, const char *email)
 {
     const char *at = strrchr(email, '@');
     const char *domain = at && saas_utf8_valid(at, strlen(at)) ? saas_domain_ascii(p, at + 1, strlen(at + 1)) : NULL;
-    char *out = domain ? apr_pstrcat(p, apr_pstrmemdup(p, email, (apr_size_t)(at + 1 - email)), domain, NULL)
-                       : apr_pstrdup(p, email);
+    return saas_email_spelled(p, domain ? apr_pstrcat(p, apr_pstrmemdup(p, email, (apr_size_t)(at + 1 - email)), domain, NULL)
+                                        : email);
+}
+
+const char *saas_email_spelled(apr_pool_t *p, const char *email)
+{
+    char *out = apr_pstrdup(p, email);
     for (char *c = out; *c; c++) {
         *c = (char)lower((unsigned char)*c);
     }

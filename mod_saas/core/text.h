@@ -47,6 +47,12 @@ apr_status_t saas_email_parse(apr_pool_t *p, const char *in, const char **email)
 const char *saas_email_fold(apr_pool_t *p, const char *email);
 
 /**
+ * The key that an address had before domains had one form: a user who shares a mailbox with another since then is looked
+ * up by it, before the user of the mailbox is.
+ */
+const char *saas_email_spelled(apr_pool_t *p, const char *email);
+
+/**
  * A slug from a name: lower-case ASCII letters and digits in words joined by single dashes, at most max bytes
  * (SAAS_SLUG_MAX when 0 or more). Latin letters lose their accents. The result is "" when nothing of the name
  * is left (other scripts), and may not pass saas_slug_is when it looks like a UUID: the caller then makes one up.

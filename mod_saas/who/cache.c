@@ -85,7 +85,8 @@ apr_status_t saas_cache_count(saas_cache_counters_t *counters)
 /* Kind of credential, way of choosing, object, credential, value; 0: too long. */
 SAAS_WARM static apr_size_t make_key(char *to, const saas_credential_t *credential, const saas_selector_t *selector)
 {
-    apr_size_t hash = strlen(credential->hash), value = selector->value ? strlen(selector->value) : 0;
+    const char *own = saas_credential_key(credential);
+    apr_size_t hash = strlen(own), value = selector->value ? strlen(selector->value) : 0;
     apr_uint32_t object = selector->choice == SAAS_CHOOSE_OBJECT ? (apr_uint32_t)selector->object : 0;
     if (hash + value + 8 > KEY_ROOM) {
         return 0;
@@ -93,7 +94,7 @@ SAAS_WARM static apr_size_t make_key(char *to, const saas_credential_t *credenti
     to[0] = (char)credential->by;
     to[1] = (char)selector->choice;
     memcpy(to + 2, &object, sizeof(object));
-    memcpy(to + 6, credential->hash, hash + 1);
+    memcpy(to + 6, own, hash + 1);
     if (value) {
         memcpy(to + 7 + hash, selector->value, value);
     }

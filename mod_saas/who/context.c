@@ -47,7 +47,7 @@ SAAS_WARM saas_context_t *saas_context_get(request_rec *r)
 
 static int same_credential(const saas_credential_t *a, const saas_credential_t *b)
 {
-    return a->by == b->by && a->hash && b->hash && !strcmp(a->hash, b->hash);
+    return a->by == b->by && a->hash && b->hash && !strcmp(saas_credential_key(a), saas_credential_key(b));
 }
 
 static int same_selector(const saas_selector_t *a, const saas_selector_t *b)
@@ -93,6 +93,29 @@ SAAS_WARM int saas_context_recall(request_rec *r, saas_context_t *ctx)
     return 1;
 }
 
+/* Two users may have claimed a mailbox, each by a spelling of their own. */
+#define CLAIMS_MAX 2
+
+/* For the owner of an address that somebody had only claimed.  Whoever comes by another module is let in as a user who has
+ * proven it, or not at all. */
+static void end_claims(request_rec *r, const saas_credential_t *credential, const saas_selector_t *selector,
+                       saas_context_t *ctx)
+{
+    int ended;
+    for (ended = 0; ctx->loaded == SAAS_GRANTED && credential->by == SAAS_BY_SERVER && !ctx->who.email_verified; ended++) {
+        const char *claimant = ctx->who.user_id;
+        memset(&ctx->who, 0, sizeof(ctx->who));
+        ctx->several = 0;
+        ctx->choices = NULL;
+        if (ended < CLAIMS_MAX && saas_claims_end(r, claimant, credential) == APR_SUCCESS) {
+            saas_tenant_load(r, credential, selector, ctx);
+        }
+        else {
+            ctx->loaded = SAAS_UNAVAILABLE;
+        }
+    }
+}
+
 saas_context_t *saas_context_load(request_rec *r, const saas_credential_t *credential,
                                   const saas_selector_t *selector)
 {
@@ -122,19 +145,7 @@ saas_context_t *saas_context_load(request_rec *r, const saas_credential_t *crede
                 ctx->loaded = SAAS_UNAVAILABLE;
             }
         }
-        /* The owner of an address that somebody had only claimed. */
-        if (ctx->loaded == SAAS_GRANTED && credential->by == SAAS_BY_SERVER && !ctx->who.email_verified) {
-            const char *claimant = ctx->who.user_id;
-            memset(&ctx->who, 0, sizeof(ctx->who));
-            ctx->several = 0;
-            ctx->choices = NULL;
-            if (saas_claims_end(r, claimant, credential) == APR_SUCCESS) {
-                saas_tenant_load(r, credential, selector, ctx);
-            }
-            else {
-                ctx->loaded = SAAS_UNAVAILABLE;
-            }
-        }
+        end_claims(r, credential, selector, ctx);
     }
     if (ctx->touch_token) {
         saas_tenant_touch(r, ctx->who.credential_id);

@@ -159,6 +159,10 @@ void saas_credential_outer(request_rec *r, saas_credential_t *credential)
         credential->by = SAAS_BY_SERVER;
         credential->email = email;
         credential->hash = saas_email_fold(r->pool, email);
+        credential->spelled = saas_email_spelled(r->pool, email);
+        if (!strcmp(credential->spelled, credential->hash)) {
+            credential->spelled = NULL;
+        }
     }
 }
 

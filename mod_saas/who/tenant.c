@@ -96,7 +96,8 @@ static int per_credential;
 static saas_statement_t create[] = {
     { .name = "outer_user_create", .scope = SAAS_SYSTEM,
       .sql = "INSERT INTO users (id, email, email_key, name, created_at, updated_at, email_verified_at)"
-             " VALUES ($1, $2, $3, '', now(), now(), now()) ON CONFLICT (email_key) DO NOTHING" },
+             " SELECT $1::uuid, $2::text, $3::text, '', now(), now(), now()"
+             " WHERE NOT EXISTS (SELECT 1 FROM users o WHERE o.email_key = $4::text) ON CONFLICT (email_key) DO NOTHING" },
     { 0 }
 };
 
@@ -266,14 +267,14 @@ static void set_moments(const saas_rows_t *rows, saas_context_t *ctx, saas_cache
     }
 }
 
-/* Asks for the credential's rows; index: of the way to choose, or N_CHOOSE and up for an object.  SAAS_GRANTED, or
- * why there are none. */
-static saas_verdict_e look_up(request_rec *r, const saas_credential_t *credential, int index, const char *value,
-                              saas_rows_t **rows)
+/* Asks for the rows of the credential's kind and a key; index: of the way to choose, or N_CHOOSE and up for an object.
+ * SAAS_GRANTED, or why there are none. */
+static saas_verdict_e look_up(request_rec *r, const saas_credential_t *credential, const char *key, int index,
+                              const char *value, saas_rows_t **rows)
 {
     int number = ((int)credential->by - SAAS_BY_TOKEN) * per_credential + index;
     int nargs = index <= SAAS_CHOOSE_DEFAULT || index == LISTED ? 1 : 2;
-    saas_lookup_t lookup = { &statements[number], &together[number], credential->hash, value, nargs };
+    saas_lookup_t lookup = { &statements[number], &together[number], key, value, nargs };
     if (saas_gather_query(r, &lookup, rows) != APR_SUCCESS) {
         return SAAS_UNAVAILABLE;
     }
@@ -306,16 +307,22 @@ void saas_tenant_load(request_rec *r, const saas_credential_t *credential, const
     const saas_selector_t chosen = resolve(wanted), *selector = &chosen;
     const saas_choice_e choice = chosen.choice;
     saas_cache_ticket_t ticket;
+    const int index = choice == SAAS_CHOOSE_OBJECT ? N_CHOOSE + selector->object : (int)choice;
+    const char *key = saas_credential_key(credential);
     saas_rows_t *rows = NULL;
     int listed = 0;
     if (saas_cache_find(r, credential, selector, ctx, &ticket)) {
         return;
     }
-    ctx->loaded = look_up(r, credential, choice == SAAS_CHOOSE_OBJECT ? N_CHOOSE + selector->object : (int)choice,
-                          selector->value, &rows);
+    ctx->loaded = look_up(r, credential, key, index, selector->value, &rows);
+    if (ctx->loaded == SAAS_NO_USER && credential->spelled) {
+        /* Nobody has a key of the spelling since before, and nobody will: the user of the mailbox may be kept for it. */
+        key = credential->hash;
+        ctx->loaded = look_up(r, credential, key, index, selector->value, &rows);
+    }
     if (ctx->loaded == SAAS_GRANTED && choice == SAAS_CHOOSE_DEFAULT && (rows->count > 1 || !saas_cell(rows, 0, C_ORG))) {
         /* Several, or one that is gone. */
-        ctx->loaded = look_up(r, credential, LISTED, NULL, &rows);
+        ctx->loaded = look_up(r, credential, key, LISTED, NULL, &rows);
         listed = 1;
     }
     if (ctx->loaded != SAAS_GRANTED) {
@@ -345,7 +352,7 @@ apr_status_t saas_tenant_create_user(request_rec *r, const saas_credential_t *cr
     saas_db_t *db;
     apr_status_t rv = saas_uuid7(id);
     if (rv == APR_SUCCESS && (rv = saas_db_open_impl(&db, r->pool, r->server, NULL)) == APR_SUCCESS) {
-        rv = saas_db_query_impl(db, create, &rows, SAAS_ARGS(id, credential->email, credential->hash));
+        rv = saas_db_query_impl(db, create, &rows, SAAS_ARGS(id, credential->email, credential->hash, saas_credential_key(credential)));
         saas_db_close_impl(db);
     }
     if (rv == APR_SUCCESS && rows->affected == 1) {

@@ -31,9 +31,16 @@ typedef struct saas_credential_t {
     saas_credential_e by;
     const char *hash;      /**< SHA-256 of token or session, or the e-mail's key */
     const char *email;     /**< of SAAS_BY_SERVER, as it was given */
+    const char *spelled;   /**< the key of that spelling, which a user of an older version may have; NULL: the same */
     int cross_site;        /**< a cookie on an unsafe method that is not same-origin */
     int malformed;         /**< an Authorization: Bearer that can be no token */
 } saas_credential_t;
+
+/** What tells credentials of a kind apart: two spellings of one mailbox may be two users since an older version. */
+static inline const char *saas_credential_key(const saas_credential_t *credential)
+{
+    return credential->spelled ? credential->spelled : credential->hash;
+}
 
 /** An organization that a caller may choose. */
 typedef struct saas_choice_t {

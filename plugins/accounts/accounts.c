@@ -206,10 +206,11 @@ saas_statement_t accounts_statements[ACCOUNTS_STATEMENTS + 1] = {
     [DEVICES_END] = { .name = "devices_end", .scope = SAAS_SYSTEM, .sql =
         "DELETE FROM devices WHERE user_id = $1::uuid" },
     [CLAIM_LOCK] = { .name = "claim_lock", .scope = SAAS_SYSTEM, .sql =
-        "SELECT email FROM users WHERE id = $1::uuid AND email_key = $2 AND email_verified_at IS NULL FOR UPDATE" },
+        "SELECT email FROM users WHERE id = $1::uuid AND email_key IN ($2, $3) AND email_verified_at IS NULL FOR UPDATE" },
+    /* Where somebody else has the mailbox, it is theirs. */
     [CLAIM_OWNER] = { .name = "claim_owner", .scope = SAAS_SYSTEM, .sql =
         "INSERT INTO users (id, email, email_key, name, created_at, updated_at, email_verified_at)"
-        " VALUES ($1, $2, $3, '', now(), now(), now())" },
+        " VALUES ($1, $2, $3, '', now(), now(), now()) ON CONFLICT (email_key) DO NOTHING" },
     /* Sessions, tokens and memberships go with it. */
     [LEAVING_DELETE] = { .name = "leaving_delete", .scope = SAAS_SYSTEM, .sql =
         "DELETE FROM users WHERE id = $1::uuid" },

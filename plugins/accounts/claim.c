@@ -17,7 +17,8 @@ apr_status_t accounts_claimed(request_rec *r, saas_db_t *db, const char *user_id
     int row, purging = 0;
 
     /* Whoever is second finds the owner there already. */
-    rv = saas_db_query(db, &accounts_statements[CLAIM_LOCK], &claim, SAAS_ARGS(user_id, email_key));
+    rv = saas_db_query(db, &accounts_statements[CLAIM_LOCK], &claim,
+                       SAAS_ARGS(user_id, email_key, accounts_old_key(r->pool, email)));
     if (rv != APR_SUCCESS || claim->count == 0) {
         return rv;
     }

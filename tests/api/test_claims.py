@@ -37,13 +37,17 @@ OIDCSessionType client-cookie
 <Location "/oidc/member">
     Require saas-member
 </Location>
+<Location "/oidc/new">
+    SaasUserCreate On
+    Require saas-user
+</Location>
 """
 BROWSER = {"Accept": "text/html", "Origin": None, "Sec-Fetch-Site": None}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def pages(site):
-    for area in ("oidc", "oidc/member", "oidc/verified"):
+    for area in ("oidc", "oidc/member", "oidc/verified", "oidc/new"):
         site.httpd.page(f"{area}/index.html", f"<p>{area} words</p>")
 
 
@@ -117,6 +121,59 @@ def test_several_requests_at_once_end_it_once(site):
     assert set(replies) == {200}, replies
     assert len(users(site, email)) == 1 and str(users(site, email)[0][0]) != claimant.user["id"]
     assert claimant.get("auth/me/").status_code == 401
+
+
+def shared_mailbox(site, proven=True):
+    """Two users of one mailbox, as an older version let them be: one under a key of its own spelling, and the other."""
+    local = f"m{secrets.token_hex(4)}"
+    first, second = Person(site.base, email=f"x{local}@bücher.example"), Person(site.base, email=f"{local}@xn--bcher-kva.example")
+    spelled = f"{local}@bücher.example"
+    site.database.execute("UPDATE users SET email = ?, email_key = ? WHERE id = ?", spelled, spelled, first.user["id"])
+    for person in (first, second) if proven else (second,):
+        site.database.execute("UPDATE users SET email_verified_at = ? WHERE id = ?", seed.now(), person.user["id"])
+    seed.change_counts()
+    first.email = spelled
+    return first, second
+
+
+def whose(site, browser, *people):
+    """Which of them the gates take somebody for: by whose organization is theirs."""
+    return [browser.get("/oidc/member/", headers={**BROWSER, "X-Organization-ID": person.org["id"]}).status_code for person in people]
+
+
+def test_who_shares_a_mailbox_since_before_comes_by_another_module_as_before(site):
+    """Neither is taken for the other: it may be somebody else who has set that one up."""
+    first, second = shared_mailbox(site)
+    for _ in range(2):
+        for spelled in (first.email, first.email.upper().replace("Ü", "ü")):
+            browser, reply = come(site, spelled)
+            assert reply.status_code == 200 and whose(site, browser, first, second) == [200, 404], spelled
+        for spelled in (second.email, second.email.replace(".", "\uff0e")):
+            browser, reply = come(site, spelled)
+            assert reply.status_code == 200 and whose(site, browser, first, second) == [404, 200], spelled
+    # Without the one there is the other.
+    site.database.execute("DELETE FROM users WHERE id = ?", first.user["id"])
+    seed.change_counts()
+    browser, reply = come(site, first.email)
+    assert reply.status_code == 200 and whose(site, browser, second) == [200]
+
+
+def test_a_claim_on_a_shared_mailbox_ends_for_the_other_user_of_it(site):
+    first, second = shared_mailbox(site, proven=False)
+    browser, reply = come(site, first.email)
+    assert reply.status_code == 200 and whose(site, browser, second) == [200]
+    assert not users(site, first.email) and first.get("auth/me/").status_code == 401
+    assert second.get("auth/me/").status_code == 200
+
+
+def test_who_is_locked_under_an_old_key_gets_no_new_account(site):
+    first, second = shared_mailbox(site)
+    site.database.execute("DELETE FROM users WHERE id = ?", second.user["id"])
+    assert come(site, first.email, "/oidc/new/")[1].status_code == 200
+    site.database.execute("UPDATE users SET is_active = FALSE WHERE id = ?", first.user["id"])
+    seed.change_counts()
+    assert come(site, first.email, "/oidc/new/")[1].status_code in (401, 403)
+    assert not users(site, second.email)
 
 
 @pytest.mark.only_db("pgsql")

@@ -65,20 +65,10 @@ int ctl_role(ctl_t *ctl, const char *option, const char **role)
     return ctl_word(ctl, option, roles, role);
 }
 
-/* An id, or the key of an address from before domains had one form. */
-static const char *lower(apr_pool_t *p, const char *text)
-{
-    char *key = apr_pstrdup(p, text), *c;
-    for (c = key; *c; c++) {
-        *c = (char)(*c >= 'A' && *c <= 'Z' ? *c + ('a' - 'A') : *c);
-    }
-    return key;
-}
-
 int ctl_user(ctl_t *ctl, const char *text, ctl_user_t *user)
 {
     saas_driver_rows_t *rows;
-    int code = ctl_ask(ctl, CTL_USER_FIND, &rows, CTL_ARGS(saas_email_fold(ctl->p, text), lower(ctl->p, text)));
+    int code = ctl_ask(ctl, CTL_USER_FIND, &rows, CTL_ARGS(saas_email_fold(ctl->p, text), saas_email_spelled(ctl->p, text)));
     if (code != CTL_OK) {
         return code;
     }
