@@ -48,6 +48,9 @@ saas_statement_t accounts_statements[ACCOUNTS_STATEMENTS + 1] = {
         "UPDATE users SET password_hash = $2, updated_at = now(), email_verified_at = coalesce(email_verified_at, now())"
         " WHERE id = $1::uuid AND is_active" },
 
+    [USER_SPELLED] = { .name = "user_spelled", .scope = SAAS_SYSTEM, .sql =
+        "SELECT id FROM users WHERE email_key = $1 AND id <> $2::uuid" },
+
     [USER_EMAIL_UPDATE] = { .name = "user_email_update", .scope = SAAS_SYSTEM, .sql =
         "UPDATE users SET email = $3, email_key = $4, updated_at = now(),"
         " email_verified_at = CASE WHEN email_key = $4 THEN email_verified_at END"

@@ -20,6 +20,7 @@ enum {
     USER_PASSWORD,
     USER_PASSWORD_UPDATE,
     USER_PASSWORD_SET,
+    USER_SPELLED,
     USER_EMAIL_UPDATE,
     USER_FOR_RESET,
     RESET_USER,
@@ -227,6 +228,11 @@ int accounts_prove_refuse(saas_request_t *rq, const char *field);
 apr_status_t accounts_reset_run(saas_job_t *job);
 /** Makes the token of a link for a new password: saas_link_t. */
 apr_status_t accounts_reset_link(saas_job_t *job, saas_db_t *db, const char *object, const char **token);
+
+/** Has another user than this one a key of this very spelling, since before domains had one form?  Where it is that of
+ *  the mailbox, the table's unique key says so. */
+apr_status_t accounts_spelling_taken(saas_db_t *db, apr_pool_t *p, const char *user_id, const char *email,
+                                     const char *email_key, int *taken);
 
 /** Makes the token of a link that proves an address: saas_link_t. */
 apr_status_t accounts_verify_link(saas_job_t *job, saas_db_t *db, const char *object, const char **token);

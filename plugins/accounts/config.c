@@ -54,13 +54,3 @@ const char *accounts_check_config(apr_pool_t *pconf, apr_pool_t *ptemp, server_r
     }
     return NULL;
 }
-
-const char *accounts_old_key(apr_pool_t *p, const char *email)
-{
-    char *key = apr_pstrdup(p, email), *c;
-
-    for (c = key; *c; c++) {
-        *c = (char)(*c >= 'A' && *c <= 'Z' ? *c + ('a' - 'A') : *c);
-    }
-    return key;
-}

@@ -139,11 +139,15 @@ static apr_status_t prove_address(change_t *change, saas_db_t *db)
 static apr_status_t change_address(change_t *change, saas_db_t *db)
 {
     const char *user_id = change->rq->who->user_id;
-    saas_rows_t *rows;
-    apr_status_t rv = saas_db_query(db, &accounts_statements[USER_EMAIL_UPDATE], &rows,
-                                    SAAS_ARGS(user_id, change->proof.verified, change->email, change->email_key));
+    saas_rows_t *rows = NULL;
+    int taken;
+    apr_status_t rv = accounts_spelling_taken(db, change->rq->pool, user_id, change->email, change->email_key, &taken);
 
-    if (rv == SAAS_EUNIQUE) {
+    if (rv == APR_SUCCESS && !taken) {
+        rv = saas_db_query(db, &accounts_statements[USER_EMAIL_UPDATE], &rows,
+                           SAAS_ARGS(user_id, change->proof.verified, change->email, change->email_key));
+    }
+    if (rv == SAAS_EUNIQUE || (rv == APR_SUCCESS && taken)) {
         return refuse(change, "email", "A user with this email already exists.");
     }
     if (rv == APR_SUCCESS && rows->affected != 1) {

@@ -75,11 +75,15 @@ static const char *invite_organization(apr_pool_t *p, const char *token)
 
 static apr_status_t insert_user(registration_t *reg, saas_db_t *db)
 {
-    apr_status_t rv = saas_db_query(db, &accounts_statements[USER_INSERT], &reg->user,
-                                    SAAS_ARGS(reg->who->user_id, reg->who->email, reg->email_key, reg->who->name,
-                                              reg->hashed, reg->proven ? "proven" : NULL));
+    int taken;
+    apr_status_t rv = accounts_spelling_taken(db, reg->rq->pool, reg->who->user_id, reg->who->email, reg->email_key, &taken);
 
-    if (rv == APR_SUCCESS && reg->user->count == 0) {
+    if (rv == APR_SUCCESS && !taken) {
+        rv = saas_db_query(db, &accounts_statements[USER_INSERT], &reg->user,
+                           SAAS_ARGS(reg->who->user_id, reg->who->email, reg->email_key, reg->who->name, reg->hashed,
+                                     reg->proven ? "proven" : NULL));
+    }
+    if (rv == APR_SUCCESS && (taken || reg->user->count == 0)) {
         rv = refuse(reg, EMAIL_TAKEN);
     }
     if (rv == APR_SUCCESS && !reg->proven) {

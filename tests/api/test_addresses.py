@@ -175,6 +175,25 @@ def test_who_shares_a_mailbox_since_before_logs_in_as_before_and_is_listed(site)
     assert login(f"{local}@xn--bcher-kva.example", PASSWORD) == first.user["id"]
 
 
+def test_a_spelling_that_a_user_has_since_before_is_taken(site):
+    """Also while two share the mailbox and its own key is nobody's."""
+    local = f"u{secrets.token_hex(4)}"
+    first = Person(site.base, email=f"x{local}@bücher.example")
+    spelled = f"{local}@bücher.example"
+    site.database.execute("UPDATE users SET email = ? WHERE id = ?", spelled, first.user["id"])
+    old_spelling(site, first, spelled)
+    taken = {"email": ["A user with this email already exists."]}
+    reply = site.nobody().post("auth/register/", {"email": spelled, "password": PASSWORD})
+    assert reply.status_code == 400 and reply.json() == taken
+    other = site.register()
+    reply = other.patch("auth/me/", {"email": spelled, "password": other.password})
+    assert reply.status_code == 400 and reply.json() == taken
+    assert saasctl(site.database.url, "user", "create", "--email", spelled, "--password", PASSWORD, check=False).returncode == 1
+    site.database.claim()
+    # One's own, in another spelling, is no other.
+    assert change(first, f"{local}@xn--bcher-kva.example")["email"] == f"{local}@xn--bcher-kva.example"
+
+
 # ------------------------------------------------------------------- proof --
 
 def test_a_link_proves_the_address_once(site, smtp):

@@ -53,7 +53,8 @@ const saas_driver_statement_t ctl_statements[CTL_STATEMENTS] = {
         " WHERE d.user_id = $1 ORDER BY m.org_id"),
     STATEMENT(CTL_USER_ADD, "create the user",
         "INSERT INTO users (id, email, email_key, name, password_hash, created_at, updated_at, email_verified_at)"
-        " VALUES ($1, $2, $3, $4, $5, now(), now(), now()) ON CONFLICT (email_key) DO NOTHING"),
+        " SELECT $1::uuid, $2::text, $3::text, $4::text, $5::text, now(), now(), now()"
+        " WHERE NOT EXISTS (SELECT 1 FROM users o WHERE o.email_key = $6::text) ON CONFLICT (email_key) DO NOTHING"),
     STATEMENT(CTL_USER_VERIFY, "mark the address",
         "UPDATE users SET email_verified_at = CASE WHEN $2::text = '1' THEN now() END, updated_at = now()"
         " WHERE id = $1 AND CASE WHEN $2::text = '1' THEN email_verified_at IS NULL ELSE email_verified_at IS NOT NULL END"),

@@ -81,7 +81,8 @@ int ctl_user_create(ctl_t *ctl)
     }
     if ((ctl_option(ctl, "name") && (code = ctl_name(ctl, "name", &name)) != CTL_OK)
         || (code = read_password(ctl, email, &hash)) != CTL_OK || (code = ctl_new_id(ctl, &id)) != CTL_OK
-        || (code = ctl_ask(ctl, CTL_USER_ADD, &rows, CTL_ARGS(id, email, saas_email_fold(ctl->p, email), name, hash))) != CTL_OK) {
+        || (code = ctl_ask(ctl, CTL_USER_ADD, &rows, CTL_ARGS(id, email, saas_email_fold(ctl->p, email), name, hash,
+                                                              saas_email_spelled(ctl->p, email)))) != CTL_OK) {
         return code;
     }
     if (!rows->affected) {
