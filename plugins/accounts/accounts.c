@@ -86,6 +86,9 @@ saas_statement_t accounts_statements[ACCOUNTS_STATEMENTS + 1] = {
     [PROOFS_END] = { .name = "proofs_end", .scope = SAAS_SYSTEM, .sql =
         "DELETE FROM email_proofs WHERE user_id = $1::uuid" },
 
+    [PROOFS_PURGE] = { .name = "proofs_purge", .scope = SAAS_SYSTEM, .sql =
+        "DELETE FROM email_proofs WHERE user_id = $1::uuid AND expires_at <= now()" },
+
     [PROOF_USER] = { .name = "proof_user", .scope = SAAS_SYSTEM, .sql =
         "SELECT email, email_key, name FROM users WHERE id = $1::uuid AND is_active AND email_verified_at IS NULL" },
 
@@ -178,6 +181,11 @@ saas_statement_t accounts_statements[ACCOUNTS_STATEMENTS + 1] = {
         " WHERE id = $1::uuid AND user_id = $2::uuid AND revoked_at IS NULL"
         WITHIN_CALLING_TOKEN("$3")
         " RETURNING organization_id, name" },
+
+    [TOKENS_OF_CLAIM] = { .name = "tokens_of_claim", .scope = SAAS_SYSTEM, .sql =
+        "UPDATE tokens SET revoked_at = now() WHERE user_id = $1::uuid AND revoked_at IS NULL"
+        " AND EXISTS (SELECT 1 FROM users u WHERE u.id = $1::uuid AND u.email_verified_at IS NULL)"
+        " RETURNING id, organization_id, name" },
 
     /* Before the invite's row: whoever removes a member locks in this order. */
     [INVITE_SHARE] = { .name = "invite_share", .scope = SAAS_TENANT, .sql =

@@ -30,6 +30,7 @@ enum {
     RESET_FIND,
     RESET_USE,
     PROOFS_END,
+    PROOFS_PURGE,
     PROOF_USER,
     PROOF_INSERT,
     PROOF_FIND,
@@ -48,6 +49,7 @@ enum {
     TOKEN_INSERT,
     TOKEN_LIST,
     TOKEN_REVOKE,
+    TOKENS_OF_CLAIM,
     INVITE_SHARE,
     LEAVING_USER,
     LEAVING_LOCK,
@@ -97,6 +99,9 @@ extern saas_statement_t accounts_statements[];
 /** Links to one user in an hour; those who ask, from one address in five minutes. */
 #define ACCOUNTS_VERIFY_PER_USER 5
 #define ACCOUNTS_VERIFY_PER_ADDRESS 50
+
+/** What the trail names as the actor where the owner of an address ends what somebody had set up under it. */
+#define ACCOUNTS_OWNER_CAME "address proven by its owner"
 
 /** What a transaction's body returns to have it rolled back because the input
  *  asks for something that cannot be, as against a failure. */
@@ -239,6 +244,9 @@ apr_status_t accounts_verify_link(saas_job_t *job, saas_db_t *db, const char *ob
 /** Writes the mail with that link into the queue where SaasVerifyEmail wants it, in db's transaction. */
 apr_status_t accounts_verify_mail(saas_db_t *db, saas_request_t *rq, const char *user_id, const char *email,
                                   const char *email_key, const char *name);
+
+/** Revokes the API tokens of a user whose address nobody has proven, in db's transaction, before its owner does. */
+apr_status_t accounts_tokens_end_claim(saas_request_t *rq, saas_db_t *db, const char *user_id);
 
 /** Ends a user who has only claimed their address: saas_claimed_fn. */
 saas_claimed_fn accounts_claimed;

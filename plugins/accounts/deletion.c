@@ -47,7 +47,7 @@ static apr_status_t note(saas_db_t *db, saas_request_t *rq, const saas_rows_t *r
         .target_id = alone ? saas_cell(rows, row, COLUMN_ID) : user_id,
         .target_label = alone ? saas_cell(rows, row, COLUMN_NAME) : email,
         .actor_type = rq ? NULL : "system",
-        .actor_id = rq ? NULL : "address proven by its owner",
+        .actor_id = rq ? NULL : ACCOUNTS_OWNER_CAME,
     };
     apr_status_t rv;
 

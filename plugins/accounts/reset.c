@@ -198,6 +198,11 @@ static apr_status_t set_password(saas_db_t *db, void *baton)
     if (used->affected != 1) {
         return ACCOUNTS_REFUSED;
     }
+    /* Off keeps them: there nobody has been asked for proof. */
+    if (accounts_config_verify(confirmation->rq->r->server) != ACCOUNTS_VERIFY_OFF
+        && (rv = accounts_tokens_end_claim(confirmation->rq, db, user_id)) != APR_SUCCESS) {
+        return rv;
+    }
     if ((rv = saas_db_query(db, &accounts_statements[USER_PASSWORD_SET], &changed, SAAS_ARGS(user_id, confirmation->hashed)))
             != APR_SUCCESS) {
         return rv;

@@ -248,6 +248,28 @@ static apr_status_t revoke_token(saas_db_t *db, void *baton)
     return note(rq, db, profile, saas_cell(revoked, 0, 0), &activity);
 }
 
+apr_status_t accounts_tokens_end_claim(saas_request_t *rq, saas_db_t *db, const char *user_id)
+{
+    enum { ID, ORGANIZATION, NAME };
+    saas_activity_t activity = {
+        .action = "token.revoked", .target_type = "token", .actor_type = "system", .actor_id = ACCOUNTS_OWNER_CAME
+    };
+    saas_rows_t *revoked, *profile;
+    apr_status_t rv = saas_db_query(db, &accounts_statements[TOKENS_OF_CLAIM], &revoked, SAAS_ARGS(user_id));
+    int row;
+
+    if (rv != APR_SUCCESS || revoked->count == 0
+        || (rv = accounts_profile_query(rq, db, user_id, &profile)) != APR_SUCCESS) {
+        return rv;
+    }
+    for (row = 0; row < revoked->count && rv == APR_SUCCESS; row++) {
+        activity.target_id = saas_cell(revoked, row, ID);
+        activity.target_label = saas_cell(revoked, row, NAME);
+        rv = note(rq, db, profile, saas_cell(revoked, row, ORGANIZATION), &activity);
+    }
+    return rv;
+}
+
 int accounts_token_revoke(saas_request_t *rq)
 {
     revocation_t revocation = { .rq = rq, .id = saas_request_parameter(rq, "token") };

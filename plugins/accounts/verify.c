@@ -49,7 +49,8 @@ apr_status_t accounts_verify_link(saas_job_t *job, saas_db_t *db, const char *ob
     if (!key || !accounts_object_holds(job->pool, digest, key)) {
         return APR_NOTFOUND;
     }
-    if ((rv = saas_token_make(job->pool, TOKEN_PREFIX, token)) != APR_SUCCESS) {
+    if ((rv = saas_token_make(job->pool, TOKEN_PREFIX, token)) != APR_SUCCESS
+        || (rv = saas_db_queue(db, &accounts_statements[PROOFS_PURGE], SAAS_ARGS(user_id))) != APR_SUCCESS) {
         return rv;
     }
     return saas_db_queue(db, &accounts_statements[PROOF_INSERT],

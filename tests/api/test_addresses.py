@@ -347,6 +347,37 @@ def test_a_new_password_by_mail_proves_the_address(site, smtp):
     assert again.ok("POST", "auth/login/", {"email": person.email, "password": "another good password 2"})["email_verified"] is True
 
 
+@pytest.mark.parametrize("before", ["claim", "proven", "off"])
+def test_who_takes_an_account_by_a_new_password_takes_no_tokens_of_a_claimant(site, smtp, before):
+    """What somebody has set up under the address before its owner had a word is void; what its owner has set up stays."""
+    host = OFF if before == "off" else {}
+    person = site.register()
+    if before == "proven":
+        assert confirm(site, token_in(wait_letter(smtp, person.email))).status_code == 200
+    everywhere, bound = person.new_token(), person.new_token(organization=person.org["id"])
+    assert site.nobody().post("auth/password/reset/", {"email": person.email}).status_code == 202
+    token = re.search(r"pwr_[0-9A-Za-z]{43}", wait_letter(smtp, person.email, 1, "Set a new password").part("plain")).group()
+    body = {"token": token, "password": "another good password 2"}
+    assert Api(site.base).post("auth/password/reset/confirm/", body, headers=host).status_code == 204
+    status = 401 if before == "claim" else 200
+    assert [Api(site.base, token=t["token"]).get("auth/me/").status_code for t in (everywhere, bound)] == [status] * 2
+    owner = site.nobody()
+    owner.ok("POST", "auth/login/", {"email": person.email, "password": "another good password 2"})
+    trail = owner.ok("GET", f"organizations/{person.org['id']}/activity/?action=token.revoked")["results"]
+    ids = sorted(t["id"] for t in (everywhere, bound)) if before == "claim" else []
+    assert sorted(row["target"]["id"] for row in trail) == ids and {row["actor"]["type"] for row in trail} <= {"system"}
+
+
+def test_links_that_have_expired_are_cleared_away(site, smtp):
+    person = site.register()
+    wait_letter(smtp, person.email)
+    site.database.execute("UPDATE email_proofs SET expires_at = ? WHERE user_id = ?", "2026-01-01T00:00:00.000000Z", person.user["id"])
+    person.ok("POST", "auth/verify/resend/")
+    token = token_in(wait_letter(smtp, person.email, 2))
+    assert site.database.execute("SELECT count(*) FROM email_proofs WHERE user_id = ?", person.user["id"]) == [(1,)]
+    assert confirm(site, token).status_code == 200
+
+
 # ----------------------------------------------------------------- invites --
 
 def invited(site, smtp, email):
