@@ -191,6 +191,8 @@ def test_a_spelling_that_a_user_has_since_before_is_taken(site):
     assert saasctl(site.database.url, "user", "create", "--email", spelled, "--password", PASSWORD, check=False).returncode == 1
     site.database.claim()
     # One's own, in another spelling, is no other.
+    assert change(first, f"{local.upper()}@bücher.example")["email"] == f"{local.upper()}@bücher.example"
+    old_spelling(site, first, spelled)
     assert change(first, f"{local}@xn--bcher-kva.example")["email"] == f"{local}@xn--bcher-kva.example"
 
 
