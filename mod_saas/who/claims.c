@@ -56,9 +56,5 @@ apr_status_t saas_claims_end(request_rec *r, const char *user_id, const saas_cre
         rv = saas_db_transaction_impl(db, end, &it);
         saas_db_close_impl(db);
     }
-    if (rv == APR_SUCCESS) {
-        SAAS_RLOG(r, APLOG_NOTICE, 0, "SAAS1451",
-                  "user %s was removed: nobody had proven the address, and its owner has come by another module", user_id);
-    }
     return rv;
 }

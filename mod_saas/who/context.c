@@ -109,6 +109,11 @@ static void end_claims(request_rec *r, const saas_credential_t *credential, cons
         ctx->choices = NULL;
         if (ended < CLAIMS_MAX && saas_claims_end(r, claimant, credential) == APR_SUCCESS) {
             saas_tenant_load(r, credential, selector, ctx);
+            if (ctx->who.user_id && strcmp(ctx->who.user_id, claimant)) { /* else it was proven at that moment */
+                SAAS_RLOG(r, APLOG_NOTICE, 0, "SAAS1451",
+                          "user %s was removed: nobody had proven the address, and its owner has come by another module",
+                          claimant);
+            }
         }
         else {
             ctx->loaded = SAAS_UNAVAILABLE;

@@ -18,6 +18,7 @@ PROVIDER = OpenidProvider(SECRET)
 SITE_STRIPE = False
 SITE_MODULES = ("auth_openidc",)
 SITE_CONF = f"""
+LogLevel saas:notice
 OIDCProviderMetadataURL {PROVIDER.url}/.well-known/openid-configuration
 OIDCSSLValidateServer Off
 OIDCClientID saas
@@ -85,6 +86,7 @@ def test_an_account_prepared_under_somebody_elses_address_is_worth_nothing(site)
     assert reply.status_code == 200 and "oidc words" in reply.text
     found = users(site, email)
     assert len(found) == 1 and str(found[0][0]) != claimant.user["id"] and found[0][1] is not None
+    assert f"SAAS1451: user {claimant.user['id']} was removed" in site.httpd.error_log.read_text()
     # Of the claim nothing is left.
     for who in (claimant, api, bound):
         assert who.get("auth/me/").status_code == 401
@@ -226,3 +228,4 @@ def test_who_proves_the_address_at_that_moment_is_its_owner(site):
             holder.close()
         assert coming.result()[1].status_code == 200
     assert str(users(site, email)[0][0]) == person.user["id"] and person.get("auth/me/").status_code == 200
+    assert f"user {person.user['id']} was removed" not in site.httpd.error_log.read_text()
