@@ -406,7 +406,8 @@ typedef struct saas_link_t {
  *  somebody has set up this user under it without proving that it is theirs:
  *  removes the user with all that came of the claim, in db's transaction, and
  *  makes another one, who begins anew, unless somebody else has the mailbox.
- *  email is as it was given, email_key the key it is looked up by.  Called again when the transaction is tried again. */
+ *  email is as it was given, email_key the key it is looked up by.  Called again
+ *  when the transaction is tried again. */
 typedef apr_status_t saas_claimed_fn(request_rec *r, saas_db_t *db, const char *user_id, const char *email,
                                      const char *email_key);
 
@@ -1202,8 +1203,8 @@ static inline apr_status_t saas_db_stream(saas_db_t *db, saas_statement_t *st, c
     return saas_host()->db_stream(db, st, args, nargs, sink, baton);
 }
 
-/** How many times of the last stream became empty cells because they have no
- *  form; before the connection is closed. */
+/** Since minor 3.  How many times of the last stream became empty cells because they
+ *  have no form; before the connection is closed. */
 static inline apr_uint64_t saas_db_stream_blanks(const saas_db_t *db)
 {
     return saas_host()->db_stream_blanks(db);

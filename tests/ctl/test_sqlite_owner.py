@@ -28,7 +28,7 @@ def owners(folder):
             for info in [os.lstat(folder / name)]}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def anybodys(places):
     """The command and its migrations where other users may read them, wherever the checkout is."""
     folder = places.folder("anybodys")
