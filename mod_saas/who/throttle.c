@@ -26,6 +26,7 @@
 #define ID_LEN 32    /* hex digits of a key's SHA-256; memcached takes keys of 250 */
 #define REST_SECONDS 5 /* after a failure the server is left alone for so long */
 #define SLOW apr_time_from_msec(500)
+#define SLOW_IN_A_ROW 2 /* one is a hiccup, and no reason to let somebody guess at each node anew */
 
 static struct {
     int seconds;
@@ -39,6 +40,7 @@ static struct {
     ap_socache_instance_t *instance;
     server_rec *server;
     volatile apr_uint32_t rest_until;      /* seconds; this child's */
+    volatile apr_uint32_t slow;            /* answers in a row, this child's */
 } shared;
 
 static void *aligned(void *memory)
@@ -55,6 +57,7 @@ const char *saas_throttle_check_config(apr_pool_t *pconf, apr_pool_t *ptemp, ser
     shared.instance = NULL;
     shared.server = s;
     shared.rest_until = 0;
+    shared.slow = 0;
     if (!name) {
         return NULL;
     }
@@ -191,7 +194,10 @@ static unsigned ask_others(const char *bucket, const char *key, unsigned limit, 
     if (failed) {
         rest("takes no counters");
     }
-    else if (apr_time_now() - asked > SLOW) {
+    else if (apr_time_now() - asked <= SLOW) {
+        apr_atomic_set32(&shared.slow, 0);
+    }
+    else if (apr_atomic_inc32(&shared.slow) + 1 >= SLOW_IN_A_ROW) {
         rest("is slow to answer");
     }
     return wait;

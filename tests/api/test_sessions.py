@@ -4,6 +4,7 @@ import base64
 import hashlib
 import itertools
 import re
+import signal
 import subprocess
 import threading
 import time
@@ -375,13 +376,14 @@ def redis():
 
 
 @pytest.fixture
-def nodes(site, redis):
+def nodes(site, redis, quiet_log):
     """Two servers over the site's database, whose attempts meet in one Redis; and their logs."""
     conf = f"SaasThrottleCache redis:127.0.0.1:{redis.port}"
     second = Httpd(modules=("socache_redis",))
     site.httpd.modules = (*site.httpd.modules, "socache_redis")
     site.httpd.restart("\n".join([*site.parts, conf]))
     second.start("\n".join([*site.parts, conf, "SaasNodeName other"]))
+    quiet_log.append(second.watch())
     yield site, second
     second.close()
     site.httpd.modules = tuple(m for m in site.httpd.modules if m != "socache_redis")
@@ -404,6 +406,22 @@ def test_attempts_on_one_node_count_on_the_other(nodes):
     assert attempt(site.base, person.email, PASSWORD) == attempt(second.base, person.email, PASSWORD) == 429
     other = site.newcomer()
     assert attempt(second.base, other.email, PASSWORD) == 200
+
+
+def test_one_slow_answer_does_not_part_the_nodes(nodes, redis):
+    """Else whoever can make the cache wait once guesses at each node anew."""
+    site, second = nodes
+    person = site.newcomer()
+    assert [attempt(base, person.email, "wrong password 1") for base in (site.base, second.base)] == [401] * 2
+    redis.process.send_signal(signal.SIGSTOP)
+    again = threading.Timer(0.8, redis.process.send_signal, (signal.SIGCONT,))
+    again.start()
+    started = time.monotonic()
+    assert attempt(site.base, person.email, "wrong password 1") == 401
+    assert time.monotonic() - started > 0.6
+    again.join()
+    seen = [attempt((site.base, second.base)[n % 2], person.email, "wrong password 1") for n in range(9)]
+    assert seen == [401] * 7 + [429] * 2
 
 
 # The provider complains as well.

@@ -56,8 +56,15 @@ class LogWatch:
     def __init__(self, path):
         self.path = path
         self.offset = path.stat().st_size if path.exists() else 0
+        self.kept = None
+
+    def keep(self):
+        """Remembers the text, for after the log is gone."""
+        self.kept = self.text()
 
     def text(self):
+        if self.kept is not None:
+            return self.kept
         if not self.path.exists():
             return ""
         with open(self.path, "rb") as log:
@@ -89,6 +96,7 @@ class Httpd:
         self.base = f"http://127.0.0.1:{self.port}"
         self.detached = detached
         self.process = None
+        self.watches = []
         self.root = self.places.folder("httpd")
         self.docs = self.places.folder("httpd/htdocs")
         self.state = self.places.folder("httpd/state", self.user, 0o750)
@@ -234,7 +242,8 @@ class Httpd:
         return total
 
     def watch(self):
-        return LogWatch(self.error_log)
+        self.watches.append(LogWatch(self.error_log))
+        return self.watches[-1]
 
     def page(self, name, text):
         path = self.docs / name
@@ -245,4 +254,6 @@ class Httpd:
 
     def close(self):
         self.stop()
+        for watch in self.watches:
+            watch.keep()
         self.places.close()
