@@ -13,22 +13,12 @@ from saastest.client import PASSWORD
 from saastest.oidc import OpenidProvider
 
 pytestmark = pytest.mark.expects("AH01630", "AH01631")
-SECRET = "0123456789abcdef0123456789abcdef"
-PROVIDER = OpenidProvider(SECRET)
+PROVIDER = OpenidProvider("0123456789abcdef0123456789abcdef")
 SITE_STRIPE = False
 SITE_MODULES = ("auth_openidc",)
 SITE_CONF = f"""
 LogLevel saas:notice
-OIDCProviderMetadataURL {PROVIDER.url}/.well-known/openid-configuration
-OIDCSSLValidateServer Off
-OIDCClientID saas
-OIDCClientSecret {SECRET}
-OIDCRedirectURI {{base}}/oidc/callback
-OIDCCryptoPassphrase fedcba9876543210
-OIDCScope "openid email"
-OIDCIDTokenSignedResponseAlg HS256
-OIDCRemoteUserClaim email
-OIDCSessionType client-cookie
+{PROVIDER.conf}
 <Location "/oidc">
     AuthType openid-connect
     Require saas-user

@@ -75,3 +75,18 @@ class OpenidProvider(_Server):
         self.codes = {}
         self.login = {"sub": "nobody"}
         self.begin()
+
+    @property
+    def conf(self):
+        """What mod_auth_openidc is told of this provider; {base} is the site's."""
+        return "\n".join((
+            f"OIDCProviderMetadataURL {self.url}/.well-known/openid-configuration",
+            "OIDCSSLValidateServer Off",
+            "OIDCClientID saas",
+            f"OIDCClientSecret {self.secret}",
+            "OIDCRedirectURI {base}/oidc/callback",
+            "OIDCCryptoPassphrase fedcba9876543210",
+            'OIDCScope "openid email"',
+            "OIDCIDTokenSignedResponseAlg HS256",
+            "OIDCRemoteUserClaim email",
+            "OIDCSessionType client-cookie"))
