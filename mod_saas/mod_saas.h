@@ -46,7 +46,7 @@ extern "C" {
  *  one is refused at configtest and has to be rebuilt. */
 #define SAAS_PLUGIN_ABI "1"
 /** Grows when a member is appended to a table; an older plugin keeps working. */
-#define SAAS_PLUGIN_MINOR 3
+#define SAAS_PLUGIN_MINOR 4
 
 typedef struct saas_request_t saas_request_t;
 typedef struct saas_db_t saas_db_t;
@@ -378,6 +378,15 @@ typedef struct saas_counter_t {
     int number;         /**< set by the host */
 } saas_counter_t;
 
+/** Since minor 4.  Something that is to be seen in the database: the gauge
+ *  saas_<name> of /saas/metrics, read by each request for it.  Tables end with an
+ *  all-zero element. */
+typedef struct saas_gauge_t {
+    const char *name;            /**< as a counter's */
+    const char *help;
+    saas_statement_t *statement; /**< one of the plugin's, SAAS_SYSTEM, without parameters: one row, one whole number */
+} saas_gauge_t;
+
 /* --------------------------------------------------------------- links -- */
 
 /** Since minor 3.  The secret of a link that a message carries, made while the
@@ -439,6 +448,8 @@ typedef struct saas_plugin_t {
     const saas_link_t *links;
     const saas_periodic_t *periodic;
     saas_claimed_fn *claimed;
+    /** Since minor 4. */
+    const saas_gauge_t *gauges;
 } saas_plugin_t;
 
 /** What apxs.mk makes of an openapi.json beside the sources: the value for

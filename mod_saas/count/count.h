@@ -48,7 +48,11 @@ typedef struct saas_family_t {
 void saas_counters_load(apr_pool_t *pconf, const char *const *gates, int ngates, const char *const *kinds, int nkinds);
 /** Adds those of a plugin, a list that ends with a zero element or NULL; a message refuses the start. */
 const char *saas_counters_add_list(apr_pool_t *pconf, const char *owner, saas_counter_t *list);
-/** All of them, each a saas_family_t. */
+/** The same of a plugin's gauges. */
+const char *saas_gauges_add_list(apr_pool_t *pconf, const char *owner, const saas_gauge_t *list);
+/** All of them, each a const saas_gauge_t *. */
+const apr_array_header_t *saas_counters_gauges(void);
+/** All families, each a saas_family_t. */
 const apr_array_header_t *saas_counters_families(void);
 const saas_family_t *saas_counters_family(saas_count_e family);
 

@@ -169,11 +169,41 @@ const char *saas_counters_add_list(apr_pool_t *pconf, const char *owner, saas_co
     return NULL;
 }
 
+static apr_array_header_t *gauges;
+
+const char *saas_gauges_add_list(apr_pool_t *pconf, const char *owner, const saas_gauge_t *list)
+{
+    int i;
+    for (; list && list->name; list++) {
+        const char *wrong = check_name(pconf, list->name);
+        for (i = 0; !wrong && i < gauges->nelts; i++) {
+            wrong = strcmp(APR_ARRAY_IDX(gauges, i, const saas_gauge_t *)->name, list->name) ? NULL : "is there already";
+        }
+        if (!wrong && (!list->help || !*list->help)) {
+            wrong = "has no help text";
+        }
+        if (!wrong && (!list->statement || list->statement->scope != SAAS_SYSTEM)) {
+            wrong = "has no statement across organizations (SAAS_SYSTEM)";
+        }
+        if (wrong) {
+            return apr_psprintf(pconf, "%s: gauge %s %s", owner, list->name, wrong);
+        }
+        APR_ARRAY_PUSH(gauges, const saas_gauge_t *) = list;
+    }
+    return NULL;
+}
+
+const apr_array_header_t *saas_counters_gauges(void)
+{
+    return gauges;
+}
+
 void saas_counters_load(apr_pool_t *pconf, const char *const *gates, int ngates, const char *const *kinds, int nkinds)
 {
     saas_counters_stop();
     cells = 0;
     families = apr_array_make(pconf, 32, sizeof(saas_family_t));
+    gauges = apr_array_make(pconf, 4, sizeof(const saas_gauge_t *));
     for (int i = 0; i < SAAS_COUNT_HOST; i++) {
         saas_family_t family = host_families[i];
         if (i == SAAS_COUNT_REQUESTS) {

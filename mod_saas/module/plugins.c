@@ -137,6 +137,9 @@ const char *saas_plugins_count(apr_pool_t *pconf)
     for (i = 0; !err && i < plugins->nelts; i++) {
         const saas_plugin_t *plugin = plugin_at(i);
         err = saas_counters_add_list(pconf, plugin->name, HAS(plugin, counters) ? plugin->counters : NULL);
+        if (!err) {
+            err = saas_gauges_add_list(pconf, plugin->name, HAS(plugin, gauges) ? plugin->gauges : NULL);
+        }
     }
     return err;
 }

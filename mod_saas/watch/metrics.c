@@ -176,22 +176,32 @@ static void print_now(request_rec *r)
 
 /* ----------------------------------------------------------------- jobs -- */
 
-static apr_status_t count_jobs(request_rec *r, saas_rows_t **rows)
+static apr_status_t count_jobs(request_rec *r, saas_rows_t **rows, apr_int64_t *gauges)
 {
+    const apr_array_header_t *list = saas_counters_gauges();
+    saas_rows_t *found;
     saas_db_t *db;
+    int i;
     apr_status_t rv = saas_db_open_impl(&db, r->pool, r->server, NULL);
-    if (rv == APR_SUCCESS) {
-        rv = saas_db_query_impl(db, saas_metrics_statements, rows, SAAS_NO_ARGS);
-        saas_db_close_impl(db);
+    if (rv != APR_SUCCESS) {
+        return rv;
     }
+    rv = saas_db_query_impl(db, saas_metrics_statements, rows, SAAS_NO_ARGS);
+    for (i = 0; i < list->nelts && rv == APR_SUCCESS; i++) {
+        rv = saas_db_query_impl(db, APR_ARRAY_IDX(list, i, const saas_gauge_t *)->statement, &found, SAAS_NO_ARGS);
+        gauges[i] = rv == APR_SUCCESS ? saas_cell_int(found, 0, 0) : 0;
+    }
+    saas_db_close_impl(db);
     return rv;
 }
 
 static void print_database(request_rec *r)
 {
     const apr_array_header_t *kinds = saas_jobs_kinds();
+    const apr_array_header_t *list = saas_counters_gauges();
+    apr_int64_t *gauges = apr_pcalloc(r->pool, sizeof(*gauges) * (apr_size_t)(list->nelts + 1));
     saas_rows_t *rows = NULL;
-    int i, up = count_jobs(r, &rows) == APR_SUCCESS;
+    int i, up = count_jobs(r, &rows, gauges) == APR_SUCCESS;
     print_gauge(r, "database_up", "Whether the database answered this request.", up);
     if (!up) {
         return;
@@ -201,6 +211,10 @@ static void print_database(request_rec *r)
         print_jobs(r, rows, APR_ARRAY_IDX(kinds, i, const saas_job_kind_t *)->kind);
     }
     print_jobs(r, rows, NULL);
+    for (i = 0; i < list->nelts; i++) {
+        const saas_gauge_t *gauge = APR_ARRAY_IDX(list, i, const saas_gauge_t *);
+        print_gauge(r, gauge->name, gauge->help, gauges[i]);
+    }
 }
 
 int saas_metrics_page(request_rec *r)

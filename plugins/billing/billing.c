@@ -97,6 +97,29 @@ saas_statement_t saas_billing_statements[] = {
         " WHERE o.id = $1", NULL, 0 },
     [SAAS_BILLING_CUSTOMER] = { "billing_customer", SAAS_TENANT,
         "SELECT stripe_customer_id FROM organizations WHERE id = $1", NULL, 0 },
+    [SAAS_BILLING_NEWS_EXPECT] = { "billing_news_expect", SAAS_SYSTEM,
+        "INSERT INTO stripe_news (stripe_id, organization_id, ask_at)"
+        " VALUES ($1, $2::uuid, saas_now_plus(CAST($3 AS double precision))) ON CONFLICT (stripe_id) DO NOTHING", NULL, 0 },
+    [SAAS_BILLING_NEWS_QUEUED] = { "billing_news_queued", SAAS_SYSTEM,
+        "SELECT count(*) FROM jobs WHERE kind = $1 AND state = 'queued'", NULL, 0 },
+    [SAAS_BILLING_NEWS_DUE] = { "billing_news_due", SAAS_SYSTEM,
+        "SELECT stripe_id, organization_id FROM stripe_news WHERE ask_at <= now() ORDER BY ask_at LIMIT 100", NULL, 0 },
+    /* Should the job get lost, it is handed on again. */
+    [SAAS_BILLING_NEWS_HANDED] = { "billing_news_handed", SAAS_SYSTEM,
+        "UPDATE stripe_news SET ask_at = saas_now_plus(3600) WHERE stripe_id = $1", NULL, 0 },
+    [SAAS_BILLING_NEWS_ASKED] = { "billing_news_asked", SAAS_SYSTEM,
+        "UPDATE stripe_news SET asked_at = $2::timestamptz, failures = 0, error = NULL,"
+        " ask_at = CASE WHEN told_at > $2::timestamptz THEN ask_at"
+        " ELSE saas_now_plus(CAST($3 AS double precision)) END WHERE stripe_id = $1", NULL, 0 },
+    /* After a minute, four, sixteen and so on; once a day at least. */
+    [SAAS_BILLING_NEWS_FAILED] = { "billing_news_failed", SAAS_SYSTEM,
+        "UPDATE stripe_news SET failures = failures + 1, error = $2,"
+        " ask_at = saas_now_plus(CASE WHEN failures < 6 THEN 60 * (1 << (2 * failures)) ELSE 86400 END)"
+        " WHERE stripe_id = $1", NULL, 0 },
+    [SAAS_BILLING_NEWS_OVER] = { "billing_news_over", SAAS_SYSTEM,
+        "DELETE FROM stripe_news WHERE stripe_id = $1", NULL, 0 },
+    [SAAS_BILLING_SESSION_OVER] = { "billing_session_over", SAAS_TENANT,
+        "UPDATE checkout_sessions SET status = $3 WHERE org_id = $1 AND id = $2 AND status = 'open'", NULL, 0 },
     { NULL, 0, NULL, NULL, 0 }
 };
 
@@ -115,8 +138,28 @@ static const saas_route_t routes[] = {
 static const saas_job_kind_t jobs[] = {
     { .kind = SAAS_BILLING_CANCEL_JOB, .run = saas_billing_cancel, .gave_up = saas_billing_cancel_gave_up,
       .max_attempts = SAAS_BILLING_CANCEL_ATTEMPTS, .per_node = 1 },
+    { .kind = SAAS_BILLING_DUE_JOB, .run = saas_billing_due, .max_attempts = 1, .per_node = 1 },
+    /* One after the other on a node keeps below Stripe's limits, one at a time of an organization its answers in order. */
+    { .kind = SAAS_BILLING_ASK_JOB, .run = saas_billing_ask, .max_attempts = SAAS_BILLING_ASK_ATTEMPTS,
+      .per_organization = 1, .per_node = 1 },
     { .kind = NULL }
 };
+
+static const saas_periodic_t periodic[] = { { SAAS_BILLING_DUE_JOB, SAAS_BILLING_DUE_SECONDS }, { NULL, 0 } };
+
+static const char *const outcomes[] = { "answered", "missing", "failed", NULL };
+
+static saas_counter_t counters[] = {
+    { .name = "billing_asked", .label = "outcome", .values = outcomes,
+      .help = "Subscriptions, customers and checkouts that Stripe was asked for because news of them may have got lost; "
+              "failed: there was no answer, it is asked again." },
+    { 0 }
+};
+
+void saas_billing_count_asked(saas_billing_asked_e what)
+{
+    saas_count(&counters[0], (int)what, 1);
+}
 
 static const saas_plugin_t plugin = {
     SAAS_PLUGIN_INIT("billing"),
@@ -124,6 +167,8 @@ static const saas_plugin_t plugin = {
     .statements = saas_billing_statements,
     .routes = routes,
     .jobs = jobs,
+    .periodic = periodic,
+    .counters = counters,
     .check_config = check_config,
 };
 

@@ -42,7 +42,15 @@ enum {
     SAAS_BILLING_KEEP_SESSION,
     SAAS_BILLING_BIND,
     SAAS_BILLING_SUBSCRIPTION,
-    SAAS_BILLING_CUSTOMER
+    SAAS_BILLING_CUSTOMER,
+    SAAS_BILLING_NEWS_EXPECT,
+    SAAS_BILLING_NEWS_QUEUED,
+    SAAS_BILLING_NEWS_DUE,
+    SAAS_BILLING_NEWS_HANDED,
+    SAAS_BILLING_NEWS_ASKED,
+    SAAS_BILLING_NEWS_FAILED,
+    SAAS_BILLING_NEWS_OVER,
+    SAAS_BILLING_SESSION_OVER
 };
 extern saas_statement_t saas_billing_statements[] __attribute__((visibility("hidden")));
 
@@ -77,5 +85,29 @@ int saas_billing_reply_not_configured(saas_request_t *rq) __attribute__((visibil
 #define SAAS_BILLING_CANCEL_ATTEMPTS 12
 apr_status_t saas_billing_cancel(saas_job_t *job) __attribute__((visibility("hidden")));
 void saas_billing_cancel_gave_up(saas_job_t *job, const char *why) __attribute__((visibility("hidden")));
+
+/* What Stripe is asked when news may have got lost.  The table stripe_news says
+ * for what, and when: whoever learns something of an object writes it there. */
+
+/** The job that comes back and hands on what is to be asked now. */
+#define SAAS_BILLING_DUE_JOB "stripe.due"
+#define SAAS_BILLING_DUE_SECONDS 5
+apr_status_t saas_billing_due(saas_job_t *job) __attribute__((visibility("hidden")));
+/** The job that asks; its object is the id of a subscription, of a customer, who
+ *  is asked for all subscriptions, or of a checkout session. */
+#define SAAS_BILLING_ASK_JOB "stripe.ask"
+#define SAAS_BILLING_ASK_ATTEMPTS 8
+apr_status_t saas_billing_ask(saas_job_t *job) __attribute__((visibility("hidden")));
+/** What came of an asking. */
+typedef enum { SAAS_BILLING_ANSWERED, SAAS_BILLING_MISSING, SAAS_BILLING_ASK_FAILED } saas_billing_asked_e;
+void saas_billing_count_asked(saas_billing_asked_e what) __attribute__((visibility("hidden")));
+/** In the transaction that keeps an object of Stripe's: it is asked for in so many seconds if nothing is told before. */
+apr_status_t saas_billing_expect(saas_db_t *db, const char *stripe_id, const char *org_id, int seconds)
+    __attribute__((visibility("hidden")));
+/** A customer is asked for once a week; a checkout whose payment nobody told of, after half an hour. */
+#define SAAS_BILLING_CUSTOMER_SECONDS (7 * 24 * 3600)
+#define SAAS_BILLING_SESSION_SECONDS 1800
+/** Nothing but what Stripe's ids are made of may stand in a path. */
+int saas_billing_is_id(const char *id) __attribute__((visibility("hidden")));
 
 #endif

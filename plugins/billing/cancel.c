@@ -31,8 +31,7 @@ static int is_missing(const saas_stripe_result_t *result)
     return result->code && !strcmp(result->code, "resource_missing");
 }
 
-/* Nothing but what Stripe's ids are made of may stand in a path. */
-static int is_id(const char *id)
+int saas_billing_is_id(const char *id)
 {
     const char *c;
     for (c = id; apr_isalnum(*c) || *c == '_'; c++) {
@@ -64,7 +63,7 @@ static int end_session(saas_stripe_t *stripe, apr_pool_t *p, const char *id, saa
         return 0;
     }
     subscription = json_string_value(json_object_get(result->body, "subscription"));
-    return !subscription || !is_id(subscription)
+    return !subscription || !saas_billing_is_id(subscription)
            || end_subscription(stripe, p, apr_pstrdup(p, subscription), result);
 }
 
@@ -78,7 +77,7 @@ static ending_fn *ending_of(const char *id)
     apr_size_t i;
 
     for (i = 0; id && i < sizeof(endings) / sizeof(endings[0]); i++) {
-        if (!strncmp(id, endings[i].prefix, strlen(endings[i].prefix)) && is_id(id)) {
+        if (!strncmp(id, endings[i].prefix, strlen(endings[i].prefix)) && saas_billing_is_id(id)) {
             return endings[i].end;
         }
     }

@@ -138,7 +138,8 @@ static apr_status_t keep_customer(saas_db_t *db, void *baton)
     if (saas_cell(rows, 0, 0)) {
         c->customer = saas_cell(rows, 0, 0);
     }
-    return saas_db_queue(db, statement(SAAS_BILLING_BIND), SAAS_ARGS(c->customer, org));
+    rv = saas_db_queue(db, statement(SAAS_BILLING_BIND), SAAS_ARGS(c->customer, org));
+    return rv == APR_SUCCESS ? saas_billing_expect(db, c->customer, org, SAAS_BILLING_CUSTOMER_SECONDS) : rv;
 }
 
 static apr_status_t in_transaction(checkout_t *c, apr_status_t (*body)(saas_db_t *db, void *baton))
@@ -255,6 +256,9 @@ static apr_status_t keep_session(saas_db_t *db, void *baton)
                                  saas_time_text(c->rq->pool, apr_time_from_sec(c->expires_at))));
     if (rv == APR_SUCCESS) {
         rv = saas_db_queue(db, statement(SAAS_BILLING_BIND), SAAS_ARGS(c->session, org));
+    }
+    if (rv == APR_SUCCESS) {
+        rv = saas_billing_expect(db, c->session, org, SAAS_BILLING_SESSION_SECONDS);
     }
     if (rv == APR_SUCCESS) {
         activity.target_id = c->session;

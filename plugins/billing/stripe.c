@@ -6,11 +6,13 @@
  */
 #include "stripe.h"
 
+#include <apr_date.h>
 #include <apr_general.h>
 #include <apr_strings.h>
 #include <apr_time.h>
 #include <curl/curl.h>
 #include <openssl/evp.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define CONNECT_MS 5000
@@ -34,6 +36,8 @@ typedef struct {
     int overflow;
     const char *request_id;
     const char *should_retry;
+    apr_int64_t date;
+    int retry_after;
 } answer_t;
 
 /* ------------------------------------------------------------ pure part -- */
@@ -243,6 +247,10 @@ static size_t take_header(char *line, size_t size, size_t count, void *baton)
         answer->request_id = clean_id(value);
     } else if ((value = header_value(answer->pool, line, size * count, "Stripe-Should-Retry"))) {
         answer->should_retry = value;
+    } else if ((value = header_value(answer->pool, line, size * count, "Date"))) {
+        answer->date = apr_time_sec(apr_date_parse_http(value));
+    } else if ((value = header_value(answer->pool, line, size * count, "Retry-After"))) {
+        answer->retry_after = atoi(value);
     }
     return size * count;
 }
@@ -349,6 +357,8 @@ void saas_stripe_call(saas_stripe_t *stripe, saas_stripe_method_e method, const 
         if (answer.request_id) {
             result->request_id = answer.request_id;
         }
+        result->date = answer.date;
+        result->retry_after = answer.retry_after > 0 ? answer.retry_after : 0;
         if (rc == CURLE_OK) {
             saas_stripe_read(stripe->pool, status, answer.body ? answer.body : "", answer.len, result);
         } else {

@@ -47,6 +47,8 @@ typedef struct saas_stripe_result_t {
     const char *param;        /**< of the error; may be NULL */
     const char *message;      /**< for the log; Stripe's words */
     const char *request_id;   /**< Stripe's Request-Id; may be NULL */
+    apr_int64_t date;         /**< Stripe's clock when it answered, seconds since 1970; 0: not said */
+    int retry_after;          /**< seconds that Stripe asks to wait; 0: not said */
     int attempts;
 } saas_stripe_result_t;
 

@@ -2,9 +2,12 @@
 
 /*
  * The transaction of an event: its row, the organization it belongs to, the
- * subscription's new state, the organization's, the trail.  All or nothing: a
- * failure of ours leaves no trace, and Stripe sends the event again.  No call
- * to Stripe may ever be made from here.
+ * subscription's new state, the organization's, when news is due next, the trail.
+ * All or nothing: a failure of ours leaves no trace, and Stripe sends the event
+ * again.  No call to Stripe may ever be made from here.
+ *
+ * What Stripe has answered when it was asked (told.c), and a stored event that is
+ * applied again (replay.c), go the same way.
  *
  * Whose event it is (never decided by e-mail):
  *   1. the organization that its customer, subscription or checkout session is
@@ -23,6 +26,12 @@
 #define SECONDS_A_DAY 86400
 #define OTHER_MODE "ignored:mode of the account"
 #define DUPLICATE "duplicate"
+#define MISSING "ignored:Stripe does not have it"
+
+/* An event is a hint, and several come at once: Stripe is asked what is so when they have come. */
+#define HINT_SECONDS 5
+#define ASK_AGAIN_SECONDS SECONDS_A_DAY
+#define ASK_SELDOM_SECONDS (30 * SECONDS_A_DAY)
 
 /* Columns of SAAS_WEBHOOKS_LOAD. */
 enum {
@@ -32,16 +41,20 @@ enum {
 };
 
 typedef struct {
-    saas_request_t *rq;
-    const server_rec *server;
+    saas_request_t *rq;    /* NULL for a job */
+    saas_job_t *job;       /* NULL for a delivery */
+    apr_pool_t *pool;
+    server_rec *server;
     const saas_event_t *event;
     const char *payload;
+    apr_time_t asked;      /* an answer: our clock when the asking began; 0: an event */
     saas_db_t *db;
 
     /* Set anew by each try of the transaction. */
     const char *org;       /* whose event it is */
     int customer_bound, subscription_bound;
     const char *verdict;
+    const char *differed;  /* an answer: what it changed, in words */
     int mail;              /* some was written */
 } work_t;
 
@@ -101,7 +114,7 @@ static const char *foreign(const work_t *w)
     if (event->account) {
         return "ignored:connected account";
     }
-    if (mode_of(w->server) != SAAS_STRIPE_ANY && event->livemode != (mode_of(w->server) == SAAS_STRIPE_LIVE)) {
+    if (!w->asked && mode_of(w->server) != SAAS_STRIPE_ANY && event->livemode != (mode_of(w->server) == SAAS_STRIPE_LIVE)) {
         return OTHER_MODE;
     }
     switch (event->kind) {
@@ -113,6 +126,8 @@ static const char *foreign(const work_t *w)
     case SAAS_EVENT_SUBSCRIPTION_CREATED:
     case SAAS_EVENT_SUBSCRIPTION_CHANGED:
     case SAAS_EVENT_SUBSCRIPTION_DELETED:
+    case SAAS_EVENT_SUBSCRIPTION_READ:
+    case SAAS_EVENT_SUBSCRIPTION_MISSING:
         return event->subscription ? NULL : "ignored:no subscription";
     case SAAS_EVENT_CUSTOMER_DELETED:
         return event->customer ? NULL : "ignored:no customer";
@@ -127,7 +142,7 @@ static apr_status_t record(work_t *w)
     const saas_event_t *event = w->event;
     return saas_db_queue(w->db, statement(SAAS_WEBHOOKS_RECORD),
                          SAAS_ARGS(event->id, event->type, event->api_version, event->livemode ? "live" : "test",
-                                   apr_psprintf(w->rq->pool, "%" APR_INT64_T_FMT, event->created), w->verdict,
+                                   apr_psprintf(w->pool, "%" APR_INT64_T_FMT, event->created), w->verdict,
                                    w->payload));
 }
 
@@ -144,12 +159,15 @@ static apr_status_t resolve(work_t *w)
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    if (saas_cell_int(rows, 0, 0) != 1) {
+    if (!w->job && saas_cell_int(rows, 0, 0) != 1) {
         w->verdict = DUPLICATE;
         return APR_SUCCESS;
     }
-    for (i = 1; i < rows->count; i++) {
+    for (i = 0; i < rows->count; i++) {
         const char *what = saas_cell(rows, i, 1), *org = saas_cell(rows, i, 2);
+        if (!what) {
+            continue;
+        }
         if (!strcmp(what, "metadata")) {
             named = org;
             continue;
@@ -203,7 +221,7 @@ static void read_row(const saas_rows_t *rows, int row, saas_subscription_t *s)
 
 static apr_status_t store(work_t *w, const saas_subscription_t *s)
 {
-    apr_pool_t *p = w->rq->pool;
+    apr_pool_t *p = w->pool;
     return saas_db_queue(w->db, statement(SAAS_WEBHOOKS_STORE),
                          SAAS_ARGS(s->id, s->customer ? s->customer : "", s->status, s->price,
                                    time_arg(p, s->period_end), time_arg(p, s->cancel_at),
@@ -226,7 +244,7 @@ static json_t *picture(apr_pool_t *p, const char *status, const char *stripe_sta
 
 static apr_status_t leave_trail(work_t *w, const saas_rows_t *rows, const saas_effective_t *now)
 {
-    apr_pool_t *p = w->rq->pool;
+    apr_pool_t *p = w->pool;
     saas_activity_t activity = {
         .action = "subscription.changed",
         .target_type = "subscription",
@@ -244,18 +262,28 @@ static apr_status_t leave_trail(work_t *w, const saas_rows_t *rows, const saas_e
     return rv;
 }
 
+static apr_int64_t grace_of(const work_t *w)
+{
+    return (apr_int64_t)saas_webhooks_config_grace_days(w->server) * SECONDS_A_DAY;
+}
+
+static apr_int64_t due_of(const work_t *w, const saas_subscription_t *row)
+{
+    return saas_subscription_due(row, grace_of(w),
+                                 (apr_int64_t)saas_webhooks_config_overdue_days(w->server) * SECONDS_A_DAY);
+}
+
 /* Writes what the organization's subscriptions now amount to, if that changed. */
 static apr_status_t settle(work_t *w, const saas_rows_t *rows, const saas_subscription_t *subs, int n)
 {
-    apr_pool_t *p = w->rq->pool;
+    apr_pool_t *p = w->pool;
     const saas_event_t *event = w->event;
     const char *customer = saas_cell(rows, 0, COL_CUSTOMER);
-    int days = saas_webhooks_config_grace_days(w->server);
     int i, deleted = event->kind == SAAS_EVENT_CUSTOMER_DELETED;
     saas_effective_t now;
     apr_status_t rv;
 
-    saas_subscription_effective(subs, n, (apr_int64_t)days * SECONDS_A_DAY, &now);
+    saas_subscription_effective(subs, n, grace_of(w), &now);
     for (i = 0; event->customer && i < n; i++) {
         deleted |= same(subs[i].id, event->customer);
     }
@@ -279,29 +307,72 @@ static apr_status_t settle(work_t *w, const saas_rows_t *rows, const saas_subscr
     return rv;
 }
 
+/* What an answer has changed, in words; NULL: nothing of what Stripe says. */
+static const char *difference(apr_pool_t *p, const saas_subscription_t *before, const saas_subscription_t *after)
+{
+    const struct {
+        const char *what, *was, *is;
+    } facts[] = {
+        { "status", before->status, after->status },
+        { "price", before->price, after->price },
+        { "period end", time_arg(p, before->period_end), time_arg(p, after->period_end) },
+        { "cancel at", time_arg(p, before->cancel_at), time_arg(p, after->cancel_at) },
+        { "cancel at period end", before->cancel_at_period_end ? "yes" : "no", after->cancel_at_period_end ? "yes" : "no" },
+    };
+    const char *words = NULL;
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(facts) / sizeof(*facts); i++) {
+        if (!same(facts[i].was, facts[i].is)) {
+            words = apr_pstrcat(p, words ? words : "", words ? ", " : "", facts[i].what, " ",
+                                facts[i].was ? facts[i].was : "none", " -> ", facts[i].is ? facts[i].is : "none", NULL);
+        }
+    }
+    return words;
+}
+
+static saas_fact_e fact_of(const work_t *w, const char *price, const saas_subscription_t *known, saas_subscription_t *fact)
+{
+    return w->asked ? saas_subscription_answer(w->event, price, known, fact)
+                    : saas_subscription_fact(w->event, price, fact);
+}
+
+static int find(const saas_subscription_t *subs, int n, const char *id)
+{
+    int i;
+    for (i = 0; i < n && !same(subs[i].id, id); i++) {
+    }
+    return i;
+}
+
 /* Folds the event's fact into the organization's rows; subs has room for one
  * more than the *n rows there are. */
 static apr_status_t fold(work_t *w, const char *price, saas_subscription_t *subs, int *n)
 {
-    saas_subscription_t fact;
-    int i;
+    saas_subscription_t fact, before;
+    int i = find(subs, *n, w->event->subscription);
 
-    switch (saas_subscription_fact(w->event, price, &fact)) {
+    if (w->event->kind == SAAS_EVENT_SUBSCRIPTION_MISSING) {
+        apr_int64_t due = i < *n ? due_of(w, &subs[i]) : 0;
+        if (!due || due > w->event->created) {
+            w->verdict = MISSING;
+            return APR_SUCCESS;
+        }
+    }
+    switch (fact_of(w, price, &subs[i], &fact)) {
     case SAAS_FACT_NONE:
         return APR_SUCCESS;
     case SAAS_FACT_UNKNOWN:
-        w->verdict = apr_psprintf(w->rq->pool, "ignored:unknown status %.64s",
-                                  w->event->status ? w->event->status : "");
-        SAAS_RLOG(w->rq->r, APLOG_WARNING, 0, "SAAS1605",
-                  "event %s: subscription %s has a status this version does not know (%.64s); nothing was changed, "
-                  "look at it in Stripe's dashboard",
-                  w->event->id, w->event->subscription, w->event->status ? w->event->status : "none");
+        w->verdict = apr_psprintf(w->pool, "ignored:unknown status %.64s", w->event->status ? w->event->status : "");
+        SAAS_LOG(w->server, w->asked ? APLOG_INFO : APLOG_WARNING, 0, "SAAS1605",
+                 "event %s: subscription %s has a status this version does not know (%.64s); nothing was changed, "
+                 "look at it in Stripe's dashboard",
+                 w->event->id, w->event->subscription, w->event->status ? w->event->status : "none");
         return APR_SUCCESS;
     case SAAS_FACT_GIVEN:
         break;
     }
-    for (i = 0; i < *n && strcmp(subs[i].id, fact.id); i++) {
-    }
+    i = find(subs, *n, fact.id);
     if (i < *n && fact.customer && subs[i].customer && *subs[i].customer && strcmp(subs[i].customer, fact.customer)) {
         w->verdict = "refused:the subscription belongs to another customer";
         return APR_SUCCESS;
@@ -309,11 +380,39 @@ static apr_status_t fold(work_t *w, const char *price, saas_subscription_t *subs
     if (i == *n) {
         memset(&subs[(*n)++], 0, sizeof(subs[0]));
     }
+    before = subs[i];
     if (!saas_subscription_join(&subs[i], &fact)) {
         w->verdict = "ignored:superseded";
         return APR_SUCCESS;
     }
+    w->differed = w->asked ? difference(w->pool, &before, &subs[i]) : NULL;
     return store(w, &subs[i]);
+}
+
+/* Writes when Stripe is to be asked next.  With a key an event is a hint, whatever it changed; without one nobody asks,
+ * and what is overdue can be seen. */
+static apr_status_t expect_news(work_t *w, const saas_subscription_t *subs, int n)
+{
+    const char *id = w->event->subscription;
+    int i = find(subs, n, id), has_key = saas_webhooks_config_key_mode(w->server) != SAAS_UNSET;
+    apr_int64_t due, now = apr_time_sec(apr_time_now()), wait;
+
+    if (!id) {
+        return APR_SUCCESS;
+    }
+    if (i < n && saas_subscription_is_over(&subs[i])) {
+        return saas_db_queue(w->db, statement(SAAS_WEBHOOKS_NEWS_OVER), SAAS_ARGS(id));
+    }
+    due = i < n ? due_of(w, &subs[i]) : 0;
+    wait = !due ? ASK_SELDOM_SECONDS : due > now ? due - now : w->asked ? ASK_AGAIN_SECONDS : 0;
+    if (!w->asked) {
+        return saas_db_queue(w->db, statement(SAAS_WEBHOOKS_NEWS_TOLD),
+                             SAAS_ARGS(id, w->org, time_arg(w->pool, due),
+                                       apr_psprintf(w->pool, "%" APR_INT64_T_FMT, has_key ? HINT_SECONDS : wait)));
+    }
+    return saas_db_queue(w->db, statement(SAAS_WEBHOOKS_NEWS_ANSWERED),
+                         SAAS_ARGS(id, w->org, time_arg(w->pool, due),
+                                   apr_psprintf(w->pool, "%" APR_INT64_T_FMT, wait), saas_time_text(w->pool, w->asked)));
 }
 
 /* Mail to the ADMINs that a payment failed, where a plugin sends mail. */
@@ -332,7 +431,7 @@ static apr_status_t tell_admins(work_t *w)
         json_t *payload = json_pack("{s:s, s:s, s:{s:s, s:s, s:s}}", "template", "payment_failed",
                                     "to", saas_cell(rows, row, 0), "vars", "name", saas_cell(rows, row, 1),
                                     "organization", saas_cell(rows, row, 2), "url",
-                                    frontend ? apr_pstrcat(w->rq->pool, frontend, "/billing", NULL) : "");
+                                    frontend ? apr_pstrcat(w->pool, frontend, "/billing", NULL) : "");
         rv = saas_job_enqueue(w->db, "mail", w->org, w->event->id, payload, 0);
         json_decref(payload);
         w->mail = 1;
@@ -368,7 +467,7 @@ static apr_status_t apply_to_organization(work_t *w)
         w->verdict = "ignored:unbound";
         return APR_SUCCESS;
     }
-    subs = apr_pcalloc(w->rq->pool, sizeof(*subs) * (apr_size_t)(rows->count + 1));
+    subs = apr_pcalloc(w->pool, sizeof(*subs) * (apr_size_t)(rows->count + 1));
     for (i = 0; i < rows->count; i++) {
         if (saas_cell(rows, i, COL_SUB)) {
             read_row(rows, i, &subs[n++]);
@@ -378,8 +477,9 @@ static apr_status_t apply_to_organization(work_t *w)
     if (rv != APR_SUCCESS || !strncmp(w->verdict, "refused:", 8)) {
         return rv;
     }
-    if (event->customer && !w->customer_bound) {
-        rv = bind_object(w, event->customer);
+    if (event->customer && !w->customer_bound && (rv = bind_object(w, event->customer)) == APR_SUCCESS
+        && event->kind != SAAS_EVENT_CUSTOMER_DELETED) {
+        rv = saas_db_queue(w->db, statement(SAAS_WEBHOOKS_NEWS_CUSTOMER), SAAS_ARGS(event->customer, w->org));
     }
     if (rv == APR_SUCCESS && event->subscription && !w->subscription_bound) {
         rv = bind_object(w, event->subscription);
@@ -388,6 +488,15 @@ static apr_status_t apply_to_organization(work_t *w)
         rv = saas_db_queue(w->db, statement(SAAS_WEBHOOKS_SESSION),
                            SAAS_ARGS(event->session,
                                      event->kind == SAAS_EVENT_SESSION_COMPLETED ? "complete" : "expired"));
+        if (rv == APR_SUCCESS) {
+            rv = saas_db_queue(w->db, statement(SAAS_WEBHOOKS_NEWS_OVER), SAAS_ARGS(event->session));
+        }
+    }
+    if (rv == APR_SUCCESS && event->kind == SAAS_EVENT_CUSTOMER_DELETED) {
+        rv = saas_db_queue(w->db, statement(SAAS_WEBHOOKS_NEWS_OVER), SAAS_ARGS(event->customer));
+    }
+    if (rv == APR_SUCCESS) {
+        rv = expect_news(w, subs, n);
     }
     if (rv == APR_SUCCESS) {
         rv = settle(w, rows, subs, n);
@@ -398,16 +507,21 @@ static apr_status_t apply_to_organization(work_t *w)
     return rv;
 }
 
+static void begin(work_t *w, saas_db_t *db)
+{
+    w->db = db;
+    w->org = w->differed = NULL;
+    w->customer_bound = w->subscription_bound = w->mail = 0;
+    w->verdict = foreign(w);
+}
+
 /* Three round trips to PostgreSQL: record and resolve; lock and load; what is written, with the commit. */
 static apr_status_t transaction(saas_db_t *db, void *baton)
 {
     work_t *w = baton;
     apr_status_t rv;
 
-    w->db = db;
-    w->org = NULL;
-    w->customer_bound = w->subscription_bound = w->mail = 0;
-    w->verdict = foreign(w);
+    begin(w, db);
     if (w->verdict) {
         return record(w);
     }
@@ -448,20 +562,27 @@ static saas_webhook_e counted_as(const char *verdict)
     return SAAS_WEBHOOK_IGNORED;
 }
 
-apr_status_t saas_webhooks_apply(saas_request_t *rq, const saas_event_t *event, const char *payload)
+static apr_status_t run(work_t *w, apr_status_t (*body)(saas_db_t *db, void *baton))
 {
-    work_t w = { .rq = rq, .server = rq->r->server, .event = event, .payload = payload };
     saas_db_t *db;
-    apr_status_t rv = saas_db_open(&db, rq->pool, rq->r->server, NULL);
+    apr_status_t rv = saas_db_open(&db, w->pool, w->server, NULL);
 
     if (rv == APR_SUCCESS) {
-        rv = saas_db_transaction(db, transaction, &w);
+        rv = saas_db_transaction(db, body, w);
         saas_db_close(db);
     }
-    saas_webhooks_count(rv == APR_SUCCESS ? counted_as(w.verdict) : SAAS_WEBHOOK_FAILED);
-    if (rv == APR_SUCCESS && w.mail) {
+    if (rv == APR_SUCCESS && w->mail) {
         saas_jobs_wake();
     }
+    return rv;
+}
+
+apr_status_t saas_webhooks_apply(saas_request_t *rq, const saas_event_t *event, const char *payload)
+{
+    work_t w = { .rq = rq, .pool = rq->pool, .server = rq->r->server, .event = event, .payload = payload };
+    apr_status_t rv = run(&w, transaction);
+
+    saas_webhooks_count(rv == APR_SUCCESS ? counted_as(w.verdict) : SAAS_WEBHOOK_FAILED);
     if (rv == APR_SUCCESS && !strncmp(w.verdict, "refused:", 8)) {
         SAAS_RLOG(rq->r, APLOG_WARNING, 0, "SAAS1606",
                   "event %s (%s) was refused: %s; compare customer %s and subscription %s with the organization in "
@@ -475,6 +596,98 @@ apr_status_t saas_webhooks_apply(saas_request_t *rq, const saas_event_t *event, 
                   event->id, event->type, event->livemode ? "live" : "test");
     } else if (rv == APR_SUCCESS) {
         SAAS_RLOG(rq->r, APLOG_INFO, 0, "SAAS1607", "event %s (%s): %s", event->id, event->type, w.verdict);
+    }
+    return rv;
+}
+
+/* ------------------------------------------------------------------ jobs -- */
+
+/* Only what differed is recorded: most answers say what is known. */
+static apr_status_t answer_transaction(saas_db_t *db, void *baton)
+{
+    work_t *w = baton;
+    apr_status_t rv = saas_job_fence(w->job, db);
+
+    begin(w, db);
+    if (rv != APR_SUCCESS || w->verdict) {
+        return rv;
+    }
+    w->verdict = "applied";
+    if ((rv = resolve(w)) != APR_SUCCESS || !w->org) {
+        return rv;
+    }
+    if (w->job->org_id && strcmp(w->org, w->job->org_id)) {
+        w->verdict = "refused:it was asked for another organization";
+        return APR_SUCCESS;
+    }
+    rv = apply_to_organization(w);
+    if (rv == APR_SUCCESS && w->differed && (rv = record(w)) == APR_SUCCESS) {
+        rv = saas_db_queue(db, statement(SAAS_WEBHOOKS_DETAIL), SAAS_ARGS(w->event->id, w->org, w->differed));
+    }
+    return rv;
+}
+
+static saas_answer_e answer_counted_as(const work_t *w)
+{
+    return w->differed                                ? SAAS_ANSWER_DIFFERED
+           : !strcmp(w->verdict, MISSING)             ? SAAS_ANSWER_MISSING
+           : !strncmp(w->verdict, "refused:", 8)      ? SAAS_ANSWER_REFUSED
+           : !strncmp(w->verdict, "ignored:unknown", 15) ? SAAS_ANSWER_UNKNOWN_STATUS
+                                                      : SAAS_ANSWER_SAME;
+}
+
+apr_status_t saas_webhooks_apply_answer(saas_job_t *job, const saas_event_t *answer, const char *payload, apr_time_t asked)
+{
+    work_t w = { .job = job, .pool = job->pool, .server = job->server, .event = answer, .payload = payload, .asked = asked };
+    apr_status_t rv = run(&w, answer_transaction);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    saas_webhooks_count_answer(answer_counted_as(&w));
+    if (w.differed) {
+        SAAS_LOG(job->server, APLOG_NOTICE, 0, "SAAS1609",
+                 "subscription %s of organization %s: %s; Stripe was asked, its events had not told", answer->subscription,
+                 w.org, w.differed);
+    } else if (!strcmp(w.verdict, MISSING)) {
+        SAAS_LOG(job->server, APLOG_NOTICE, 0, "SAAS1610",
+                 "Stripe does not have subscription %s of organization %s: nothing is changed before news of it is "
+                 "overdue; is SaasStripeSecretKey of the account that sends the events?", answer->subscription, w.org);
+    } else if (!strncmp(w.verdict, "refused:", 8)) {
+        SAAS_LOG(job->server, APLOG_WARNING, 0, "SAAS1611",
+                 "what Stripe answers of subscription %s (customer %s) was refused: %s; compare it with the "
+                 "organization in Stripe's dashboard", answer->subscription, answer->customer ? answer->customer : "-",
+                 w.verdict + 8);
+    }
+    return APR_SUCCESS;
+}
+
+static apr_status_t again_transaction(saas_db_t *db, void *baton)
+{
+    work_t *w = baton;
+    apr_status_t rv = saas_job_fence(w->job, db);
+
+    begin(w, db);
+    if (rv == APR_SUCCESS && !w->verdict) {
+        w->verdict = "applied";
+        rv = resolve(w);
+        if (rv == APR_SUCCESS && w->org) {
+            rv = apply_to_organization(w);
+        }
+    }
+    return rv == APR_SUCCESS
+               ? saas_db_queue(db, statement(SAAS_WEBHOOKS_VERDICT), SAAS_ARGS(w->event->id, w->verdict, w->org))
+               : rv;
+}
+
+apr_status_t saas_webhooks_apply_again(saas_job_t *job, const saas_event_t *event)
+{
+    work_t w = { .job = job, .pool = job->pool, .server = job->server, .event = event };
+    apr_status_t rv = run(&w, again_transaction);
+
+    if (rv == APR_SUCCESS) {
+        SAAS_LOG(job->server, APLOG_NOTICE, 0, "SAAS1612", "event %s (%s) was applied again: %s", event->id, event->type,
+                 w.verdict);
     }
     return rv;
 }

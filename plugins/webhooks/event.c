@@ -98,15 +98,21 @@ static void read_subscription(apr_pool_t *p, const json_t *subscription, saas_ev
     event->ended_at = get_time(subscription, "ended_at");
     event->started_at = get_time(subscription, "start_date");
     json_array_foreach(items, i, item) {
-        apr_int64_t end = get_time(item, "current_period_end");
+        apr_int64_t end = get_time(item, "current_period_end"), start = get_time(item, "current_period_start");
         const char *price = get_id(p, item, "price");
         if (end > event->period_end) {
             event->period_end = end;
+        }
+        if (start > event->period_start) {
+            event->period_start = start;
         }
         add_price(event, price ? price : get_id(p, item, "plan"));
     }
     if (!event->period_end) {
         event->period_end = get_time(subscription, "current_period_end");
+    }
+    if (!event->period_start) {
+        event->period_start = get_time(subscription, "current_period_start");
     }
 }
 
@@ -200,4 +206,36 @@ const char *saas_event_read(apr_pool_t *p, const json_t *root, saas_event_t *eve
         }
     }
     return NULL;
+}
+
+/* What stands for an event where none was sent; no signed event is of these types. */
+static void begin_answer(apr_pool_t *p, saas_event_t *event, saas_event_e kind, const char *type, const char *id,
+                         apr_int64_t at)
+{
+    memset(event, 0, sizeof(*event));
+    event->prices = apr_array_make(p, 1, sizeof(const char *));
+    event->kind = kind;
+    event->type = type;
+    event->id = id;
+    event->created = at;
+}
+
+const char *saas_event_read_answer(apr_pool_t *p, const json_t *subscription, const char *id, apr_int64_t at,
+                                   saas_event_t *event)
+{
+    const char *object = json_string_value(json_object_get(subscription, "object"));
+
+    begin_answer(p, event, SAAS_EVENT_SUBSCRIPTION_READ, "saas.subscription.read", id, at);
+    if (!object || strcmp(object, "subscription")) {
+        return "it is no subscription";
+    }
+    read_subscription(p, subscription, event);
+    event->livemode = json_is_true(json_object_get(subscription, "livemode"));
+    return event->subscription ? NULL : "it lacks an id";
+}
+
+void saas_event_missing(const char *subscription, const char *id, apr_int64_t at, saas_event_t *event, apr_pool_t *p)
+{
+    begin_answer(p, event, SAAS_EVENT_SUBSCRIPTION_MISSING, "saas.subscription.missing", id, at);
+    event->subscription = subscription;
 }

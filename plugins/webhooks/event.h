@@ -25,7 +25,9 @@ typedef enum {
     SAAS_EVENT_SUBSCRIPTION_DELETED,
     SAAS_EVENT_INVOICE_PAID,
     SAAS_EVENT_INVOICE_FAILED,
-    SAAS_EVENT_CUSTOMER_DELETED
+    SAAS_EVENT_CUSTOMER_DELETED,
+    SAAS_EVENT_SUBSCRIPTION_READ,   /**< no event: Stripe's answer when it was asked for a subscription */
+    SAAS_EVENT_SUBSCRIPTION_MISSING /**< no event: Stripe does not have it */
 } saas_event_e;
 
 /** The facts of an event.  Texts live in the pool; NULL and 0 are "not said".
@@ -51,6 +53,7 @@ typedef struct saas_event_t {
     const char *status;           /**< of a subscription, Stripe's word */
     const char *previous_status;  /**< the status that this event ended, if it says so */
     apr_array_header_t *prices;   /**< const char *: ids of all items or lines; never NULL */
+    apr_int64_t period_start;     /**< of the current period, where a subscription says so */
     apr_int64_t period_end;       /**< latest end of a paid or current period */
     apr_int64_t cancel_at;
     int cancel_at_period_end;
@@ -67,5 +70,18 @@ typedef struct saas_event_t {
  *         event of Stripe's ("thin" events of API v2 included)
  */
 const char *saas_event_read(apr_pool_t *p, const json_t *root, saas_event_t *event);
+
+/**
+ * Reads a subscription as Stripe's API has answered it, into the form of an
+ * event of kind SAAS_EVENT_SUBSCRIPTION_READ.
+ * @param id  of the answer, for records
+ * @param at  Stripe's clock when it answered, in seconds
+ * @return NULL, or why it cannot be taken
+ */
+const char *saas_event_read_answer(apr_pool_t *p, const json_t *subscription, const char *id, apr_int64_t at,
+                                   saas_event_t *event);
+
+/** The same for a subscription that Stripe does not have.  Texts are borrowed. */
+void saas_event_missing(const char *subscription, const char *id, apr_int64_t at, saas_event_t *event, apr_pool_t *p);
 
 #endif

@@ -42,7 +42,9 @@ static const struct {
 /* past_due_since is when it began, not the last time it was known to be well. */
 #define PAST_DUE_BEGAN 4
 
-enum { KIND_CREATED, KIND_CHANGED, KIND_DELETED };
+enum { KIND_CREATED, KIND_CHANGED, KIND_DELETED, KIND_ANSWER };
+
+#define SECONDS_AN_HOUR 3600
 
 static int find_status(const char *status)
 {
@@ -131,6 +133,41 @@ saas_fact_e saas_subscription_fact(const saas_event_t *event, const char *price,
     default:
         return SAAS_FACT_NONE;
     }
+}
+
+static apr_int64_t later(apr_int64_t a, apr_int64_t b)
+{
+    return a > b ? a : b;
+}
+
+saas_fact_e saas_subscription_answer(const saas_event_t *answer, const char *price, const saas_subscription_t *row,
+                                     saas_subscription_t *fact)
+{
+    int missing = answer->kind == SAAS_EVENT_SUBSCRIPTION_MISSING;
+    int place = find_status(missing ? "canceled" : answer->status);
+
+    memset(fact, 0, sizeof(*fact));
+    if (place < 0) {
+        return SAAS_FACT_UNKNOWN;
+    }
+    fact->id = answer->subscription;
+    fact->customer = answer->customer;
+    fact->status = statuses[place].status;
+    fact->price = price;
+    fact->period_end = answer->period_end;
+    fact->cancel_at = answer->cancel_at;
+    fact->cancel_at_period_end = answer->cancel_at_period_end;
+    fact->started_at = answer->started_at;
+    fact->ended_at = missing ? answer->created : answer->ended_at;
+    fact->created = answer->created;
+    fact->rank = RANK(missing ? GRADE_SNAPSHOT : statuses[place].grade, place, KIND_ANSWER);
+    if (is_past_due(fact->status)) {
+        /* The event that began it may never have come: it was not before the period, nor when all was known to be well. */
+        fact->past_due_since = row->id && is_past_due(row->status) ? saas_subscription_past_due_since(row)
+                               : later(answer->period_start, row->id ? row->created + 1 : 0);
+        fact->rank |= PAST_DUE_BEGAN;
+    }
+    return SAAS_FACT_GIVEN;
 }
 
 int saas_subscription_is_tombstone(const saas_subscription_t *row)
@@ -253,9 +290,32 @@ apr_int64_t saas_subscription_past_due_since(const saas_subscription_t *row)
     return row->rank & PAST_DUE_BEGAN ? row->past_due_since : row->created;
 }
 
+int saas_subscription_is_over(const saas_subscription_t *row)
+{
+    int place = find_status(row->status);
+    return place >= 0 && statuses[place].grade == GRADE_TERMINAL;
+}
+
 static apr_int64_t earlier(apr_int64_t a, apr_int64_t b)
 {
     return !a || (b && b < a) ? b : a;
+}
+
+apr_int64_t saas_subscription_due(const saas_subscription_t *row, apr_int64_t grace, apr_int64_t patience)
+{
+    int place = find_status(row->status);
+
+    if (place < 0 || saas_subscription_is_over(row)) {
+        return 0;
+    }
+    if (is_past_due(row->status)) {
+        return saas_subscription_past_due_since(row) + (grace > 0 ? grace + SECONDS_AN_HOUR : patience);
+    }
+    if (statuses[place].ours == OURS_ACTIVE) {
+        apr_int64_t end = earlier(row->period_end, row->cancel_at);
+        return end ? end + patience : row->created + SECONDS_AN_HOUR;
+    }
+    return statuses[place].grade == GRADE_INCOMPLETE ? later(row->started_at, row->created) + 24 * SECONDS_AN_HOUR : 0;
 }
 
 static ours_e judge(const saas_subscription_t *row, const saas_subscription_t *tombstone, apr_int64_t grace,

@@ -52,6 +52,15 @@ typedef enum {
  */
 saas_fact_e saas_subscription_fact(const saas_event_t *event, const char *price, saas_subscription_t *fact);
 
+/**
+ * Turns what Stripe answered when it was asked into a fact: the snapshot of
+ * that moment, against what is known by then (row->id NULL: nothing), from which
+ * an answer that is in arrears takes since when.  A subscription that Stripe does
+ * not have is over, but not for ever: later news of it counts.
+ */
+saas_fact_e saas_subscription_answer(const saas_event_t *answer, const char *price, const saas_subscription_t *row,
+                                     saas_subscription_t *fact);
+
 /** True for the row that records a deleted customer: its id is the customer's. */
 int saas_subscription_is_tombstone(const saas_subscription_t *row);
 
@@ -62,6 +71,18 @@ int saas_subscription_join(saas_subscription_t *row, const saas_subscription_t *
 /** Since when a past_due subscription is in arrears: the event that began it,
  *  else the latest that told of it. */
 apr_int64_t saas_subscription_past_due_since(const saas_subscription_t *row);
+
+/** True for a subscription that is not expected to change again. */
+int saas_subscription_is_over(const saas_subscription_t *row);
+
+/**
+ * By when Stripe should have told something new of a subscription: its period or
+ * trial is over, its arrears' grace is, its first payment is given up (after 23
+ * hours, Stripe's documentation, "Subscription statuses").  0: nothing is expected.
+ * @param grace     seconds of access in arrears
+ * @param patience  seconds that a period may be over
+ */
+apr_int64_t saas_subscription_due(const saas_subscription_t *row, apr_int64_t grace, apr_int64_t patience);
 
 /** An organization's subscription, out of all of its rows. */
 typedef struct saas_effective_t {

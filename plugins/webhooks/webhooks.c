@@ -2,8 +2,9 @@
 
 /*
  * The webhooks plugin: takes Stripe's events and keeps every organization's
- * subscription.  Here: directives, statements, the route.  receive.c verifies,
- * apply.c is the transaction, signature.c, event.c and state.c are pure.
+ * subscription.  Here: directives, statements, the route, jobs.  receive.c
+ * verifies, apply.c is the transaction, told.c and replay.c bring it what comes
+ * by another way; signature.c, event.c and state.c are pure.
  *
  * SaasStripeSecretKey, SaasStripePrice and SaasFrontendURL are the billing
  * plugin's; httpd calls every module that knows a directive, so this one reads
@@ -92,6 +93,29 @@ saas_statement_t saas_webhooks_statements[] = {
     [SAAS_WEBHOOKS_SESSION] = { "webhooks_session", SAAS_TENANT,
         "UPDATE checkout_sessions SET status = $3::text"
         " WHERE org_id = $1 AND id = $2 AND (status = 'open' OR $3::text = 'complete')", NULL, 0 },
+    [SAAS_WEBHOOKS_NEWS_TOLD] = { "webhooks_news_told", SAAS_SYSTEM,
+        "INSERT INTO stripe_news (stripe_id, organization_id, due_at, ask_at, told_at)"
+        " VALUES ($1, $2::uuid, $3::timestamptz, saas_now_plus(CAST($4 AS double precision)), now())"
+        " ON CONFLICT (stripe_id) DO UPDATE SET organization_id = excluded.organization_id, due_at = excluded.due_at,"
+        " ask_at = excluded.ask_at, told_at = excluded.told_at", NULL, 0 },
+    /* An event that came while Stripe was asked keeps its own asking. */
+    [SAAS_WEBHOOKS_NEWS_ANSWERED] = { "webhooks_news_answered", SAAS_SYSTEM,
+        "INSERT INTO stripe_news (stripe_id, organization_id, due_at, ask_at, asked_at)"
+        " VALUES ($1, $2::uuid, $3::timestamptz, saas_now_plus(CAST($4 AS double precision)), $5::timestamptz)"
+        " ON CONFLICT (stripe_id) DO UPDATE SET due_at = excluded.due_at, asked_at = excluded.asked_at, failures = 0,"
+        " error = NULL, ask_at = CASE WHEN stripe_news.told_at > excluded.asked_at THEN stripe_news.ask_at"
+        " ELSE excluded.ask_at END", NULL, 0 },
+    [SAAS_WEBHOOKS_NEWS_CUSTOMER] = { "webhooks_news_customer", SAAS_SYSTEM,
+        "INSERT INTO stripe_news (stripe_id, organization_id, ask_at) VALUES ($1, $2::uuid, saas_now_plus(604800))"
+        " ON CONFLICT (stripe_id) DO NOTHING", NULL, 0 },
+    [SAAS_WEBHOOKS_NEWS_OVER] = { "webhooks_news_over", SAAS_SYSTEM,
+        "DELETE FROM stripe_news WHERE stripe_id = $1", NULL, 0 },
+    [SAAS_WEBHOOKS_DETAIL] = { "webhooks_detail", SAAS_SYSTEM,
+        "UPDATE stripe_events SET organization_id = $2::uuid, detail = $3 WHERE id = $1", NULL, 0 },
+    [SAAS_WEBHOOKS_EVENT] = { "webhooks_event", SAAS_SYSTEM,
+        "SELECT payload FROM stripe_events WHERE id = $1", NULL, 0 },
+    [SAAS_WEBHOOKS_OVERDUE] = { "webhooks_overdue", SAAS_SYSTEM,
+        "SELECT count(*) FROM stripe_news WHERE due_at < now() AND (asked_at IS NULL OR asked_at < due_at)", NULL, 0 },
     { NULL, 0, NULL, NULL, 0 }
 };
 
@@ -114,15 +138,39 @@ static const char *const verdicts[] = {
     NULL
 };
 
+static const char *const outcomes[] = {
+    [SAAS_ANSWER_SAME] = "same",
+    [SAAS_ANSWER_DIFFERED] = "differed",
+    [SAAS_ANSWER_MISSING] = "missing",
+    [SAAS_ANSWER_UNKNOWN_STATUS] = "unknown_status",
+    [SAAS_ANSWER_REFUSED] = "refused",
+    NULL
+};
+
 static saas_counter_t counters[] = {
     { .name = "webhooks", .label = "verdict", .values = verdicts,
       .help = "Deliveries of Stripe's by what became of them; failed: nothing was stored, Stripe sends the event again." },
+    { .name = "webhooks_answers", .label = "outcome", .values = outcomes,
+      .help = "Subscriptions that Stripe was asked for, by what its answer was to what is known; differed: an event was "
+              "lost or late." },
+    { 0 }
+};
+
+static const saas_gauge_t gauges[] = {
+    { .name = "webhooks_overdue", .statement = &saas_webhooks_statements[SAAS_WEBHOOKS_OVERDUE],
+      .help = "Subscriptions of whose period's end nothing was heard by the time of SaasStripeOverdue, and of which Stripe "
+              "could not be asked since." },
     { 0 }
 };
 
 void saas_webhooks_count(saas_webhook_e what)
 {
     saas_count(&counters[0], (int)what, 1);
+}
+
+void saas_webhooks_count_answer(saas_answer_e what)
+{
+    saas_count(&counters[1], (int)what, 1);
 }
 
 /* -------------------------------------------------------------- plugin -- */
@@ -133,12 +181,21 @@ static const saas_route_t routes[] = {
     { 0 }
 };
 
+/* One at a time for an organization: what it is told comes in order. */
+static const saas_job_kind_t jobs[] = {
+    { .kind = SAAS_WEBHOOKS_TOLD_JOB, .run = saas_webhooks_told, .max_attempts = 8, .per_organization = 1, .per_node = 2 },
+    { .kind = SAAS_WEBHOOKS_REPLAY_JOB, .run = saas_webhooks_replay, .max_attempts = 3, .per_node = 1 },
+    { .kind = NULL }
+};
+
 static const saas_plugin_t plugin = {
     SAAS_PLUGIN_INIT("webhooks"),
+    .jobs = jobs,
     .openapi = saas_openapi_text,
     .statements = saas_webhooks_statements,
     .routes = routes,
     .counters = counters,
+    .gauges = gauges,
 };
 
 static void register_hooks(apr_pool_t *p)

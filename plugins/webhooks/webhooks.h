@@ -25,7 +25,9 @@ typedef enum { SAAS_STRIPE_TEST, SAAS_STRIPE_LIVE, SAAS_STRIPE_ANY } saas_stripe
     X(of, WORD, mode, "SaasStripeMode", SAAS_VHOST, NULL, SAAS_WORDS("test", "live", "any"), \
       "events of which of Stripe's modes count: test, live or any (default: as the secret key)") \
     X(of, NUMBER, grace_days, "SaasPastDueGrace", SAAS_VHOST, "14", SAAS_RANGE(0, 365), \
-      "days of access after a renewal failed, 0: none")
+      "days of access after a renewal failed, 0: none") \
+    X(of, NUMBER, overdue_days, "SaasStripeOverdue", SAAS_VHOST, "3", SAAS_RANGE(0, 60), \
+      "days after a period's end without news of it, until Stripe is asked")
 
 SAAS_DIRECTIVES_DECLARE(saas_webhooks_config, saas_webhooks_module, SAAS_WEBHOOKS_DIRECTIVES)
 
@@ -40,7 +42,14 @@ enum {
     SAAS_WEBHOOKS_STORE,
     SAAS_WEBHOOKS_EFFECTIVE,
     SAAS_WEBHOOKS_ADMINS,
-    SAAS_WEBHOOKS_SESSION
+    SAAS_WEBHOOKS_SESSION,
+    SAAS_WEBHOOKS_NEWS_TOLD,
+    SAAS_WEBHOOKS_NEWS_ANSWERED,
+    SAAS_WEBHOOKS_NEWS_CUSTOMER,
+    SAAS_WEBHOOKS_NEWS_OVER,
+    SAAS_WEBHOOKS_DETAIL,
+    SAAS_WEBHOOKS_EVENT,
+    SAAS_WEBHOOKS_OVERDUE
 };
 extern saas_statement_t saas_webhooks_statements[] __attribute__((visibility("hidden")));
 
@@ -51,6 +60,12 @@ typedef enum {
     SAAS_WEBHOOK_STALE_SIGNATURE, SAAS_WEBHOOK_INVALID_PAYLOAD, SAAS_WEBHOOK_NOT_CONFIGURED, SAAS_WEBHOOK_FAILED
 } saas_webhook_e;
 void saas_webhooks_count(saas_webhook_e what) __attribute__((visibility("hidden")));
+
+/** What became of an answer of Stripe's. */
+typedef enum {
+    SAAS_ANSWER_SAME, SAAS_ANSWER_DIFFERED, SAAS_ANSWER_MISSING, SAAS_ANSWER_UNKNOWN_STATUS, SAAS_ANSWER_REFUSED
+} saas_answer_e;
+void saas_webhooks_count_answer(saas_answer_e what) __attribute__((visibility("hidden")));
 
 /** POST billing/webhooks/stripe/ */
 int saas_webhooks_receive(saas_request_t *rq) __attribute__((visibility("hidden")));
@@ -63,5 +78,25 @@ int saas_webhooks_receive(saas_request_t *rq) __attribute__((visibility("hidden"
  */
 apr_status_t saas_webhooks_apply(saas_request_t *rq, const saas_event_t *event, const char *payload)
     __attribute__((visibility("hidden")));
+
+/**
+ * Applies what Stripe has answered when it was asked for a subscription, in one
+ * transaction of the job; it is recorded where it changed something.
+ * @param payload  the answer as JSON text
+ * @param asked    our clock when the asking began: an event that came since is newer
+ */
+apr_status_t saas_webhooks_apply_answer(saas_job_t *job, const saas_event_t *answer, const char *payload, apr_time_t asked)
+    __attribute__((visibility("hidden")));
+
+/** Applies a stored event once more and stores its new verdict. */
+apr_status_t saas_webhooks_apply_again(saas_job_t *job, const saas_event_t *event) __attribute__((visibility("hidden")));
+
+/** The job that applies what the billing plugin was answered; its payload:
+ *  {"asked": microseconds, "at": Stripe's seconds, "subscriptions": […], "missing": id}. */
+#define SAAS_WEBHOOKS_TOLD_JOB "stripe.told"
+apr_status_t saas_webhooks_told(saas_job_t *job) __attribute__((visibility("hidden")));
+/** The job that applies a stored event again; its object is the event's id. */
+#define SAAS_WEBHOOKS_REPLAY_JOB "stripe.replay"
+apr_status_t saas_webhooks_replay(saas_job_t *job) __attribute__((visibility("hidden")));
 
 #endif

@@ -117,6 +117,13 @@ ROWS = {
     11: [
         ("devices", [dict(hash="1" * 64, user_id=USERS[0], created_at=THEN, used_at=THEN)]),
     ],
+    12: [
+        ("stripe_news", [dict(stripe_id="cs_2", organization_id=ORGS[1], due_at=LATER, ask_at=LATER, told_at=THEN, asked_at=THEN, failures=1,
+                              error="HTTP 500")]),
+        ("stripe_events", [dict(id="read_1", type="saas.subscription.read", api_version=None, livemode=False, created=1767322802,
+                                organization_id=ORGS[0], verdict="applied", error=None, attempts=1, payload='{"id": "sub_1"}', received_at=THEN,
+                                detail="status active -> canceled")]),
+    ],
 }
 # What SQLite has instead of notifications: triggers fill it, and a migration may add to it. By the version that made it.
 TRIGGERED = {"sqlite": {"principal_changes": 6}, "pgsql": {}}

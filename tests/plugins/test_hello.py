@@ -283,6 +283,13 @@ def test_a_value_wins_over_an_inherited_one_also_when_it_is_the_default(places, 
     assert said == {"inherits": "good-day good-day good-day", "default": "hello", "own": "good-day good-day", "word": "hi hi hi"}
 
 
+def test_its_gauge_is_in_the_metrics(site):
+    family = families(site)["saas_hello_users"]
+    assert family.type == "gauge" and family.documentation == "Users who might be greeted."
+    site.register()
+    assert families(site)["saas_hello_users"].samples[0].value == family.samples[0].value + 1
+
+
 def test_its_counter_is_in_the_metrics(site, consonants):
     family = families(site)["saas_hello_greetings"]
     assert family.type == "counter" and family.documentation == "Members greeted, by whether their organization has others."
@@ -395,12 +402,12 @@ static int hello(saas_request_t *rq)
     int row;
 
     if (!saas_request_query(rq, "trees")) {
-        return saas_reply_list(rq, members, &statements[1], SAAS_NO_ARGS);
+        return saas_reply_list(rq, members, &statements[2], SAAS_NO_ARGS);
     }
     if (!saas_request_page(rq, &page)) {
         return saas_reply_errors(rq);
     }
-    if ((rv = saas_query(rq, &statements[1], &rows, SAAS_ARGS(page.limit, page.offset))) != APR_SUCCESS) {
+    if ((rv = saas_query(rq, &statements[2], &rows, SAAS_ARGS(page.limit, page.offset))) != APR_SUCCESS) {
         return saas_reply_failure(rq, rv);
     }
     for (row = 0, results = json_array(); row < rows->count; row++) {
@@ -415,7 +422,7 @@ static int hello(saas_request_t *rq)
 def lists(source):
     """hello.c with a list in place of its greeting."""
     source = re.sub(r"static int hello\(.*?(?=static const saas_route_t)", lambda found: LIST, source, flags=re.S)
-    before, found, behind = source.partition('WHERE org_id = $1" },\n')
+    before, found, behind = source.partition('FROM users" },\n')
     return before + found + LIST_STATEMENT + behind.replace("    { 0 }\n", "", 1)
 
 
@@ -530,7 +537,7 @@ def test_a_misspelt_role_names_what_is_allowed(httpd):
 
 @pytest.mark.parametrize("old, new, words", [
     ('#define SAAS_PLUGIN_ABI "1"', '#define SAAS_PLUGIN_ABI "999"', ['"hello"', "999", "rebuild"]),
-    ("#define SAAS_PLUGIN_MINOR 3", "#define SAAS_PLUGIN_MINOR 7", ['"hello"', "7", "update mod_saas"]),
+    ("#define SAAS_PLUGIN_MINOR 4", "#define SAAS_PLUGIN_MINOR 7", ['"hello"', "7", "update mod_saas"]),
 ])
 def test_a_plugin_for_another_host_is_refused(httpd, places, installed, old, new, words):
     """Built against a header of another version: configtest names the plugin and what to do."""
@@ -545,10 +552,17 @@ def test_a_plugin_for_another_host_is_refused(httpd, places, installed, old, new
 
 # What has been appended to a plugin's table, by the minor that did.
 APPENDED = {1: ["    const char *openapi;\n"], 2: ["    saas_counter_t *counters;\n"],
-            3: ["    const saas_link_t *links;\n", "    const saas_periodic_t *periodic;\n"]}
+            3: ["    const saas_link_t *links;\n", "    const saas_periodic_t *periodic;\n"],
+            4: ["    const saas_gauge_t *gauges;\n"]}
 # How hello.c is without it.
+GAUGES = """static const saas_gauge_t gauges[] = {
+    { .name = "hello_users", .statement = &statements[1], .help = "Users who might be greeted." },
+    { 0 }
+};
+"""
 WITHOUT = {2: [(" .counters = counters,", ""), ("    saas_count(", "    if (0) saas_count(")],
-           3: [(", .periodic = periodic", ""), ('static const saas_periodic_t periodic[] = { { "hello.tick", 1 }, { NULL, 0 } };\n', "")]}
+           3: [(", .periodic = periodic", ""), ('static const saas_periodic_t periodic[] = { { "hello.tick", 1 }, { NULL, 0 } };\n', "")],
+           4: [(", .gauges = gauges", ""), (GAUGES, "")]}
 
 
 @pytest.mark.parametrize("minor", range(max(APPENDED)))
@@ -590,6 +604,18 @@ def test_a_plugin_for_an_older_minor_keeps_working(httpd, places, installed, min
 def test_a_counter_that_is_wrong_is_refused(httpd, places, installed, old, new, words):
     name = "hello-counter-" + re.sub(r"\W+", "", old + new).lower()[:60]
     refused(httpd, load(build(places, name, installed.include, edit=lambda source: source.replace(old, new))) + DB + MOUNTS, "hello: counter", *words)
+
+
+@pytest.mark.parametrize("old, new, words", [
+    ('.name = "hello_users", .statement', '.name = "hello users", .statement', ["hello users", "is no name"]),
+    ('.name = "hello_users", .statement', '.name = "hello_ticks", .statement', ["hello_ticks", "is there already"]),
+    ('.help = "Users who might be greeted."', '.help = ""', ["hello_users", "help"]),
+    (".statement = &statements[1]", ".statement = &statements[0]", ["hello_users", "SAAS_SYSTEM"]),
+    (".statement = &statements[1]", ".statement = NULL", ["hello_users", "SAAS_SYSTEM"]),
+])
+def test_a_gauge_that_is_wrong_is_refused(httpd, places, installed, old, new, words):
+    name = "hello-gauge-" + re.sub(r"\W+", "", old + new).lower()[:60]
+    refused(httpd, load(build(places, name, installed.include, edit=lambda source: source.replace(old, new, 1))) + DB + MOUNTS, "hello: gauge", *words)
 
 
 OPERATION = {"operationId": "hello", "tags": ["Greetings"], "summary": "Says \"hello\" – in UTF-8", "responses": {"200": {"description": "Hello."}},

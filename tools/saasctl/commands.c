@@ -77,6 +77,14 @@ const ctl_command_t ctl_commands[] = {
     { "mail", "queue", ctl_mail_queue, { NULL }, { "state", "org", LIST }, "[--state queued|running|dead] [--org ORG] [--limit N]",
       "The same as job list --kind mail.", 0 },
 
+    { "stripe", "events", ctl_stripe_events, { NULL }, { "verdict", "type", "org", "since", LIST },
+      "[--verdict V] [--type T] [--org ORG] [--since ISO] [--limit N]",
+      "Lists what Stripe has sent, newest first; --verdict refused takes all that begin so.", 0 },
+    { "stripe", "reconcile", ctl_stripe_reconcile, { "?ORG" }, { "wait" }, "[ORG] [--wait SECONDS]",
+      "Has Stripe asked for all subscriptions, or an organization's, and prints what differed from what its events told.", 0 },
+    { "stripe", "replay", ctl_stripe_replay, { "EVENT" }, { "wait" }, "EVENT [--wait SECONDS]",
+      "Has a stored event applied again, and prints its new verdict.", 0 },
+
     { "activity", "list", ctl_activity_list, { NULL }, { "org", "action", "actor", "since", LIST },
       "[--org ORG] [--action A] [--actor ID|EMAIL] [--since ISO] [--limit N]", "Lists the activity trail, newest first.", 0 },
 

@@ -56,6 +56,10 @@ int ctl_mail_queue(ctl_t *ctl);
 
 int ctl_activity_list(ctl_t *ctl);
 
+int ctl_stripe_events(ctl_t *ctl);
+int ctl_stripe_reconcile(ctl_t *ctl);
+int ctl_stripe_replay(ctl_t *ctl);
+
 int ctl_why(ctl_t *ctl);
 
 /** Refuses when the user, who is ADMIN, is the only one.  The organization must be locked. */

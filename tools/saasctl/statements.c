@@ -223,6 +223,42 @@ const saas_driver_statement_t ctl_statements[CTL_STATEMENTS] = {
         " AND ($4::timestamptz IS NULL OR a.created_at >= $4::timestamptz)"
         " ORDER BY a.created_at DESC, a.id DESC" LIMIT(5)),
 
+    /* ----------------------------------------------------------- stripe -- */
+    STATEMENT(CTL_STRIPE_EVENTS, "list Stripe's events",
+        "SELECT e.id, e.type, e.created, o.slug, e.verdict, e.attempts, e.received_at, e.detail"
+        " FROM stripe_events e LEFT JOIN organizations o ON o.id = e.organization_id"
+        " WHERE ($1::text IS NULL OR e.verdict = $1::text OR substr(e.verdict, 1, length($1::text) + 1) = $1::text || ':')"
+        " AND ($2::text IS NULL OR e.type = $2::text) AND ($3::uuid IS NULL OR e.organization_id = $3::uuid)"
+        " AND ($4::timestamptz IS NULL OR e.received_at >= $4::timestamptz)"
+        " ORDER BY e.received_at DESC, e.id" LIMIT(5)),
+    STATEMENT(CTL_STRIPE_NOW, "read the clock", "SELECT now()"),
+    STATEMENT(CTL_STRIPE_EXPECT, "expect news of all customers",
+        "INSERT INTO stripe_news (stripe_id, organization_id, ask_at) SELECT stripe_customer_id, id, now() FROM organizations"
+        " WHERE stripe_customer_id IS NOT NULL AND deleted_at IS NULL AND ($1::uuid IS NULL OR id = $1::uuid)"
+        " ON CONFLICT (stripe_id) DO NOTHING"),
+    STATEMENT(CTL_STRIPE_ASK, "have Stripe asked",
+        "UPDATE stripe_news SET ask_at = now(), asked_at = NULL, failures = 0, error = NULL"
+        " WHERE $1::uuid IS NULL OR organization_id = $1::uuid"),
+    /* The answer of what is asked for is applied by a job of its own. */
+    STATEMENT(CTL_STRIPE_LEFT, "look for answers",
+        "SELECT (SELECT count(*) FROM stripe_news WHERE asked_at IS NULL AND failures = 0"
+        " AND ($1::uuid IS NULL OR organization_id = $1::uuid))"
+        " + (SELECT count(*) FROM jobs WHERE kind IN ('stripe.ask', 'stripe.told') AND state <> 'dead' AND created_at >= $2::timestamptz"
+        " AND ($1::uuid IS NULL OR organization_id = $1::uuid))"),
+    STATEMENT(CTL_STRIPE_DIFFERED, "list what differed",
+        "SELECT o.slug, e.payload::jsonb ->> 'id', e.detail, e.id, e.received_at FROM stripe_events e"
+        " JOIN organizations o ON o.id = e.organization_id WHERE e.received_at >= $2::timestamptz AND e.detail IS NOT NULL"
+        " AND ($1::uuid IS NULL OR e.organization_id = $1::uuid) ORDER BY o.slug, e.id"),
+    STATEMENT(CTL_STRIPE_FAILED, "list what could not be asked for",
+        "SELECT o.slug, n.stripe_id, n.error FROM stripe_news n JOIN organizations o ON o.id = n.organization_id"
+        " WHERE n.failures > 0 AND ($1::uuid IS NULL OR n.organization_id = $1::uuid) ORDER BY o.slug, n.stripe_id"),
+    STATEMENT(CTL_STRIPE_EVENT, "look up the event",
+        "SELECT e.verdict, e.type, e.organization_id FROM stripe_events e WHERE e.id = $1"),
+    STATEMENT(CTL_STRIPE_REPLAY, "have the event applied",
+        "INSERT INTO jobs (id, kind, organization_id, object_id, run_after, created_at)"
+        " VALUES ($1, 'stripe.replay', $2, $3, now(), now())"),
+    STATEMENT(CTL_STRIPE_REPLAYED, "look for the event's job", "SELECT state, error FROM jobs WHERE id = $1"),
+
     /* -------------------------------------------------------------- why -- */
     STATEMENT(CTL_WHY_ORGS, "look up the user's organizations",
         "SELECT o.id, o.slug, m.role, " SUBSCRIPTION ", o.subscription_ends_at,"

@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0: see LICENSE. */
 
 /*
- * The smallest useful plugin: one route, one gate, two counters, two
+ * The smallest useful plugin: one route, one gate, two counters, a gauge, two
  * directives, and work that comes back.  It greets the members of an organization whose name has a vowel,
  * which is what the gate "saas-has-vowel" decides, in its own route table and in
  * httpd.conf alike, as often as SaasHelloTimes says, and counts how many it has
@@ -42,6 +42,7 @@ static const saas_gate_t gates[] = {
 
 static saas_statement_t statements[] = {
     { .name = "hello_members", .scope = SAAS_TENANT, .sql = "SELECT count(*) FROM memberships WHERE org_id = $1" },
+    { .name = "hello_users", .scope = SAAS_SYSTEM, .sql = "SELECT count(*) FROM users" },
     { 0 }
 };
 
@@ -53,6 +54,11 @@ static saas_counter_t counters[] = {
     { .name = "hello_greetings", .label = "company", .values = companies,
       .help = "Members greeted, by whether their organization has others." },
     { .name = "hello_ticks", .help = "How often the work that comes back was done." },
+    { 0 }
+};
+
+static const saas_gauge_t gauges[] = {
+    { .name = "hello_users", .statement = &statements[1], .help = "Users who might be greeted." },
     { 0 }
 };
 
@@ -95,7 +101,7 @@ static const saas_route_t routes[] = {
 
 static const saas_plugin_t plugin = {
     SAAS_PLUGIN_INIT("hello"), .statements = statements, .routes = routes, .gates = gates,
-    .counters = counters, .jobs = jobs, .periodic = periodic
+    .counters = counters, .jobs = jobs, .periodic = periodic, .gauges = gauges
 };
 
 static void register_hooks(apr_pool_t *p)
