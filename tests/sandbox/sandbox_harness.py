@@ -89,6 +89,13 @@ class Sandbox:
         assert answer.status == expect, answer.body
         return answer.json
 
+    def settled(self):
+        """Wait until no event is on its way any more."""
+        end = time.monotonic() + 30
+        while any(row["state"] == "pending" for row in self.control("GET", "state")["events"]):
+            assert time.monotonic() < end, "an event is still on its way"
+            time.sleep(0.01)
+
     def fault(self, **spec):
         return self.control("POST", "faults", spec)
 

@@ -14,7 +14,7 @@ import threading
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from sandbox import versions  # noqa: E402
+from sandbox import catalog, versions  # noqa: E402
 from sandbox.api import Api  # noqa: E402
 from sandbox.billing import Billing  # noqa: E402
 from sandbox.control import Control  # noqa: E402
@@ -32,6 +32,13 @@ def seconds_list(text):
     return values
 
 
+def price(text):
+    try:
+        return catalog.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error))
+
+
 def arguments():
     parser = argparse.ArgumentParser(description="A stand-in for Stripe, for tests and demos.")
     parser.add_argument("--port", type=int, default=0, help="0 = a free one")
@@ -41,8 +48,9 @@ def arguments():
     parser.add_argument("--webhook-secret", action="append", metavar="whsec_…",
                         help="give it twice to sign with two, as during a rotation")
     parser.add_argument("--secret-key", required=True, metavar="sk_test_…")
-    parser.add_argument("--price", action="append", metavar="price_…",
-                        help="prices that exist; default price_sandbox_premium")
+    parser.add_argument("--price", action="append", type=price, metavar="price_…[,amount=2900,…]",
+                        help="a price that exists, by default price_sandbox_premium; with %s as wanted"
+                             % ", ".join(name + "=" for name in catalog.FIELDS if name != "id"))
     parser.add_argument("--api-version", type=versions.resolve,
                         default=versions.resolve("basil"), metavar="VERSION",
                         help="of events, and of replies to calls without Stripe-Version: %s, or a "
@@ -78,7 +86,7 @@ def main():
     port = server.server_address[1]
     base_url = (options.base_url or "http://127.0.0.1:%d" % port).rstrip("/")
 
-    store = Store(options.price or ["price_sandbox_premium"], base_url)
+    store = Store(options.price or [price("price_sandbox_premium")], base_url)
     sender = Sender(options.webhook_url, options.webhook_secret or ["whsec_sandbox"],
                     options.retry, options.webhook_timeout)
     billing = Billing(store, sender, options.api_version)

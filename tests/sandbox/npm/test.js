@@ -201,6 +201,34 @@ test('prices and events', async () => {
         ['checkout.session.completed', 'invoice.paid']);
 });
 
+test('prices and products: lists, filters, pages', async () => {
+    await control('POST', 'prices', { id: 'price_pro', amount: 2900, product: 'Pro', lookup_key: 'pro' });
+    const found = await stripe.prices.list({ lookup_keys: ['pro'], active: true, expand: ['data.product'] });
+    assert.deepEqual(found.data.map((row) => [row.id, row.unit_amount, row.product.name]),
+        [['price_pro', 2900, 'Pro']]);
+    const all = [];
+    for await (const row of stripe.prices.list({ limit: 1 })) {
+        all.push(row.id);
+    }
+    assert.deepEqual(all, ['price_pro', price]);
+    assert.equal((await stripe.products.retrieve(found.data[0].product.id)).name, 'Pro');
+    assert.equal((await stripe.products.list({ active: true })).data.length, 2);
+});
+
+test('subscriptions: quantity and price of an item', async () => {
+    await control('POST', 'prices', { id: 'price_pro', amount: 2900, product: 'Pro' });
+    const { session } = await subscribed();
+    const { items } = await stripe.subscriptions.retrieve(session.subscription);
+    const more = await stripe.subscriptions.update(session.subscription,
+        { items: [{ id: items.data[0].id, quantity: 5 }], proration_behavior: 'create_prorations' });
+    assert.equal(more.items.data[0].quantity, 5);
+    const other = await stripe.subscriptions.update(session.subscription,
+        { items: [{ id: items.data[0].id, price: 'price_pro' }] });
+    assert.deepEqual([other.items.data[0].price.id, other.items.data[0].quantity], ['price_pro', 5]);
+    await assert.rejects(stripe.subscriptions.update(session.subscription, { items: [{ id: 'si_none', quantity: 1 }] }),
+        (error) => error.code === 'resource_missing' && error.param === 'items[0][id]');
+});
+
 test('idempotency: replay, conflict, and one customer from a retried call', async () => {
     const options = { idempotencyKey: 'org42-customer' };
     const first = await stripe.customers.create({ email: 'a@example.test' }, options);

@@ -12,7 +12,7 @@ import hmac
 import json
 import re
 
-from . import errors, forms, objects, params, schema, versions
+from . import errors, forms, items, objects, params, schema, versions
 from .errors import ApiError, no_such, refused
 from .store import LIVE, TERMINAL, expand, page
 
@@ -154,6 +154,8 @@ def _customer_update(api, call, customer_id):
     for key, value in call.params.items():
         if key == "metadata":
             found[key] = schema.merge_metadata(found[key], value)
+        elif key == "address":
+            found[key] = objects.address(value)
         elif key != "expand":
             found[key] = value if isinstance(value, list) else value or None
     return found
@@ -190,11 +192,10 @@ def _checkout_create(api, call):
         raise refused("The `expires_at` timestamp must be between 30 minutes and 24 hours from "
                       "Checkout Session creation.", "expires_at")
     if "customer" in given:
-        store.live_customer(given["customer"])
+        _checkout_customer(store.live_customer(given["customer"]), given)
     for number, line in enumerate(given["line_items"]):
         where = "line_items[%d]" % number
-        if line["price"] not in store.prices:
-            raise no_such("price", line["price"], where + "[price]", 400)
+        items.price_of(store, line["price"], where)
         if "quantity" not in line:
             raise refused("Quantity is required. Add `quantity` to `%s`" % where,
                           where + "[quantity]")
@@ -211,6 +212,20 @@ def _checkout_create(api, call):
         objects.session_line(price, store.products[price["product"]], count)
         for price, count in lines]
     return made
+
+
+def _checkout_customer(payer, given):
+    """What the page asks for may have to be written to a customer who is there already: that must be allowed."""
+    allowed = given.get("customer_update", {})
+    if given.get("automatic_tax", {}).get("enabled") and payer["address"] is None and \
+            "auto" not in (allowed.get("address"), allowed.get("shipping")):
+        raise refused("Automatic tax calculation in Checkout requires a valid address on the Customer. Add a valid "
+                      "address to the Customer or set either `customer_update[address]` to 'auto' or "
+                      "`customer_update[shipping]` to 'auto' to save the address entered in Checkout to the Customer.",
+                      code="customer_tax_location_invalid")
+    if given.get("tax_id_collection", {}).get("enabled") and allowed.get("name") != "auto":
+        raise refused("Tax ID collection requires updating business name on the customer. To enable tax ID "
+                      "collection for an existing customer, please set `customer_update[name]` to `auto`.")
 
 
 def _checkout_list(api, call):
@@ -296,11 +311,12 @@ def _event_list(api, call):
     if "type" in wanted and "types" in wanted:
         raise ApiError(400, "You may only specify one of these parameters: type, types.",
                        "parameters_exclusive", "type")
-    types = [wanted["type"]] if "type" in wanted else wanted.get("types")
+    types = wanted.get("types")
+    pattern = re.compile(re.escape(wanted.get("type", "*")).replace("\\*", ".*") + "\\Z")
     success = wanted.get("delivery_success")
 
     def keep(event):
-        return (types is None or event["type"] in types) and \
+        return pattern.match(event["type"]) and (types is None or event["type"] in types) and \
             (success is None or success == (event["pending_webhooks"] == 0))
     rows = [record.shown() for record in api.store.events.values()]
     return page("/v1/events", rows, wanted, keep)
@@ -312,6 +328,29 @@ def _event_read(api, call, event_id):
 
 def _price_read(api, call, price_id):
     return api.store.find("prices", "price", price_id)
+
+
+def _price_list(api, call):
+    wanted = call.params
+    recurring = wanted.get("recurring", {})
+    keys = wanted.get("lookup_keys")
+
+    def keep(row):
+        return all(wanted.get(name) in (None, row[name]) for name in ("active", "currency", "product", "type")) \
+            and all(row["recurring"][name] == value for name, value in recurring.items()) \
+            and (keys is None or row["lookup_key"] in keys)
+    return page("/v1/prices", api.store.prices.values(), wanted, keep)
+
+
+def _product_read(api, call, product_id):
+    return api.store.find("products", "product", product_id)
+
+
+def _product_list(api, call):
+    wanted = call.params
+    return page("/v1/products", api.store.products.values(), wanted,
+                lambda row: wanted.get("active") in (None, row["active"])
+                and ("ids" not in wanted or row["id"] in wanted["ids"]))
 
 
 _ROUTES = [
@@ -331,7 +370,10 @@ _ROUTES = [
     ("DELETE", "/v1/subscriptions/{}", params.SUBSCRIPTION_CANCEL, _subscription_cancel),
     ("GET", "/v1/events", params.EVENT_LIST, _event_list),
     ("GET", "/v1/events/{}", params.NOTHING, _event_read),
+    ("GET", "/v1/prices", params.PRICE_LIST, _price_list),
     ("GET", "/v1/prices/{}", params.NOTHING, _price_read),
+    ("GET", "/v1/products", params.PRODUCT_LIST, _product_list),
+    ("GET", "/v1/products/{}", params.NOTHING, _product_read),
 ]
 _COMPILED = [(method, re.compile("\\A" + path.replace("{}", "([A-Za-z0-9_]{1,255})") + "\\Z"),
               table, function) for method, path, table, function in _ROUTES]

@@ -5,7 +5,7 @@ in which Stripe makes them, hands them to the sender and returns their records.
 An action that the present state does not allow raises ApiError and changes nothing.
 """
 
-from . import objects, versions
+from . import items, objects, versions
 from .errors import ApiError, refused
 from .schema import merge_metadata
 from .store import LIVE, TERMINAL
@@ -77,10 +77,10 @@ class Billing:
                 raise refused("This Checkout Session is %s." % session["status"])
             payer = self._payer(session)
             given = store.given[session_id]
-            items = [(store.prices[line["price"]], line.get("quantity", 1))
-                     for line in given["line_items"]]
+            bought = [(store.prices[line["price"]], line.get("quantity", 1))
+                      for line in given["line_items"]]
             now = store.now()
-            sub = objects.subscription(now, payer["id"], items, given.get("subscription_data", {}))
+            sub = objects.subscription(now, payer["id"], bought, given.get("subscription_data", {}))
             store.subscriptions[sub["id"]] = sub
             bill = self._invoice(sub, "subscription_create", "open")
             sub["latest_invoice"] = bill["id"]
@@ -106,6 +106,13 @@ class Billing:
         bill = objects.invoice(self.store.now(), sub, payer, reason, status, number)
         self.store.invoices[bill["id"]] = bill
         return bill
+
+    def _bill(self, sub, before, reason, request=None):
+        """An invoice of the period that has begun, charged at once; -> the events of that and of the subscription."""
+        bill = self._invoice(sub, reason, "open")
+        sub["latest_invoice"] = bill["id"]
+        self._settle(bill)
+        return [self.record("invoice.paid", bill, None, request)] + self._updated(sub, before, request)
 
     def _settle(self, bill):
         now = self.store.now()
@@ -164,7 +171,10 @@ class Billing:
                 raise ApiError(400, "You may only specify one of these parameters: cancel_at, "
                                "cancel_at_period_end.", "parameters_exclusive", "cancel_at")
             when = self._cancel_at(sub, params)
+            wanted, fresh = items.change(self.store, sub, params.get("items", []))
             before = self._shown(sub)
+            if "items" in params:
+                items.put(sub, wanted)
             if when is not _KEEP:
                 sub.update(cancel_at=when, cancel_at_period_end=bool(
                     params.get("cancel_at_period_end")),
@@ -177,6 +187,8 @@ class Billing:
             for key in ("description", "pause_collection"):
                 if key in params:
                     sub[key] = params[key] or None
+            if fresh:
+                return self.send(self._bill(sub, before, "subscription_update", request))
             return self.send(self._updated(sub, before, request))
 
     def _cancel_at(self, sub, params):

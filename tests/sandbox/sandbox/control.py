@@ -8,7 +8,7 @@ import base64
 import json
 import re
 
-from . import versions, webhooks
+from . import catalog, versions, webhooks
 from .errors import ApiError
 from .webhooks import wait
 
@@ -124,9 +124,15 @@ class Control:
         return {"subscription": versions.render(sub, self.billing.event_version),
                 "answered": answered, "events": [_record(record) for record in records]}
 
+    def _price(self, given, query):
+        """A price made, or what is not fixed of one changed."""
+        with self.store.lock:
+            return versions.render(catalog.add_price(self.store, catalog.checked(given)),
+                                   self.billing.event_version)
+
     def _config(self, given, query):
         wish = _only(given, {"webhook_url", "webhook_secret", "retry", "webhook_timeout", "order",
-                             "paused", "enabled_events", "redirect_wait", "api_version"})
+                             "paused", "lose", "enabled_events", "redirect_wait", "api_version"})
         changes = {}
         for key, value in wish.items():
             check = _CONFIG[key]
@@ -197,6 +203,7 @@ _CONFIG = {
     "retry": lambda v: isinstance(v, list) and all(map(_number, v)),
     "webhook_timeout": lambda v: _number(v) and v > 0,
     "order": lambda v: v in webhooks.ORDERS,
+    "lose": lambda v: v == "all" or isinstance(v, int) and not isinstance(v, bool) and v >= 0,
     "paused": lambda v: isinstance(v, bool),
     "enabled_events": _texts,
     "redirect_wait": _number,
@@ -213,6 +220,7 @@ _ROUTES = [(method, re.compile("\\A/_sandbox/" + path + "\\Z"), function)
                ("POST", "events", Control._event),
                ("POST", r"events/(\w+)/resend", Control._resend),
                ("POST", r"subscriptions/(\w+)/transition", Control._transition),
+               ("POST", "prices", Control._price),
                ("POST", "config", Control._config),
                ("GET", "state", Control._state),
                ("POST", "reset", Control._reset))]

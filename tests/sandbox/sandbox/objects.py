@@ -53,7 +53,7 @@ def price(price_id, now, product_id, amount, currency, interval):
             "type": "recurring", "unit_amount": amount, "unit_amount_decimal": str(amount)}
 
 
-def _plan(of):
+def plan(of):
     recurring = of["recurring"]
     return {"id": of["id"], "object": "plan", "active": True, "amount": of["unit_amount"],
             "amount_decimal": of["unit_amount_decimal"], "billing_scheme": "per_unit",
@@ -64,8 +64,14 @@ def _plan(of):
             "trial_period_days": None, "usage_type": "licensed"}
 
 
+def address(given):
+    """A customer's address with all its members, or None."""
+    names = ("city", "country", "line1", "line2", "postal_code", "state")
+    return {name: given.get(name) or None for name in names} if given else None
+
+
 def customer(now, given):
-    return {"id": ident("cus_", 14), "object": "customer", "address": None, "balance": 0,
+    return {"id": ident("cus_", 14), "object": "customer", "address": address(given.get("address")), "balance": 0,
             "created": now, "currency": None, "default_source": None, "delinquent": False,
             "description": given.get("description") or None, "discount": None,
             "email": given.get("email") or None,
@@ -119,6 +125,7 @@ def checkout_session(now, given, base_url, amount, currency):
             "setup_intent": None, "shipping_address_collection": None, "shipping_cost": None,
             "shipping_options": [], "status": "open", "submit_type": None, "subscription": None,
             "success_url": given["success_url"],
+            "tax_id_collection": {"enabled": False, "required": "never", **given.get("tax_id_collection", {})},
             "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
             "ui_mode": "hosted_page", "url": "%s/c/pay/%s" % (base_url, session_id),
             "wallet_options": None}
@@ -138,10 +145,10 @@ def customer_details(of):
             "tax_ids": []}
 
 
-def _subscription_item(now, sub_id, item_price, quantity, start, end):
+def subscription_item(now, sub_id, item_price, quantity, start, end):
     return {"id": ident("si_", 14), "object": "subscription_item", "billing_thresholds": None,
             "created": now, "current_period_end": end, "current_period_start": start,
-            "discounts": [], "metadata": {}, "plan": _plan(item_price), "price": item_price,
+            "discounts": [], "metadata": {}, "plan": plan(item_price), "price": item_price,
             "quantity": quantity, "subscription": sub_id, "tax_rates": []}
 
 
@@ -153,7 +160,7 @@ def subscription(now, customer_id, items, given):
         trial_end = now + given["trial_period_days"] * 86400
     recurring = items[0][0]["recurring"]
     end = trial_end or add_interval(now, recurring["interval"], recurring["interval_count"])
-    lines = [_subscription_item(now, sub_id, item, count, now, end) for item, count in items]
+    lines = [subscription_item(now, sub_id, item, count, now, end) for item, count in items]
     mode = given.get("billing_mode", {"type": "flexible"})["type"]
     return {"id": sub_id, "object": "subscription", "application": None,
             "application_fee_percent": None,
@@ -177,7 +184,7 @@ def subscription(now, customer_id, items, given):
                                  "save_default_payment_method": "off"},
             "pending_invoice_item_interval": None, "pending_setup_intent": None,
             "pending_update": None,
-            "plan": _plan(items[0][0]) if len(items) == 1 else None,
+            "plan": plan(items[0][0]) if len(items) == 1 else None,
             "quantity": items[0][1] if len(items) == 1 else None, "schedule": None,
             "start_date": now, "status": "trialing" if trial_end else "incomplete",
             "test_clock": None, "transfer_data": None, "trial_end": trial_end,

@@ -21,7 +21,9 @@ def _created(value, name):
     return _RANGE(value, name) if isinstance(value, dict) else integer(0)(value, name)
 
 
+_ADDRESS = fields({name: string(unset=True) for name in ("city", "country", "line1", "line2", "postal_code", "state")})
 _CUSTOMER = {
+    "address": lambda value, name: "" if value == "" else _ADDRESS(value, name),
     "description": string(unset=True),
     "email": lambda value, name: "" if value == "" else email(value, name),
     "metadata": metadata,
@@ -95,10 +97,15 @@ SUBSCRIPTION_UPDATE = {
     "cancellation_details": _CANCELLATION_DETAILS,
     "description": string(500, unset=True),
     "metadata": metadata,
+    "items": array(fields({"id": string(), "price": string(), "quantity": integer(0, 999999),
+                           "deleted": boolean, "metadata": metadata}), max=20),
     "pause_collection": lambda value, name: "" if value == "" else fields({
         "behavior!": enum("keep_as_draft", "mark_uncollectible", "void"),
         "resumes_at": integer(0)})(value, name),
+    "payment_behavior": enum("allow_incomplete", "default_incomplete", "error_if_incomplete",
+                             "pending_if_incomplete"),
     "proration_behavior": enum("always_invoice", "create_prorations", "none"),
+    "proration_date": integer(0),
 }
 SUBSCRIPTION_CANCEL = {
     "cancellation_details": _CANCELLATION_DETAILS,
@@ -117,5 +124,18 @@ SUBSCRIPTION_LIST = {
 
 EVENT_LIST = {**_LIST, "created": _created, "delivery_success": boolean, "type": string(),
               "types": array(string(), max=20)}
+
+PRICE_LIST = {
+    **_LIST,
+    "active": boolean,
+    "created": _created,
+    "currency": string(3),
+    "lookup_keys": array(string(200), max=10),
+    "product": string(),
+    "recurring": fields({"interval": enum("day", "month", "week", "year"),
+                         "usage_type": enum("licensed", "metered")}),
+    "type": enum("one_time", "recurring"),
+}
+PRODUCT_LIST = {**_LIST, "active": boolean, "created": _created, "ids": array(string())}
 
 NOTHING = {}

@@ -8,7 +8,7 @@ event is a snapshot that later changes do not touch.
 import threading
 import time
 
-from . import objects
+from . import catalog, objects
 from .errors import ApiError, no_such
 from .versions import render
 
@@ -21,9 +21,10 @@ _EXPANDABLE = {"customer": "customers", "subscription": "subscriptions", "invoic
 
 
 class Store:
-    def __init__(self, price_ids, base_url):
+    def __init__(self, price_fields, base_url):
+        """price_fields: of the prices that exist from the start, as `catalog.parse` makes them."""
         self.lock = threading.RLock()
-        self.price_ids = price_ids
+        self.price_fields = price_fields
         self.base_url = base_url
         self.reset()
 
@@ -39,12 +40,8 @@ class Store:
             self.events = {}
             self.products = {}
             self.prices = {}
-            now = self.now()
-            for number, price_id in enumerate(self.price_ids):
-                item = objects.product(now, "Premium" if number == 0 else "Premium %d" % (number + 1))
-                self.products[item["id"]] = item
-                self.prices[price_id] = objects.price(price_id, now, item["id"],
-                                                      4900 * (number + 1), "usd", "month")
+            for fields in self.price_fields:
+                catalog.add_price(self, fields)
 
     @staticmethod
     def now():

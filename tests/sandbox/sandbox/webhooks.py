@@ -79,7 +79,7 @@ def accepted(answer):
 
 
 class Record:
-    """An event and what became of it: unsent, held, pending, delivered or failed."""
+    """An event and what became of it: unsent, held, pending, delivered, failed, or lost (never tried, by order)."""
 
     def __init__(self, event):
         self.event = event
@@ -94,7 +94,7 @@ class Record:
 
     def shown(self):
         """The event as the API lists it."""
-        waiting = self.state in ("held", "pending", "failed")
+        waiting = self.state in ("held", "pending", "failed", "lost")
         return {**self.event, "pending_webhooks": 1 if waiting else 0}
 
 
@@ -102,7 +102,7 @@ class Sender:
     def __init__(self, url, secret_list, retry, timeout):
         self.defaults = {"webhook_url": url, "webhook_secret": list(secret_list),
                          "retry": list(retry), "webhook_timeout": timeout, "order": "sequential",
-                         "paused": False, "enabled_events": list(DEFAULT_EVENTS)}
+                         "paused": False, "lose": 0, "enabled_events": list(DEFAULT_EVENTS)}
         self._lock = threading.Lock()
         self._epoch = threading.Event()
         self._held = []
@@ -140,6 +140,10 @@ class Sender:
                 if not config["webhook_url"] or \
                         (wanted != ["*"] and record.event["type"] not in wanted):
                     record.settle("unsent")
+                elif config["lose"]:
+                    record.settle("lost")
+                    if config["lose"] != "all":
+                        config["lose"] -= 1
                 elif config["paused"]:
                     record.state = "held"
                     self._held.append(record)
