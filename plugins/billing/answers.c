@@ -46,7 +46,7 @@ int saas_billing_reply_not_configured(saas_request_t *rq)
 int saas_billing_reply_stripe(saas_request_t *rq, const saas_stripe_result_t *result)
 {
     request_rec *r = rq->r;
-    int passing = result->status == 0 || result->status == 429 || result->status >= 500;
+    int passing = result->status == 0 || result->status == 409 || result->status == 429 || result->status >= 500;
 
     SAAS_RLOG(r, passing ? APLOG_WARNING : APLOG_ERR, 0, passing ? "SAAS1503" : "SAAS1504",
               "Stripe %s (organization %s, HTTP %ld, %s, code %s, param %s, request %s, %d attempts): %s",

@@ -44,6 +44,12 @@ apr_status_t saas_billing_expect(saas_db_t *db, const char *stripe_id, const cha
     return saas_db_queue(db, statement(SAAS_BILLING_NEWS_EXPECT), SAAS_ARGS(stripe_id, org_id, text));
 }
 
+void saas_billing_ask_soon(saas_request_t *rq, const char *stripe_id)
+{
+    saas_rows_t *rows;
+    saas_query(rq, statement(SAAS_BILLING_NEWS_SOON), &rows, SAAS_ARGS(stripe_id));
+}
+
 /* A database that is away is no failure of the job's. */
 static apr_status_t patiently(apr_status_t rv)
 {
@@ -240,9 +246,13 @@ static apr_status_t write_down(saas_db_t *db, void *baton)
         return saas_db_queue(db, statement(SAAS_BILLING_NEWS_FAILED), SAAS_ARGS(job->object_id, a->error));
     }
     if (rv == APR_SUCCESS && a->told) {
+        if (a->session) {
+            /* Whoever is told closes it, with what its payment has come to: no checkout may begin in between. */
+            json_object_set_new(a->told, "session", json_pack("{s:s, s:s}", "id", job->object_id, "status", a->session));
+        }
         rv = saas_job_enqueue(db, TOLD_JOB, job->org_id, job->object_id, a->told, 0);
     }
-    if (rv == APR_SUCCESS && a->session) {
+    if (rv == APR_SUCCESS && a->session && !a->told) {
         rv = saas_db_queue(db, statement(SAAS_BILLING_SESSION_OVER), SAAS_ARGS(job->object_id, a->session));
     }
     if (rv == APR_SUCCESS) {

@@ -62,15 +62,16 @@ static const char *check_config(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec
 
 /* ---------------------------------------------------------- statements -- */
 
-/* The organization, and the checkout of the price ($2) that is still open. */
+/* The organization, whether it has subscribed before, and its checkouts that have not ended as far as is known. */
 #define LOOK_COLUMNS \
     "SELECT o.name, o.subscription_status, o.stripe_status, o.stripe_customer_id," \
     " CASE WHEN o.subscription_ends_at IS NULL OR o.subscription_ends_at > now() THEN TRUE ELSE FALSE END," \
     " (SELECT count(*) FROM checkout_sessions n WHERE n.org_id = $1)," \
-    " s.id, s.url" \
-    " FROM organizations o LEFT JOIN checkout_sessions s ON s.org_id = o.id AND s.price_id = $2::text" \
-    " AND s.status = 'open' AND s.expires_at > saas_now_plus(60)" \
-    " WHERE o.id = $1 ORDER BY s.created_at DESC LIMIT 1"
+    " CASE WHEN EXISTS (SELECT 1 FROM subscriptions b WHERE b.org_id = $1" \
+    " AND b.status NOT IN ('incomplete', 'incomplete_expired')) THEN TRUE ELSE FALSE END," \
+    " s.id, s.url, s.order_digest" \
+    " FROM organizations o LEFT JOIN checkout_sessions s ON s.org_id = o.id AND s.status = 'open'" \
+    " WHERE o.id = $1 ORDER BY s.created_at DESC LIMIT 20"
 
 saas_statement_t saas_billing_statements[] = {
     [SAAS_BILLING_LOOK] = { "billing_look", SAAS_TENANT, LOOK_COLUMNS, NULL, 0 },
@@ -81,8 +82,8 @@ saas_statement_t saas_billing_statements[] = {
         " WHEN stripe_customer_id IS NULL OR stripe_customer_id = $3::text THEN $2::text ELSE stripe_customer_id END"
         " WHERE id = $1 RETURNING stripe_customer_id", NULL, 0 },
     [SAAS_BILLING_KEEP_SESSION] = { "billing_keep_session", SAAS_TENANT,
-        "INSERT INTO checkout_sessions (org_id, id, price_id, url, created_by, created_at, expires_at)"
-        " VALUES ($1, $2, $3, $4, $5::uuid, now(), $6::timestamptz) ON CONFLICT (org_id, id) DO NOTHING", NULL, 0 },
+        "INSERT INTO checkout_sessions (org_id, id, price_id, url, created_by, created_at, expires_at, order_digest)"
+        " VALUES ($1, $2, $3, $4, $5::uuid, now(), $6::timestamptz, $7) ON CONFLICT (org_id, id) DO NOTHING", NULL, 0 },
     [SAAS_BILLING_BIND] = { "billing_bind", SAAS_SYSTEM,
         "INSERT INTO stripe_bindings (stripe_id, organization_id, created_at) VALUES ($1, $2::uuid, now())"
         " ON CONFLICT (stripe_id) DO NOTHING", NULL, 0 },
@@ -118,8 +119,22 @@ saas_statement_t saas_billing_statements[] = {
         " WHERE stripe_id = $1", NULL, 0 },
     [SAAS_BILLING_NEWS_OVER] = { "billing_news_over", SAAS_SYSTEM,
         "DELETE FROM stripe_news WHERE stripe_id = $1", NULL, 0 },
+    /* An event that is on its way has the time to come. */
+    [SAAS_BILLING_NEWS_SOON] = { "billing_news_soon", SAAS_SYSTEM,
+        "UPDATE stripe_news SET ask_at = saas_now_plus(5) WHERE stripe_id = $1 AND ask_at > saas_now_plus(5)", NULL, 0 },
     [SAAS_BILLING_SESSION_OVER] = { "billing_session_over", SAAS_TENANT,
         "UPDATE checkout_sessions SET status = $3 WHERE org_id = $1 AND id = $2 AND status = 'open'", NULL, 0 },
+    /* By the user's own list of organizations, and no further than the token ($3). */
+    [SAAS_BILLING_WHOSE_SESSION] = { "billing_whose_session", SAAS_SYSTEM,
+        "SELECT b.organization_id FROM stripe_bindings b"
+        " JOIN user_organizations d ON d.org_id = b.organization_id AND d.user_id = $2::uuid"
+        " LEFT JOIN tokens t ON t.id = $3::uuid"
+        " WHERE b.stripe_id = $1 AND (t.organization_id IS NULL OR t.organization_id = d.org_id)", NULL, 0 },
+    [SAAS_BILLING_SESSION] = { "billing_session", SAAS_TENANT,
+        "SELECT o.id, o.name, o.slug, s.status, CASE WHEN o.subscription_status = 'active'"
+        " AND (o.subscription_ends_at IS NULL OR o.subscription_ends_at > now()) THEN TRUE ELSE FALSE END"
+        " FROM organizations o JOIN checkout_sessions s ON s.org_id = o.id AND s.id = $2"
+        " WHERE o.id = $1 AND o.deleted_at IS NULL", NULL, 0 },
     { NULL, 0, NULL, NULL, 0 }
 };
 
@@ -130,6 +145,7 @@ static const saas_route_t routes[] = {
       SAAS_GATES(saas_is_admin), .body = SAAS_BODY_JSON },
     { .method = SAAS_POST, .path = "/billing/portal-session/", .handler = saas_billing_portal, SAAS_GATES(saas_is_admin),
       .body = SAAS_BODY_JSON },
+    { .method = SAAS_GET, .path = "/billing/return/", .handler = saas_billing_return, SAAS_GATES(saas_is_user) },
     { .method = SAAS_GET, .path = "/billing/subscription/", .handler = saas_billing_subscription,
       SAAS_GATES(saas_is_member) },
     { 0 }

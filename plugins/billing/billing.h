@@ -20,10 +20,26 @@
       "secret key of the Stripe account, or file:/path or env:NAME") \
     X(of, LIST, prices, "SaasStripePrice", SAAS_VHOST, NULL, SAAS_CHECKED(saas_check_plain), \
       "prices (price_...) that are sold here, the default one first") \
+    X(of, TEXT, quantity, "SaasStripeQuantity", SAAS_VHOST, "1", SAAS_CHECKED(saas_billing_check_quantity), \
+      "quantity that a checkout sells, or least-most, of which the request names one, 0: the price is metered") \
+    X(of, NUMBER, trial_days, "SaasStripeTrialDays", SAAS_VHOST, "0", SAAS_RANGE(0, 730), \
+      "days of trial for an organization's first subscription, 0: none") \
+    X(of, WORD, trial_without_card, "SaasStripeTrialWithoutCard", SAAS_VHOST, "off", SAAS_WORDS("off", "cancel", "pause"), \
+      "whether a trial begins without a card, and what becomes of it when it ends without one: off, cancel or pause") \
+    X(of, FLAG, promotion_codes, "SaasStripePromotionCodes", SAAS_VHOST, "Off", SAAS_ANY, \
+      "whether promotion codes may be entered at checkout") \
+    X(of, FLAG, tax, "SaasStripeTax", SAAS_VHOST, "Off", SAAS_ANY, "whether Stripe computes and collects tax") \
+    X(of, FLAG, tax_ids, "SaasStripeTaxIDs", SAAS_VHOST, "Off", SAAS_ANY, "whether checkout asks for the buyer's tax id") \
+    X(of, WORD, billing_address, "SaasStripeBillingAddress", SAAS_VHOST, "auto", SAAS_WORDS("auto", "required"), \
+      "whether checkout asks for a billing address: auto (where it is needed) or required") \
     X(of, TEXT, version, "SaasStripeVersion", SAAS_VHOST, SAAS_STRIPE_VERSION, SAAS_CHECKED(saas_check_plain), \
       "version of Stripe's API") \
     X(of, TEXT, frontend, "SaasFrontendURL", SAAS_VHOST, NULL, SAAS_CHECKED(saas_check_url), \
       "URL of the product's own pages")
+
+/** The words of SaasStripeTrialWithoutCard and of SaasStripeBillingAddress. */
+enum { SAAS_TRIAL_CARD, SAAS_TRIAL_CANCEL, SAAS_TRIAL_PAUSE };
+enum { SAAS_ADDRESS_AUTO, SAAS_ADDRESS_REQUIRED };
 
 SAAS_DIRECTIVES_DECLARE(saas_billing_config, saas_billing_module, SAAS_BILLING_DIRECTIVES)
 
@@ -50,7 +66,10 @@ enum {
     SAAS_BILLING_NEWS_ASKED,
     SAAS_BILLING_NEWS_FAILED,
     SAAS_BILLING_NEWS_OVER,
-    SAAS_BILLING_SESSION_OVER
+    SAAS_BILLING_NEWS_SOON,
+    SAAS_BILLING_SESSION_OVER,
+    SAAS_BILLING_WHOSE_SESSION,
+    SAAS_BILLING_SESSION
 };
 extern saas_statement_t saas_billing_statements[] __attribute__((visibility("hidden")));
 
@@ -58,8 +77,49 @@ extern saas_statement_t saas_billing_statements[] __attribute__((visibility("hid
 int saas_billing_checkout(saas_request_t *rq) __attribute__((visibility("hidden")));
 /** POST billing/portal-session/ */
 int saas_billing_portal(saas_request_t *rq) __attribute__((visibility("hidden")));
+/** GET billing/return/ */
+int saas_billing_return(saas_request_t *rq) __attribute__((visibility("hidden")));
 /** GET billing/subscription/ */
 int saas_billing_subscription(saas_request_t *rq) __attribute__((visibility("hidden")));
+
+/* What a checkout offers. */
+
+/** Most that Stripe sells of one price at once. */
+#define SAAS_BILLING_QUANTITY_MAX 999999
+/** An organization's wish. */
+typedef struct saas_billing_order_t {
+    const char *org_id;
+    const char *customer;
+    const char *price;
+    int quantity;     /**< 0: not said, the price is metered */
+    int trial;        /**< it may have the trial, where there is one */
+} saas_billing_order_t;
+/** The parameters of its checkout session, ending with a NULL name; in p. */
+const saas_stripe_pair_t *saas_billing_offer(apr_pool_t *p, const server_rec *s, const saas_billing_order_t *order)
+    __attribute__((visibility("hidden")));
+/** Reads SaasStripeQuantity: "5", "1-100" or "0".  False: it is none of these. */
+int saas_billing_quantity_bounds(const char *text, int *least, int *most) __attribute__((visibility("hidden")));
+const char *saas_billing_check_quantity(apr_pool_t *p, const char *arg, const char **value)
+    __attribute__((visibility("hidden")));
+/** The quantity that the request's body names, else the least; what is wrong with it is noted in rq->errors. */
+int saas_billing_choose_quantity(saas_request_t *rq) __attribute__((visibility("hidden")));
+
+/* What has become of a checkout session. */
+
+typedef enum {
+    SAAS_SESSION_UNKNOWN, /**< Stripe gave no answer: see the result */
+    SAAS_SESSION_OPEN,    /**< a person can pay */
+    SAAS_SESSION_PAID,    /**< complete: its subscription is there, or its payment on the way */
+    SAAS_SESSION_OVER     /**< expired, not there, or its subscription has ended */
+} saas_billing_session_e;
+/** Asks Stripe. */
+saas_billing_session_e saas_billing_session_look(saas_stripe_t *stripe, apr_pool_t *p, const char *id,
+                                                 saas_stripe_result_t *result) __attribute__((visibility("hidden")));
+/** Ends it, so that nobody can pay any more: SAAS_SESSION_OVER, or what has become of it before. */
+saas_billing_session_e saas_billing_session_end(saas_stripe_t *stripe, apr_pool_t *p, const char *id,
+                                                saas_stripe_result_t *result) __attribute__((visibility("hidden")));
+/** True for what looks like a session's id; nothing else may stand in a path. */
+int saas_billing_is_session(const char *id) __attribute__((visibility("hidden")));
 
 /* What Stripe's answers become. */
 
@@ -104,6 +164,9 @@ void saas_billing_count_asked(saas_billing_asked_e what) __attribute__((visibili
 /** In the transaction that keeps an object of Stripe's: it is asked for in so many seconds if nothing is told before. */
 apr_status_t saas_billing_expect(saas_db_t *db, const char *stripe_id, const char *org_id, int seconds)
     __attribute__((visibility("hidden")));
+/** It is asked for in a few seconds, whatever has been planned: somebody waits for news that are late.  A database that is
+ *  away leaves it as planned. */
+void saas_billing_ask_soon(saas_request_t *rq, const char *stripe_id) __attribute__((visibility("hidden")));
 /** A customer is asked for once a week; a checkout whose payment nobody told of, after half an hour. */
 #define SAAS_BILLING_CUSTOMER_SECONDS (7 * 24 * 3600)
 #define SAAS_BILLING_SESSION_SECONDS 1800

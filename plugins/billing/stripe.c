@@ -25,6 +25,8 @@
 struct saas_stripe_t {
     apr_pool_t *pool;
     saas_stripe_account_t account;
+    int attempts;        /* of a call */
+    long total_ms;
     CURL *curl;
 };
 
@@ -176,8 +178,16 @@ saas_stripe_t *saas_stripe_create(apr_pool_t *p, const saas_stripe_account_t *ac
     saas_stripe_t *stripe = apr_pcalloc(p, sizeof(*stripe));
     stripe->pool = p;
     stripe->account = *account;
+    stripe->attempts = SAAS_STRIPE_ATTEMPTS;
+    stripe->total_ms = TOTAL_MS;
     apr_pool_cleanup_register(p, stripe, release_curl, apr_pool_cleanup_null);
     return stripe;
+}
+
+void saas_stripe_hurry(saas_stripe_t *stripe)
+{
+    stripe->attempts = 1;
+    stripe->total_ms = SAAS_STRIPE_HURRY_MS;
 }
 
 static size_t take_body(char *data, size_t size, size_t count, void *baton)
@@ -333,7 +343,7 @@ static void no_answer(saas_stripe_result_t *result, const char *message)
 void saas_stripe_call(saas_stripe_t *stripe, saas_stripe_method_e method, const char *path,
                       const saas_stripe_pair_t *pairs, const char *idempotency_key, saas_stripe_result_t *result)
 {
-    apr_time_t end = apr_time_now() + apr_time_from_msec(TOTAL_MS);
+    apr_time_t end = apr_time_now() + apr_time_from_msec(stripe->total_ms);
     const char *form = saas_stripe_form(stripe->pool, pairs);
     const char *url = apr_pstrcat(stripe->pool, stripe->account.base, path,
                                   method != SAAS_STRIPE_POST && *form ? "?" : "",
@@ -364,7 +374,7 @@ void saas_stripe_call(saas_stripe_t *stripe, saas_stripe_method_e method, const 
         } else {
             no_answer(result, answer.overflow ? "the answer is too long" : curl_easy_strerror(rc));
         }
-        if (result->attempts >= SAAS_STRIPE_ATTEMPTS || answer.overflow
+        if (result->attempts >= stripe->attempts || answer.overflow
             || !saas_stripe_is_retryable(status, answer.should_retry)) {
             break;
         }

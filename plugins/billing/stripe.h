@@ -16,6 +16,8 @@
 #define SAAS_STRIPE_VERSION "2026-10-28.endive"
 /** Attempts in all: the first and two more (as Stripe's own libraries). */
 #define SAAS_STRIPE_ATTEMPTS 3
+/** How long an attempt takes at most that somebody waits for. */
+#define SAAS_STRIPE_HURRY_MS 5000
 /** Longest answer that is read, in bytes. */
 #define SAAS_STRIPE_BODY_MAX (1024 * 1024)
 
@@ -54,6 +56,9 @@ typedef struct saas_stripe_result_t {
 
 /** A client; everything it holds is released with the pool. */
 saas_stripe_t *saas_stripe_create(apr_pool_t *p, const saas_stripe_account_t *account);
+
+/** For a person who waits for more than this answer: from now on one attempt a call, of SAAS_STRIPE_HURRY_MS at most. */
+void saas_stripe_hurry(saas_stripe_t *stripe);
 
 /**
  * Calls the API: at most SAAS_STRIPE_ATTEMPTS times with the same idempotency

@@ -59,11 +59,34 @@ static apr_status_t apply(saas_job_t *job, const json_t *told)
     return rv;
 }
 
+/* The checkout session that the answer is about has ended. */
+static apr_status_t close_session(saas_job_t *job, const json_t *session)
+{
+    const char *id = json_string_value(json_object_get(session, "id"));
+    const char *status = json_string_value(json_object_get(session, "status"));
+    saas_rows_t *rows;
+    saas_db_t *db;
+    apr_status_t rv;
+
+    if (!id || !status) {
+        return APR_SUCCESS;
+    }
+    rv = saas_db_open(&db, job->pool, job->server, job->org_id);
+    if (rv == APR_SUCCESS) {
+        rv = saas_db_query(db, &saas_webhooks_statements[SAAS_WEBHOOKS_SESSION], &rows, SAAS_ARGS(id, status));
+        saas_db_close(db);
+    }
+    return rv;
+}
+
 apr_status_t saas_webhooks_told(saas_job_t *job)
 {
     json_t *told = json_loads(job->payload ? job->payload : "", 0, NULL);
     apr_status_t rv = apply(job, told);
 
+    if (rv == APR_SUCCESS) {
+        rv = close_session(job, json_object_get(told, "session"));
+    }
     json_decref(told);
     return rv;
 }

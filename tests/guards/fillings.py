@@ -124,6 +124,10 @@ ROWS = {
                                 organization_id=ORGS[0], verdict="applied", error=None, attempts=1, payload='{"id": "sub_1"}', received_at=THEN,
                                 detail="status active -> canceled")]),
     ],
+    13: [
+        ("checkout_sessions", [dict(org_id=ORGS[0], id="cs_13", price_id="price_1", url="https://checkout.example.test/", status="open",
+                                    created_by=USERS[0], created_at=THEN, expires_at=LATER, order_digest="order-13")]),
+    ],
 }
 # What SQLite has instead of notifications: triggers fill it, and a migration may add to it. By the version that made it.
 TRIGGERED = {"sqlite": {"principal_changes": 6}, "pgsql": {}}

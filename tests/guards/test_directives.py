@@ -190,7 +190,7 @@ def samples(name, line):
         first, second = "https://one.example.com", "https://two.example.com"
     if line["default"]:
         second = line["default"]
-        first = line["words"][-1] if line["words"] else first if str(first) != second else second + "x"
+        first = "1-9" if name == "SaasStripeQuantity" else line["words"][-1] if line["words"] else first if str(first) != second else second + "x"
     return first, second
 
 

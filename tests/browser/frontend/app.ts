@@ -206,10 +206,11 @@ async function home(profile: Profile): Promise<void> {
 }
 
 // Stripe sends people back before its webhook may have arrived.
-async function returned(): Promise<void> {
+async function returned(session_id: string): Promise<void> {
     show("<p>Waiting for the payment…</p>");
     for (let attempt = 0; attempt < 100; attempt++) {
-        if ((await must(api.GET("/billing/subscription/"))).has_active_subscription) {
+        const checkout = await must(api.GET("/billing/return/", { params: { query: { session_id } } }));
+        if (checkout.webhook_received && checkout.has_active_subscription) {
             history.replaceState(null, "", "/");
             return start();
         }
@@ -225,7 +226,7 @@ async function start(): Promise<void> {
         await (location.pathname === "/invite" ? invited(query.get("token") ?? "") : Promise.resolve(guest()));
     }
     else if (data) {
-        await (location.pathname === "/billing/return" ? returned() : home(data));
+        await (location.pathname === "/billing/return" ? returned(query.get("session_id") ?? "") : home(data));
     }
 }
 
