@@ -202,3 +202,43 @@ def test_an_event_that_comes_while_stripe_is_asked_keeps_its_own_asking(site, pa
     until(site, lambda: len(asked(site, f"/v1/subscriptions/{paid.sub}")) >= begun + 2)
     settled(site, paid.sub)
     assert paid.ok("GET", "billing/subscription/")["cancel_scheduled"] is True
+
+
+@pytest.mark.expects("SAAS1611")
+def test_an_answer_is_not_applied_to_another_organization(site, paid):
+    other = site.newcomer()
+    site.database.execute("UPDATE stripe_news SET organization_id = ? WHERE stripe_id = ?", other.org["id"], paid.sub)
+    site.sandbox.config(enabled_events=["nothing"])
+    transition(site, paid.sub, status="canceled")
+    site.sandbox.config(enabled_events=["*"])
+    before = news(site, paid.sub)[2]
+    ask_now(site, paid.sub)
+    until(site, lambda: news(site, paid.sub)[2] != before)
+    settled(site, paid.sub)
+    assert status(paid) == ("active", True) and status(other) == ("free", False)
+    assert "SAAS1611" in site.httpd.error_log.read_text()
+
+
+@pytest.mark.parametrize("wrong", ["sub_1/../../v1/customers", "in_1", "sub_ü", "sub_1?expand[]=x"])
+def test_what_is_no_id_of_stripes_is_not_asked_for(site, person, wrong):
+    calls = len(site.sandbox.requests())
+    site.database.execute("INSERT INTO stripe_news (stripe_id, organization_id, ask_at) VALUES (?, ?, ?)", wrong, person.org["id"], PAST)
+    until(site, lambda: news(site, wrong) is None)
+    assert not [r for r in site.sandbox.requests()[calls:] if "in_1" in r["path"] or "customers" in r["path"] or r["path"].endswith(("/", "x"))]
+
+
+def test_a_429_stops_the_others_too(site, paid):
+    """Whoever wants to be left alone is left alone, by the whole node."""
+    other = site.pay(site.newcomer())["stripe_subscription_id"]
+    ask_now(site, other)
+    until(site, lambda: news(site, other)[2] is not None)
+    settled(site, other)
+    site.sandbox.fault("status", path=f"/v1/subscriptions/{paid.sub}", times=1, status=429, headers={"Retry-After": "3"})
+    counts = [len(asked(site, f"/v1/subscriptions/{sub}")) for sub in (paid.sub, other)]
+    ask_now(site, paid.sub)
+    until(site, lambda: len(asked(site, f"/v1/subscriptions/{paid.sub}")) > counts[0])
+    began = time.monotonic()
+    ask_now(site, other)
+    until(site, lambda: len(asked(site, f"/v1/subscriptions/{other}")) > counts[1])
+    assert time.monotonic() - began > 2
+    site.sandbox.clear_faults()
