@@ -164,15 +164,15 @@ def checkout(sandbox, customer_id=None, **changes):
     return answer.json
 
 
-def press(sandbox, session, button):
-    return sandbox.request("POST", "/c/pay/%s/%s" % (session["id"], button), "",
+def press(sandbox, session, button, **fields):
+    return sandbox.request("POST", "/c/pay/%s/%s" % (session["id"], button), urlencode(fields),
                            {"Content-Type": "application/x-www-form-urlencoded"})
 
 
-def subscribed(sandbox, **changes):
+def subscribed(sandbox, card="good", **changes):
     """-> the subscription after Pay."""
     session = checkout(sandbox, **changes)
-    assert press(sandbox, session, "pay").status == 303
+    assert press(sandbox, session, "pay", card=card).status == 303
     session = sandbox.call("GET", "/v1/checkout/sessions/" + session["id"]).json
     return sandbox.call("GET", "/v1/subscriptions/" + session["subscription"]).json
 

@@ -58,9 +58,20 @@ class Sandbox:
     def config(self, **settings):
         return self.control("POST", "config", settings)
 
-    def pay(self, checkout_url, action="pay"):
-        """Press the button on Stripe's page; returns the reply without following it."""
-        return self.http.post(f"{checkout_url}/{action}", allow_redirects=False, timeout=60)
+    def pay(self, checkout_url, action="pay", card="good"):
+        """Press the button on Stripe's page; returns the reply without following it. A card that is "bad" pays this
+        once and is refused later."""
+        return self.http.post(f"{checkout_url}/{action}", data={"card": card}, allow_redirects=False, timeout=60)
+
+    def advance(self, by):
+        """Let time pass at Stripe: seconds, or "3d". The events of what fell due, answered by httpd when this returns."""
+        answer = self.control("POST", "clock", {"advance": by})
+        assert answer["answered"], f"webhooks of {by} were not answered: {answer['events']}"
+        return [row["event"] for row in answer["events"]]
+
+    def card(self, customer, kind):
+        """Another card for the customer, "good" or "bad", as if changed on Stripe's portal."""
+        return self.control("POST", f"customers/{customer}/card", {"card": kind})
 
     def close(self):
         end_process(self.process)

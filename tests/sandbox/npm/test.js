@@ -229,6 +229,103 @@ test('subscriptions: quantity and price of an item', async () => {
         (error) => error.code === 'resource_missing' && error.param === 'items[0][id]');
 });
 
+const advance = (by) => control('POST', 'clock', { advance: by });
+
+test('cards, subscriptions without a page, invoices', async () => {
+    const customer = await stripe.customers.create({ email: 'owner@example.test' });
+    const made = await stripe.subscriptions.create({ customer: customer.id, items: [{ price, quantity: 2 }],
+        payment_behavior: 'default_incomplete', metadata: { org_id: '42' } });
+    assert.equal(made.status, 'incomplete');
+    await assert.rejects(stripe.invoices.pay(made.latest_invoice),
+        (error) => error instanceof Stripe.errors.StripeCardError && error.code === 'card_declined');
+    const card = await stripe.paymentMethods.attach('pm_card_visa', { customer: customer.id });
+    await stripe.customers.update(customer.id, { invoice_settings: { default_payment_method: card.id } });
+    assert.equal((await stripe.invoices.pay(made.latest_invoice)).status, 'paid');
+    assert.equal((await stripe.subscriptions.retrieve(made.id)).status, 'active');
+    assert.deepEqual((await stripe.invoices.list({ subscription: made.id, status: 'paid' })).data
+        .map((row) => row.amount_paid), [9800]);
+    assert.deepEqual((await stripe.paymentMethods.list({ customer: customer.id })).data.map((row) => row.id),
+        [card.id]);
+    assert.equal((await stripe.subscriptions.pause(made.id)).status, 'paused');
+    assert.equal((await stripe.subscriptions.resume(made.id)).status, 'active');
+});
+
+test('refunds: by payment intent and by charge', async () => {
+    const { session } = await subscribed();
+    const bill = await stripe.invoices.retrieve(session.invoice, { expand: ['payments'] });
+    const intent = bill.payments.data[0].payment.payment_intent;
+    const part = await stripe.refunds.create({ payment_intent: intent, amount: 900 });
+    assert.equal(part.status, 'succeeded');
+    const rest = await stripe.refunds.create({ charge: part.charge, reason: 'requested_by_customer' });
+    assert.equal((await stripe.charges.retrieve(part.charge)).refunded, true);
+    assert.deepEqual((await stripe.refunds.list({ charge: part.charge })).data.map((row) => row.id),
+        [rest.id, part.id]);
+    assert.equal((await stripe.refunds.retrieve(rest.id)).amount, 4000);
+    assert.equal((await stripe.subscriptions.retrieve(session.subscription)).status, 'active');
+    await assert.rejects(stripe.refunds.create({ charge: part.charge }),
+        (error) => error.code === 'charge_already_refunded');
+});
+
+test('entitlements: features of a product, what a customer has', async () => {
+    const { product } = await stripe.prices.retrieve(price);
+    const feature = await stripe.entitlements.features.create({ lookup_key: 'export', name: 'Export' });
+    const link = await stripe.products.createFeature(product, { entitlement_feature: feature.id });
+    assert.equal(link.entitlement_feature.lookup_key, 'export');
+    const { customer } = await subscribed();
+    const has = await stripe.entitlements.activeEntitlements.list({ customer: customer.id, expand: ['data.feature'] });
+    assert.deepEqual(has.data.map((row) => [row.lookup_key, row.feature.name]), [['export', 'Export']]);
+    assert.equal((await stripe.products.listFeatures(product)).data.length, 1);
+    await stripe.products.deleteFeature(product, link.id);
+    assert.deepEqual((await stripe.entitlements.activeEntitlements.list({ customer: customer.id })).data, []);
+    assert.equal((await stripe.entitlements.features.update(feature.id, { active: false })).active, false);
+    assert.equal((await stripe.entitlements.features.list({ lookup_key: 'export' })).data.length, 1);
+});
+
+test('portal flows: pause, update, confirm', async () => {
+    await control('POST', 'prices', { id: 'price_pro', amount: 2900, product: 'Pro' });
+    const { customer, session } = await subscribed();
+    const sub = await stripe.subscriptions.retrieve(session.subscription);
+    for (const flow of [
+        { type: 'payment_method_update' },
+        { type: 'subscription_pause', subscription_pause: { subscription: sub.id } },
+        { type: 'subscription_update', subscription_update: { subscription: sub.id } },
+        { type: 'subscription_update_confirm', subscription_update_confirm: { subscription: sub.id,
+            items: [{ id: sub.items.data[0].id, price: 'price_pro', quantity: 2 }] } },
+    ]) {
+        const made = await stripe.billingPortal.sessions.create({ customer: customer.id, flow_data: flow });
+        assert.equal(made.flow.type, flow.type);
+        assert.equal((await fetch(made.url)).status, 200);
+    }
+});
+
+test('the clock: months pass, every event that comes is signed and listed', async () => {
+    const { session } = await subscribed();
+    received.length = 0;
+    await advance('95d');
+    const events = received.map(({ body, headers }) =>
+        stripe.webhooks.constructEvent(body, headers['stripe-signature'], WEBHOOK_SECRET));
+    assert.deepEqual(events.map((event) => event.type).filter((type) => type.startsWith('invoice')),
+        ['invoice.paid', 'invoice.paid', 'invoice.paid']);
+    assert.deepEqual(events.map((event) => event.created), events.map((event) => event.created).sort((a, b) => a - b));
+    const listed = await stripe.events.list({ created: { gte: events[0].created }, types: ['invoice.paid'], limit: 2 });
+    assert.equal(listed.has_more, true);
+    const rest = await stripe.events.list({ created: { gte: events[0].created }, types: ['invoice.paid'],
+        starting_after: listed.data[1].id });
+    assert.equal(rest.data.length, 1);
+    const back = await stripe.events.list({ types: ['invoice.paid'], ending_before: rest.data[0].id });
+    assert.deepEqual(back.data.map((row) => row.id), listed.data.map((row) => row.id));
+    assert.deepEqual(await stripe.events.retrieve(rest.data[0].id).then((row) => row.type), 'invoice.paid');
+    assert.equal((await stripe.subscriptions.retrieve(session.subscription)).status, 'active');
+});
+
+test('webhooks that were lost are found in the list of events', async () => {
+    await control('POST', 'config', { lose: 'all' });
+    const { session } = await subscribed();
+    assert.deepEqual(received, []);
+    const missed = await stripe.events.list({ delivery_success: false, type: 'checkout.session.*' });
+    assert.deepEqual(missed.data.map((row) => row.data.object.id), [session.id]);
+});
+
 test('idempotency: replay, conflict, and one customer from a retried call', async () => {
     const options = { idempotencyKey: 'org42-customer' };
     const first = await stripe.customers.create({ email: 'a@example.test' }, options);

@@ -12,7 +12,7 @@ import hmac
 import json
 import re
 
-from . import errors, forms, items, objects, params, schema, versions
+from . import calls, errors, forms, items, objects, params, schema, versions
 from .errors import ApiError, no_such, refused
 from .store import LIVE, TERMINAL, expand, page
 
@@ -151,11 +151,16 @@ def _customer_read(api, call, customer_id):
 
 def _customer_update(api, call, customer_id):
     found = api.store.live_customer(customer_id, "id", 404)
+    card = call.params.get("invoice_settings", {}).get("default_payment_method")
+    if card and api.store.payment_methods.get(card, {}).get("customer") != customer_id:
+        raise no_such("PaymentMethod", card, "invoice_settings[default_payment_method]", 400)
     for key, value in call.params.items():
         if key == "metadata":
             found[key] = schema.merge_metadata(found[key], value)
         elif key == "address":
             found[key] = objects.address(value)
+        elif key == "invoice_settings":
+            found[key]["default_payment_method"] = value.get("default_payment_method") or None
         elif key != "expand":
             found[key] = value if isinstance(value, list) else value or None
     return found
@@ -253,7 +258,7 @@ def _portal_create(api, call):
     store.live_customer(given["customer"])
     flow = given.get("flow_data", {})
     kind = flow.get("type")
-    if kind in ("subscription_cancel", "subscription_update"):
+    if kind not in (None, "payment_method_update"):
         where = "flow_data[%s]" % kind
         if kind not in flow:
             raise errors.missing_parameter(where)
@@ -261,6 +266,8 @@ def _portal_create(api, call):
         sub = store.find("subscriptions", "subscription", wanted, where + "[subscription]", 400)
         if sub["customer"] != given["customer"]:
             raise no_such("subscription", wanted, where + "[subscription]", 400)
+        if kind == "subscription_update_confirm":
+            items.change(store, sub, flow[kind]["items"])
     made, token = objects.portal_session(store.now(), given, store.base_url)
     store.portals[token] = made
     return made
@@ -374,7 +381,7 @@ _ROUTES = [
     ("GET", "/v1/prices/{}", params.NOTHING, _price_read),
     ("GET", "/v1/products", params.PRODUCT_LIST, _product_list),
     ("GET", "/v1/products/{}", params.NOTHING, _product_read),
-]
+] + calls.ROUTES
 _COMPILED = [(method, re.compile("\\A" + path.replace("{}", "([A-Za-z0-9_]{1,255})") + "\\Z"),
               table, function) for method, path, table, function in _ROUTES]
 

@@ -7,8 +7,10 @@ a test whose instruction was misspelt must not pass by accident.
 import base64
 import json
 import re
+import time
 
-from . import catalog, versions, webhooks
+from . import catalog, clock, payments, versions, webhooks
+from .billing import SETTINGS
 from .errors import ApiError
 from .webhooks import wait
 
@@ -119,8 +121,7 @@ class Control:
                              "force", "send"})
         sub = self.store.find("subscriptions", "subscription", sub_id)
         records = self.billing.transition(sub, wish)
-        answered = wait(records, seconds) if wish.get("send", True) and \
-            not self.sender.config["paused"] else False
+        answered = wish.get("send", True) and self._await(records, seconds)
         return {"subscription": versions.render(sub, self.billing.event_version),
                 "answered": answered, "events": [_record(record) for record in records]}
 
@@ -130,9 +131,46 @@ class Control:
             return versions.render(catalog.add_price(self.store, catalog.checked(given)),
                                    self.billing.event_version)
 
+    def _card(self, given, query, customer_id):
+        """Another card for a customer, as if given on the portal: {"card": "good" or "bad"}."""
+        if _only(given, {"card"}).get("card") not in payments.CARDS:
+            raise ValueError("card is one of " + ", ".join(payments.CARDS))
+        records = self.billing.change_card(customer_id, given["card"])
+        return {"answered": self._await(records, 5), "events": [_record(record) for record in records]}
+
+    def _await(self, records, seconds):
+        """Whether all were answered in time; false while deliveries are held back."""
+        return not self.sender.config["paused"] and wait(records, seconds)
+
+    def _clock(self, given, query):
+        now = self.store.now()
+        return {"now": now, "ahead": now - int(time.time())}
+
+    def _advance(self, given, query):
+        """{"advance": seconds or "3d"}, {"to": time}, or, while there is nobody yet, {"set": time}."""
+        seconds = given.pop("wait", 30)
+        _only(given, {"advance", "to", "set"})
+        if len(given) != 1:
+            raise ValueError("give one of advance, to, set")
+        (word, value), = given.items()
+        if word == "advance":
+            value = self.store.now() + _duration(value)
+        elif not isinstance(value, int) or isinstance(value, bool):
+            raise ValueError("%s is a Unix time in seconds" % word)
+        records = []
+        with self.store.lock:
+            if word != "set":
+                records = clock.advance(self.billing, value)
+            elif self.store.customers or self.store.sessions:
+                raise ValueError("the clock can be set only while there are no customers and sessions")
+            else:
+                self.store.set_clock(value)
+        return {**self._clock({}, {}), "answered": self._await(records, seconds),
+                "events": [_record(record) for record in records]}
+
     def _config(self, given, query):
         wish = _only(given, {"webhook_url", "webhook_secret", "retry", "webhook_timeout", "order",
-                             "paused", "lose", "enabled_events", "redirect_wait", "api_version"})
+                             "paused", "lose", "enabled_events", "redirect_wait", "api_version", *SETTINGS})
         changes = {}
         for key, value in wish.items():
             check = _CONFIG[key]
@@ -141,6 +179,9 @@ class Control:
             changes[key] = value
         if isinstance(changes.get("webhook_secret"), str):
             changes["webhook_secret"] = [changes["webhook_secret"]]
+        for name in SETTINGS:
+            if name in changes:
+                self.billing.settings[name] = changes.pop(name)
         if "redirect_wait" in changes:
             self.settings["redirect_wait"] = changes.pop("redirect_wait")
         if "api_version" in changes:
@@ -153,16 +194,18 @@ class Control:
     def _shown_config(self):
         config = dict(self.sender.config)
         config["webhook_secret"] = len(config["webhook_secret"])
-        return {**config, "redirect_wait": self.settings["redirect_wait"],
+        return {**config, **self.billing.settings, "redirect_wait": self.settings["redirect_wait"],
                 "api_version": self.billing.event_version}
 
     def _state(self, given, query):
         store = self.store
         with store.lock:
             tables = {name: list(getattr(store, name).values()) for name in (
-                "customers", "sessions", "subscriptions", "invoices", "products", "prices")}
+                "customers", "sessions", "subscriptions", "invoices", "products", "prices", "charges", "refunds",
+                "features", "payment_methods")}
             return {**{name: versions.render(rows, versions.NAMES["endive"])
                        for name, rows in tables.items()},
+                    "clock": self._clock({}, {}),
                     "events": [_record(record) for record in store.events.values()],
                     "faults": self.faults.shown(), "config": self._shown_config()}
 
@@ -173,8 +216,18 @@ class Control:
         self.idempotency.reset()
         self.store.reset()
         self.settings.update(self.defaults)
-        self.billing.event_version = self.defaults["event_version"]
+        self.billing.reset(self.defaults["event_version"])
         return {"reset": True}
+
+
+def _duration(value):
+    """Seconds, or a text such as 90s, 15m, 23h, 30d, 2w."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    match = re.fullmatch(r"([0-9]{1,9})([smhdw])", value) if isinstance(value, str) else None
+    if not match:
+        raise ValueError("advance is a number of seconds or a text such as 23h or 30d")
+    return int(match.group(1)) * {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}[match.group(2)]
 
 
 def _only(given, names):
@@ -202,6 +255,9 @@ _CONFIG = {
     "webhook_secret": lambda v: isinstance(v, str) and bool(v) or _texts(v),
     "retry": lambda v: isinstance(v, list) and all(map(_number, v)),
     "webhook_timeout": lambda v: _number(v) and v > 0,
+    "dunning": lambda v: isinstance(v, list) and len(v) <= 20 and all(_number(day) and day > 0 for day in v),
+    "dunning_end": lambda v: v in ("canceled", "unpaid", "past_due"),
+    "portal_cancel": lambda v: v in ("billing_mode", "flexible", "classic"),
     "order": lambda v: v in webhooks.ORDERS,
     "lose": lambda v: v == "all" or isinstance(v, int) and not isinstance(v, bool) and v >= 0,
     "paused": lambda v: isinstance(v, bool),
@@ -221,6 +277,9 @@ _ROUTES = [(method, re.compile("\\A/_sandbox/" + path + "\\Z"), function)
                ("POST", r"events/(\w+)/resend", Control._resend),
                ("POST", r"subscriptions/(\w+)/transition", Control._transition),
                ("POST", "prices", Control._price),
+               ("POST", r"customers/(\w+)/card", Control._card),
+               ("GET", "clock", Control._clock),
+               ("POST", "clock", Control._advance),
                ("POST", "config", Control._config),
                ("GET", "state", Control._state),
                ("POST", "reset", Control._reset))]

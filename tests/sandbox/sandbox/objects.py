@@ -194,7 +194,7 @@ def subscription(now, customer_id, items, given):
 
 
 def invoice(now, sub, payer, reason, status, number):
-    """The invoice of the subscription's present period: `paid` or `open`."""
+    """The invoice of the subscription's present period, in any of an invoice's states; not yet attempted."""
     invoice_id = ident("in_1")
     free = sub["status"] == "trialing"
     lines = []
@@ -223,8 +223,8 @@ def invoice(now, sub, payer, reason, status, number):
     return {"id": invoice_id, "object": "invoice", "account_country": "US", "account_name": None,
             "account_tax_ids": None, "amount_due": total, "amount_overpaid": 0,
             "amount_paid": total if paid else 0, "amount_remaining": 0 if paid else total,
-            "amount_shipping": 0, "application": None, "attempt_count": 1, "attempted": True,
-            "auto_advance": not paid,
+            "amount_shipping": 0, "application": None, "attempt_count": 0, "attempted": False,
+            "auto_advance": status in ("draft", "open"),
             "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None,
                               "status": None},
             "automatically_finalizes_at": None, "billing_reason": reason,
@@ -234,11 +234,12 @@ def invoice(now, sub, payer, reason, status, number):
             "customer_name": payer["name"], "customer_phone": None, "customer_shipping": None,
             "customer_tax_exempt": "none", "customer_tax_ids": [], "default_payment_method": None,
             "default_source": None, "default_tax_rates": [], "description": None, "discounts": [],
-            "due_date": None, "effective_at": now, "ending_balance": None, "footer": None,
+            "due_date": None, "effective_at": None if status == "draft" else now,
+            "ending_balance": None, "footer": None,
             "from_invoice": None, "hosted_invoice_url": None, "invoice_pdf": None,
             "issuer": {"type": "self"}, "last_finalization_error": None, "latest_revision": None,
             "lines": _full_list("/v1/invoices/%s/lines" % invoice_id, lines), "livemode": False,
-            "metadata": {}, "next_payment_attempt": None if paid else now + 3 * 86400,
+            "metadata": {}, "next_payment_attempt": None,
             "number": number, "on_behalf_of": None,
             "parent": {"quote_details": None, "subscription_details": {
                 "metadata": dict(sub["metadata"]), "subscription": sub["id"]},
@@ -250,18 +251,80 @@ def invoice(now, sub, payer, reason, status, number):
             "receipt_number": None, "rendering": None, "shipping_cost": None,
             "shipping_details": None, "starting_balance": 0, "statement_descriptor": None,
             "status": status,
-            "status_transitions": {"finalized_at": now, "marked_uncollectible_at": None,
-                                   "paid_at": now if paid else None, "voided_at": None},
+            "status_transitions": {"finalized_at": None if status == "draft" else now,
+                                   "marked_uncollectible_at": now if status == "uncollectible" else None,
+                                   "paid_at": now if paid else None,
+                                   "voided_at": now if status == "void" else None},
             "subtotal": total, "subtotal_excluding_tax": total, "test_clock": None, "total": total,
             "total_discount_amounts": [], "total_excluding_tax": total,
             "total_pretax_credit_amounts": None, "total_taxes": [], "webhooks_delivered_at": now}
+
+
+def payment_method(now, customer_id, last4):
+    return {"id": ident("pm_1"), "object": "payment_method", "allow_redisplay": "unspecified",
+            "billing_details": {"address": address({"country": "US"}), "email": None, "name": None, "phone": None,
+                                "tax_id": None},
+            "card": {"brand": "visa", "country": "US", "display_brand": "visa", "exp_month": 12, "exp_year": 2034,
+                     "fingerprint": "sandbox" + last4, "funding": "credit", "last4": last4},
+            "created": now, "customer": customer_id, "livemode": False, "metadata": {}, "type": "card"}
+
+
+def charge(now, bill, card_id):
+    tail = bill["id"][3:]
+    return {"id": "ch_" + tail, "object": "charge", "amount": bill["amount_paid"],
+            "amount_captured": bill["amount_paid"], "amount_refunded": 0, "application": None,
+            "balance_transaction": None, "captured": True, "created": now, "currency": bill["currency"],
+            "customer": bill["customer"], "description": None, "disputed": False, "failure_code": None,
+            "failure_message": None, "livemode": False, "metadata": {}, "paid": True, "payment_intent": "pi_" + tail,
+            "payment_method": card_id, "receipt_email": None, "refunded": False, "status": "succeeded"}
+
+
+def invoice_payment(bill):
+    """How versions since basil lead from an invoice to its payment intent."""
+    tail = bill["id"][3:]
+    return {"id": "inpay_" + tail, "object": "invoice_payment", "amount_paid": bill["amount_paid"],
+            "amount_requested": bill["amount_due"], "created": bill["created"], "currency": bill["currency"],
+            "invoice": bill["id"], "is_default": True, "livemode": False,
+            "payment": {"payment_intent": "pi_" + tail, "type": "payment_intent"},
+            "status": "paid" if bill["status"] == "paid" else "open",
+            "status_transitions": {"canceled_at": None, "paid_at": bill["status_transitions"]["paid_at"]}}
+
+
+def refund(now, paid, amount, given):
+    return {"id": ident("re_1"), "object": "refund", "amount": amount, "balance_transaction": None,
+            "charge": paid["id"], "created": now, "currency": paid["currency"],
+            "destination_details": {"card": {"type": "refund"}, "type": "card"},
+            "metadata": given.get("metadata") or {}, "payment_intent": paid["payment_intent"],
+            "reason": given.get("reason"), "receipt_number": None, "source_transfer_reversal": None,
+            "status": "succeeded", "transfer_reversal": None}
+
+
+def feature(given):
+    return {"id": ident("feat_test_", 24), "object": "entitlements.feature", "active": True, "livemode": False,
+            "lookup_key": given["lookup_key"], "metadata": given.get("metadata") or {}, "name": given["name"]}
+
+
+def entitlement(of):
+    return {"id": ident("ent_test_", 24), "object": "entitlements.active_entitlement", "feature": of["id"],
+            "livemode": False, "lookup_key": of["lookup_key"]}
+
+
+def entitlement_summary(customer_id, rows):
+    return {"object": "entitlements.active_entitlement_summary", "customer": customer_id,
+            "entitlements": listing("/v1/customer/%s/entitlements" % customer_id, rows), "livemode": False}
+
+
+def _flow(given):
+    """What a portal session is to do: all of Stripe's members, most of them null."""
+    return {"after_completion": {"type": "portal_homepage"}, "subscription_cancel": None, "subscription_pause": None,
+            "subscription_update": None, "subscription_update_confirm": None, **given} if given else None
 
 
 def portal_session(now, given, base_url):
     token = ident("test_", 40)
     return {"id": ident("bps_1"), "object": "billing_portal.session",
             "configuration": given.get("configuration", "bpc_1SandboxDefault"), "created": now,
-            "customer": given["customer"], "flow": given.get("flow_data"), "livemode": False,
+            "customer": given["customer"], "flow": _flow(given.get("flow_data")), "livemode": False,
             "locale": given.get("locale"), "on_behalf_of": None,
             "return_url": given.get("return_url"),
             "url": "%s/p/session/%s" % (base_url, token)}, token

@@ -16,6 +16,10 @@ main{max-width:27rem;margin:8vh auto;padding:0 1rem}
 box-shadow:0 2px 6px rgba(26,31,54,.06)}
 .badge{display:inline-block;background:#ffe9c2;color:#6b3d00;border-radius:4px;padding:0 .5rem;
 font-size:.75rem;font-weight:600;letter-spacing:.04em}
+h2{font-size:.9rem;font-weight:600;margin:0 0 .75rem;color:#4f566b;overflow-wrap:anywhere}
+label{display:block;font-size:.85rem;color:#4f566b;margin:.75rem 0 .2rem}
+select,input{width:100%;padding:.6rem;margin:0 0 .5rem;border-radius:8px;border:1px solid #c9d1dc;background:#fff;
+color:inherit;font:inherit}
 h1{font-size:1.1rem;font-weight:600;margin:.75rem 0 0;color:#4f566b}
 .price{font-size:2.2rem;font-weight:700;margin:0 0 1rem}.price small{font-size:1rem;font-weight:400;color:#4f566b}
 dl{display:grid;grid-template-columns:auto 1fr;gap:.35rem 1rem;margin:0 0 1.25rem;font-size:.9rem}
@@ -24,7 +28,8 @@ form{margin:0 0 .6rem}
 button{width:100%;padding:.75rem;border-radius:8px;border:1px solid #c9d1dc;background:#fff;color:#1a1f36;
 font:inherit;font-weight:600;cursor:pointer}
 button.main{background:#4b45c6;border-color:#4b45c6;color:#fff}button:hover{filter:brightness(.95)}
-button:focus-visible,a:focus-visible{outline:3px solid #a5a1f0;outline-offset:2px}
+button:focus-visible,select:focus-visible,input:focus-visible,
+a:focus-visible{outline:3px solid #a5a1f0;outline-offset:2px}
 .notice{background:#fdeaea;color:#8a1c1c;border-radius:8px;padding:.6rem .9rem;margin:0 0 1rem}
 .notice.good{background:#e3f5e9;color:#0f5a2c}
 a{color:#4b45c6}footer{font-size:.8rem;color:#4f566b;text-align:center}
@@ -90,8 +95,11 @@ def checkout(session, lines, payer, trial_days, notice=None):
     said = _notice(*notice) if notice else ""
     if status == "open":
         action = "/c/pay/" + session["id"]
+        cards = [("good", "Visa ending 4242 (works)"), ("bad", "Visa ending 0341 (works once, then is refused)")]
+        if session["payment_method_collection"] == "if_required" and not session["amount_total"]:
+            cards.append(("none", "No card"))
         buttons = _button(action + "/pay", "pay", "Pay " + _money(
-            session["amount_total"], session["currency"]), main=True)
+            session["amount_total"], session["currency"]), True, _choice("card", "card", "Card", cards))
         buttons += _button(action + "/decline", "decline", "Decline (the card is refused)")
         buttons += _link("cancel", session["cancel_url"], "Back without paying")
     elif status == "complete":
@@ -108,33 +116,83 @@ def _day(stamp):
     return time.strftime("%Y-%m-%d", time.gmtime(stamp)) if stamp else None
 
 
-def portal(token, session, payer, subscriptions, period_end):
-    """The page behind a portal session's url."""
-    cards = []
-    for number, sub in enumerate(subscriptions):
-        suffix = "-%d" % (number + 1) if number else ""
-        hidden = '<input type="hidden" name="subscription" value="%s">' % escape(sub["id"])
-        action = "/p/session/" + token
-        price = sub["items"]["data"][0]["price"]
-        facts = _rows([
-            ("Status", sub["status"]),
-            ("Price", "%s per %s" % (_money(price["unit_amount"], price["currency"]),
-                                     price["recurring"]["interval"])),
-            ("Period ends", _day(period_end(sub))),
-            ("Ends on", _day(sub["cancel_at"])), ("Ended", _day(sub["ended_at"]))])
-        buttons = ""
-        if sub["status"] not in ("canceled", "incomplete_expired"):
-            if sub["cancel_at"]:
-                buttons += _button(action + "/resume", "resume" + suffix, "Keep the subscription",
-                                   True, hidden)
-            else:
-                buttons += _button(action + "/cancel_at_period_end", "cancel-at-period-end" + suffix,
-                                   "Cancel at the end of the period", False, hidden)
-            buttons += _button(action + "/cancel", "cancel-now" + suffix, "Cancel now", False, hidden)
-        cards.append('<div class="card"><h1>%s</h1>%s%s</div>'
-                     % (escape(sub["id"]), facts, buttons))
-    head = '<div class="card"><span class="badge">TEST MODE</span><h1>Billing of %s</h1>%s%s</div>' % (
+def _choice(name, field, label, options, chosen=None):
+    """A labelled select. options: [(value, text)]"""
+    return '<label for="%s">%s</label><select id="%s" name="%s">%s</select>' % (
+        name, escape(label), name, field, "".join(
+            '<option value="%s"%s>%s</option>' % (escape(value), " selected" if value == chosen else "", escape(text))
+            for value, text in options))
+
+
+_NEW_CARD = [("good", "Visa ending 4242 (works)"), ("bad", "Visa ending 0341 (every charge is refused)")]
+
+
+def _plan_name(price, product):
+    return "%s, %s per %s" % (product, _money(price["unit_amount"], price["currency"]),
+                              price["recurring"]["interval"])
+
+
+def portal(token, session, payer, entries, offered, confirmed=None, notice=None):
+    """The page behind a portal session's url.
+
+    entries: a dict for each subscription, see `clicks._portal`. offered: the actions of the session's flow.
+    confirmed: the price that a flow asks to confirm. notice: (element id, text) or None.
+    """
+    cards = [_portal_card(token, entry, "-%d" % (number + 1) if number else "", offered, confirmed)
+             for number, entry in enumerate(entries)]
+    head = '<div class="card"><span class="badge">TEST MODE</span><h1>Billing of %s</h1>%s%s%s</div>' % (
         escape(payer.get("name") or payer.get("email") or payer["id"]),
+        _notice(*notice) if notice else "",
         "" if cards else "<p>No subscription yet.</p>",
         _link("return", session["return_url"], "Back to the application"))
     return _page("Billing", head + "".join(cards))
+
+
+def _portal_card(token, entry, suffix, offered, confirmed):
+    """One subscription: what it is, and a button for each thing that can be done with it now."""
+    sub, bill, card = entry["sub"], entry["bill"], entry["card"]
+    item = sub["items"]["data"][0]
+    names = {price["id"]: name for price, name in entry["plans"]}
+    owed = bill is not None and bill["status"] in ("open", "draft", "uncollectible") and \
+        sub["status"] in ("incomplete", "past_due", "unpaid")
+    hidden = '<input type="hidden" name="subscription" value="%s">' % escape(sub["id"])
+
+    def button(action, name, label, main=False, more=""):
+        return _button("/p/session/%s/%s" % (token, action), name + suffix, label, main, hidden + more) \
+            if action in offered else ""
+    facts = _rows([
+        ("Status", sub["status"]),
+        ("Plan", names.get(item["price"]["id"], item["price"]["id"])),
+        ("Price", "%s per %s" % (_money(item["price"]["unit_amount"], item["price"]["currency"]),
+                                 item["price"]["recurring"]["interval"])),
+        ("Quantity", item["quantity"] if item["quantity"] != 1 else None),
+        ("Card", "Visa ending " + card["card"]["last4"] if card else "none"),
+        ("Trial ends", _day(sub["trial_end"]) if sub["status"] == "trialing" else None),
+        ("Period ends", _day(entry["period_end"])),
+        ("To pay", _money(bill["amount_due"], bill["currency"]) if owed else None),
+        ("Ends on", _day(sub["cancel_at"])), ("Ended", _day(sub["ended_at"]))])
+    buttons = ""
+    if entry["live"]:
+        if owed:
+            buttons += button("pay", "pay-invoice", "Pay " + _money(bill["amount_due"], bill["currency"]), True)
+        if confirmed:
+            buttons += button("confirm", "confirm", "Change to " + _plan_name(
+                confirmed, names.get(confirmed["id"], confirmed["id"])), True)
+        if sub["status"] == "paused":
+            buttons += button("unpause", "unpause", "Take up again", True)
+        else:
+            buttons += button("pause", "pause", "Pause") if sub["status"] in ("trialing", "active", "past_due") else ""
+        if sub["cancel_at"]:
+            buttons += button("resume", "resume", "Keep the subscription", True)
+        else:
+            buttons += button("cancel_at_period_end", "cancel-at-period-end", "Cancel at the end of the period")
+        buttons += button("cancel", "cancel-now", "Cancel now")
+        buttons += button("card", "change-card", "Change the card", more=_choice(
+            "card" + suffix, "card", "New card", _NEW_CARD))
+        buttons += button("plan", "change-plan", "Change the plan", more=_choice(
+            "price" + suffix, "price", "Plan", [(price["id"], _plan_name(price, name))
+                                               for price, name in entry["plans"]], item["price"]["id"])
+            + '<label for="quantity%s">Quantity</label><input id="quantity%s" name="quantity" type="number" min="1" '
+              'max="999999" value="%d" required>' % (suffix, suffix, item["quantity"]))
+    return '<section class="card" aria-label="Subscription %s"><h2 id="subscription%s">%s</h2>%s%s</section>' % (
+        escape(sub["id"]), suffix, escape(sub["id"]), facts, buttons)

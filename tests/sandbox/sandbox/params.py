@@ -29,6 +29,7 @@ _CUSTOMER = {
     "metadata": metadata,
     "name": string(256, unset=True),
     "phone": string(20, unset=True),
+    "invoice_settings": fields({"default_payment_method": string(unset=True)}),
     "preferred_locales": array(string(10)),
 }
 _CANCELLATION_DETAILS = fields({
@@ -36,6 +37,9 @@ _CANCELLATION_DETAILS = fields({
     "feedback": enum("customer_service", "low_quality", "missing_features", "other",
                      "switched_service", "too_complex", "too_expensive", "unused"),
 })
+
+_TRIAL_SETTINGS = fields({"end_behavior!": fields({
+    "missing_payment_method!": enum("cancel", "create_invoice", "pause")})})
 
 CUSTOMER_CREATE = _CUSTOMER
 CUSTOMER_UPDATE = _CUSTOMER
@@ -65,8 +69,7 @@ CHECKOUT_CREATE = {
         "metadata": metadata,
         "trial_end": integer(0),
         "trial_period_days": integer(1, 730),
-        "trial_settings": fields({"end_behavior!": fields({
-            "missing_payment_method!": enum("cancel", "create_invoice", "pause")})}),
+        "trial_settings": _TRIAL_SETTINGS,
     }),
     "success_url!": url,
     "tax_id_collection": fields({"enabled!": boolean, "required": enum("if_supported", "never")}),
@@ -80,9 +83,12 @@ PORTAL_CREATE = {
     "customer!": string(),
     "flow_data": fields({
         "type!": enum("payment_method_update", "subscription_cancel", "subscription_update",
-                      "subscription_update_confirm"),
+                      "subscription_update_confirm", "subscription_pause"),
         "subscription_cancel": fields({"subscription!": string()}),
+        "subscription_pause": fields({"subscription!": string()}),
         "subscription_update": fields({"subscription!": string()}),
+        "subscription_update_confirm": fields({"subscription!": string(), "items!": array(fields({
+            "id!": string(), "price": string(), "quantity": integer(0, 999999)}), max=1)}),
         "after_completion": fields({
             "type!": enum("hosted_confirmation", "portal_homepage", "redirect"),
             "redirect": fields({"return_url!": url})}),
@@ -102,10 +108,31 @@ SUBSCRIPTION_UPDATE = {
     "pause_collection": lambda value, name: "" if value == "" else fields({
         "behavior!": enum("keep_as_draft", "mark_uncollectible", "void"),
         "resumes_at": integer(0)})(value, name),
+    "default_payment_method": string(),
+    "trial_end": either("now", integer(0)),
+    "trial_settings": _TRIAL_SETTINGS,
     "payment_behavior": enum("allow_incomplete", "default_incomplete", "error_if_incomplete",
                              "pending_if_incomplete"),
     "proration_behavior": enum("always_invoice", "create_prorations", "none"),
     "proration_date": integer(0),
+}
+SUBSCRIPTION_CREATE = {
+    "cancel_at_period_end": boolean,
+    "customer!": string(),
+    "billing_mode": fields({"type!": enum("classic", "flexible")}),
+    "default_payment_method": string(),
+    "description": string(500),
+    "items!": array(fields({"price!": string(), "quantity": integer(0, 999999)}), max=20),
+    "metadata": metadata,
+    "payment_behavior": enum("allow_incomplete", "default_incomplete", "error_if_incomplete"),
+    "trial_end": integer(0),
+    "trial_period_days": integer(1, 730),
+    "trial_settings": _TRIAL_SETTINGS,
+}
+SUBSCRIPTION_PAUSE = {"type": enum("subscription")}
+SUBSCRIPTION_RESUME = {
+    "billing_cycle_anchor": fields({"type!": enum("now", "unchanged")}),
+    "proration_behavior": enum("always_invoice", "create_prorations", "none"),
 }
 SUBSCRIPTION_CANCEL = {
     "cancellation_details": _CANCELLATION_DETAILS,
@@ -137,5 +164,27 @@ PRICE_LIST = {
     "type": enum("one_time", "recurring"),
 }
 PRODUCT_LIST = {**_LIST, "active": boolean, "created": _created, "ids": array(string())}
+
+INVOICE_LIST = {**_LIST, "created": _created, "customer": string(), "subscription": string(),
+                "status": enum("draft", "open", "paid", "uncollectible", "void")}
+INVOICE_PAY = {"off_session": boolean}
+CHARGE_LIST = {**_LIST, "created": _created, "customer": string(), "payment_intent": string()}
+REFUND_CREATE = {
+    "amount": integer(1),
+    "charge": string(),
+    "metadata": metadata,
+    "payment_intent": string(),
+    "reason": enum("duplicate", "fraudulent", "requested_by_customer"),
+}
+REFUND_LIST = {**_LIST, "charge": string(), "created": _created, "payment_intent": string()}
+CARD_ATTACH = {"customer!": string()}
+CARD_LIST = {**_LIST, "customer!": string(), "type": enum("card")}
+
+FEATURE_CREATE = {"lookup_key!": string(80), "metadata": metadata, "name!": string(80)}
+FEATURE_UPDATE = {"active": boolean, "metadata": metadata, "name": string(80)}
+FEATURE_LIST = {**_LIST, "archived": boolean, "lookup_key": string()}
+PRODUCT_FEATURE_CREATE = {"entitlement_feature!": string()}
+PRODUCT_FEATURE_LIST = {**_LIST}
+ENTITLEMENT_LIST = {**_LIST, "customer!": string()}
 
 NOTHING = {}

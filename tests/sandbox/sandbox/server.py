@@ -15,17 +15,11 @@ import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
-from . import errors, forms, pages
+from . import clicks, errors, forms
 from .api import Call
 from .errors import ApiError
-from .webhooks import wait
 
 MAX_BODY = 1 << 20
-_PAGE_HEADERS = {
-    "Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "
-                               "frame-ancestors 'none'; base-uri 'none'",
-    "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 
 
 class Server(ThreadingHTTPServer):
@@ -127,7 +121,7 @@ class Handler(BaseHTTPRequestHandler):
                 call = Call(self.command, url.path, url.query, self.headers, body)
                 return self.server.api.answer(call, pause)
             pause()
-            return _pages(self.server, self.command, url, body)
+            return clicks.answer(self.server, self.command, url, body)
         except Exception:
             traceback.print_exc()
             return 500, {"Content-Type": "application/json"}, \
@@ -192,124 +186,3 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, format, *args):
         if self.server.verbose:
             sys.stderr.write("%s %s\n" % (time.strftime("%H:%M:%S"), format % args))
-
-
-def _html(status, content, **more):
-    return status, {**_PAGE_HEADERS, **more}, content
-
-
-def _gone(status, title, text):
-    return _html(status, pages.message(title, text))
-
-
-def _pages(server, method, url, body):
-    parts = url.path.strip("/").split("/")
-    shown = method in ("GET", "HEAD")
-    if parts[:2] == ["c", "pay"] and len(parts) == 3 and shown:
-        return _checkout(server, parts[2])
-    if parts[:2] == ["c", "pay"] and len(parts) == 4 and method == "POST":
-        act = {"pay": _pay, "decline": _decline}.get(parts[3])
-        if act:
-            return act(server, parts[2])
-    if parts[:2] == ["p", "session"] and len(parts) == 3 and shown:
-        return _portal(server, parts[2])
-    if parts[:2] == ["p", "session"] and len(parts) == 4 and method == "POST":
-        return _portal_act(server, parts[2], parts[3], body)
-    return _gone(404, "Not found", "There is no such page in the sandbox.")
-
-
-def _checkout(server, session_id, status=200, notice=None):
-    store = server.billing.store
-    with store.lock:
-        try:
-            session = server.billing.session(session_id)
-        except ApiError:
-            return _gone(404, "No such checkout", "This checkout session does not exist.")
-        payer = store.customers.get(session["customer"]) or {}
-        extra = store.given[session_id].get("subscription_data", {})
-        days = extra.get("trial_period_days", 0)
-        if "trial_end" in extra:
-            days = max(1, (extra["trial_end"] - store.now()) // 86400)
-        return _html(status, pages.checkout(session, store.lines[session_id], payer, days, notice))
-
-
-def _pay(server, session_id):
-    try:
-        session, records = server.billing.pay(session_id)
-    except ApiError as error:
-        if error.status == 404:
-            return _checkout(server, session_id)
-        return _checkout(server, session_id, 409, ("refused", error.message))
-    _await(server, records)
-    target = session["success_url"].replace("{CHECKOUT_SESSION_ID}", session_id)
-    return _see_other(target)
-
-
-def _await(server, records):
-    """The page one returns to should know already: wait for the webhooks' answers."""
-    if not server.billing.sender.config["paused"]:
-        wait(records, server.settings["redirect_wait"])
-
-
-def _see_other(target):
-    """303, as a browser's next step after a form."""
-    safe = "".join(c if "!" <= c <= "~" else _percent(c) for c in target)
-    return _html(303, pages.message("Done", "Going on to the application."), Location=safe)
-
-
-def _percent(character):
-    return "".join("%%%02X" % byte for byte in character.encode("utf-8"))
-
-
-def _decline(server, session_id):
-    with server.billing.store.lock:
-        try:
-            open_still = server.billing.session(session_id)["status"] == "open"
-        except ApiError:
-            return _checkout(server, session_id)
-    if not open_still:
-        return _checkout(server, session_id, 409)
-    return _checkout(server, session_id, 200, (
-        "declined", "Your card was declined. Nothing was charged; try again or go back."))
-
-
-def _portal_of(server, token):
-    """The portal session, or None when there is none or its hour is over."""
-    store = server.billing.store
-    portal = store.portals.get(token)
-    return portal if portal and store.now() < portal["created"] + 3600 else None
-
-
-def _portal(server, token):
-    store = server.billing.store
-    with store.lock:
-        portal = _portal_of(server, token)
-        if portal is None:
-            return _gone(404, "No such session", "This billing session does not exist or has ended. "
-                                                 "Open it again from the application.")
-        subscriptions = store.subscriptions_of(portal["customer"])
-        flow = (portal["flow"] or {}).get("subscription_cancel")
-        if flow:
-            subscriptions = [store.subscriptions[flow["subscription"]]]
-        return _html(200, pages.portal(token, portal, store.customers[portal["customer"]],
-                                       subscriptions, server.billing.period_end))
-
-
-def _portal_act(server, token, action, body):
-    billing = server.billing
-    act = {"cancel_at_period_end": billing.schedule_cancel, "resume": billing.resume,
-           "cancel": billing.cancel}.get(action)
-    with billing.store.lock:
-        portal = _portal_of(server, token)
-        if portal is None or act is None:
-            return _portal(server, token) if act else _gone(404, "Not found", "No such action.")
-        try:
-            wanted = dict(forms.decode_pairs(body)).get("subscription")
-            sub = billing.store.subscriptions.get(wanted)
-            if sub is None or sub["customer"] != portal["customer"]:
-                return _gone(404, "No such subscription", "This customer has no such subscription.")
-            records = act(sub)
-        except ApiError as error:
-            return _gone(409 if error.executed else 400, "Not possible", error.message)
-    _await(server, records)
-    return _see_other("/p/session/" + token)

@@ -17,7 +17,9 @@ TERMINAL = ("canceled", "incomplete_expired")
 
 # Field name -> the table that an id in it points into.
 _EXPANDABLE = {"customer": "customers", "subscription": "subscriptions", "invoice": "invoices",
-               "latest_invoice": "invoices", "product": "products"}
+               "latest_invoice": "invoices", "product": "products", "charge": "charges",
+               "default_payment_method": "payment_methods", "payment_method": "payment_methods",
+               "feature": "features"}
 
 
 class Store:
@@ -37,15 +39,33 @@ class Store:
             self.subscriptions = {}
             self.invoices = {}
             self.portals = {}
+            self.payment_methods = {}
+            self.charges = {}
+            self.refunds = {}
+            self.features = {}
+            self.attached = {}
+            self.entitled = {}
+            self.warned = set()
+            self._offset = 0
+            self._frozen = None
             self.events = {}
             self.products = {}
             self.prices = {}
             for fields in self.price_fields:
                 catalog.add_price(self, fields)
 
-    @staticmethod
-    def now():
-        return int(time.time())
+    def now(self):
+        """The sandbox's clock: the real one and how far it was advanced, or the moment of what is being done."""
+        frozen = self._frozen
+        return int(time.time()) + self._offset if frozen is None else frozen
+
+    def freeze(self, moment):
+        """The clock stands at a moment while what is due then is done; None lets it go."""
+        self._frozen = moment
+
+    def set_clock(self, moment):
+        self._offset = moment - int(time.time())
+        self._frozen = None
 
     def find(self, table, kind, object_id, param="id", status=404):
         found = getattr(self, table).get(object_id)
@@ -120,6 +140,9 @@ def _expand(store, node, keys, path, version):
     if key == "line_items" and node.get("object") == "checkout.session":
         node[key] = objects.listing("/v1/checkout/sessions/%s/line_items" % node["id"],
                                     render(store.lines[node["id"]], version))
+    if key == "payments" and node.get("object") == "invoice":
+        node[key] = objects.listing("/v1/invoice_payments?invoice=" + node["id"],
+                                    [objects.invoice_payment(store.invoices[node["id"]])])
     if key not in node:
         raise _not_expandable(path)
     value = node[key]

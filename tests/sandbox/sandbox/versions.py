@@ -25,6 +25,7 @@ NAMES = {
 ACACIA = "2024-09-30"
 BASIL = "2025-03-31"
 DAHLIA = "2026-03-25"
+ENDIVE = "2026-09-30"
 _FORM = re.compile(r"\A20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(\.[a-z]{2,20})?\Z")
 
 
@@ -61,6 +62,8 @@ def _render(node, version):
 
 
 def _subscription(sub, date):
+    if date < ENDIVE:
+        sub.pop("status_details", None)
     if date >= BASIL:
         return sub
     items = sub["items"]["data"]
@@ -125,6 +128,12 @@ def _sorted(obj):
         ("id", "object").index(entry[0]) if entry[0] in ("id", "object") else 2, entry[0])))
 
 
+def _charge(charge, date):
+    if date < BASIL:
+        charge["invoice"] = "in_" + charge["id"][3:]
+    return charge
+
+
 def _session(session, date):
     if date < DAHLIA and session["ui_mode"] == "hosted_page":
         session["ui_mode"] = "hosted"
@@ -136,4 +145,4 @@ def _session(session, date):
 
 
 _CHANGES = {"subscription": _subscription, "invoice": _invoice, "line_item": _line,
-            "price": _price, "plan": _plan, "checkout.session": _session}
+            "charge": _charge, "price": _price, "plan": _plan, "checkout.session": _session}

@@ -24,6 +24,7 @@ DEFAULT_EVENTS = (
     "customer.subscription.deleted", "customer.subscription.paused",
     "customer.subscription.resumed", "customer.subscription.trial_will_end",
     "invoice.paid", "invoice.payment_failed", "customer.deleted",
+    "entitlements.active_entitlement_summary.updated",
 )
 ORDERS = ("sequential", "reverse", "shuffle", "parallel")
 
