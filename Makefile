@@ -16,11 +16,12 @@ else
 say =
 endif
 
-PLUGINS = accounts organizations audits billing webhooks export mail
+PLUGINS = accounts organizations audits billing webhooks export mail notify
 ENGINES = web
 LIBS_host = -lpq -lsqlite3 -ljansson -lcrypto -largon2 -lidn2
 LIBS_billing = -lcurl -ljansson
 LIBS_mail = -lcurl -ljansson
+LIBS_notify = -lcurl -lcrypto -ljansson
 LIBS_webhooks = -lcrypto -ljansson
 LIBS_engine_web = -lcurl -lssl -lcrypto -ljansson
 LIBS_plugin = -ljansson

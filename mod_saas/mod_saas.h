@@ -24,6 +24,7 @@
 #include <ap_provider.h>
 #include <apr_file_info.h>
 #include <apr_general.h>
+#include <apr_network_io.h>
 #include <apr_optional.h>
 #include <apr_pools.h>
 #include <apr_strings.h>
@@ -506,6 +507,19 @@ typedef struct saas_engine_t {
     apr_status_t (*run)(saas_audit_run_t *run);
 } saas_engine_t;
 
+/* ------------------------------------------------------ address guard -- */
+
+/** Since minor 4.  Whether this server may connect to an address that a stranger has named. */
+typedef enum {
+    SAAS_ADMITTED = 0,     /**< globally routable, on a web port: 80, 443, 8080 or 8443 */
+    SAAS_ADMITTED_LISTED,  /**< in one of the guard's ranges, on any port */
+    SAAS_REFUSED_ADDRESS,  /**< not globally routable, or one of this machine's own */
+    SAAS_REFUSED_PORT      /**< routable, on another port */
+} saas_admission_e;
+
+/** Which addresses are opened besides those; immutable, for any thread. */
+typedef struct saas_guard_t saas_guard_t;
+
 /* ------------------------------------------------------- host services -- */
 
 /** Shortest and longest slug of an organization, in characters. */
@@ -595,6 +609,11 @@ typedef struct saas_host_t {
     const char *(*cookie_get)(saas_request_t *rq, const char *name);
     void (*cookie_set)(saas_request_t *rq, const char *name, const char *value, int seconds);
     apr_uint64_t (*db_stream_blanks)(const saas_db_t *db);
+    const char *(*guard_check)(apr_pool_t *p, const char *range);
+    const saas_guard_t *(*guard_make)(apr_pool_t *p, const apr_array_header_t *ranges);
+    const saas_guard_t *(*guard_here)(apr_pool_t *p, const saas_guard_t *guard);
+    saas_admission_e (*guard_ask)(const saas_guard_t *guard, const struct sockaddr *peer);
+    int (*guard_port)(const saas_guard_t *guard, int port);
 } saas_host_t;
 
 APR_DECLARE_OPTIONAL_FN(const saas_host_t *, saas_host_services, (const char *abi, unsigned minor));
@@ -1647,6 +1666,42 @@ static inline const char *saas_check_key(apr_pool_t *p, const char *arg, const c
 {
     const char *wrong = saas_secret_read(p, arg, value);
     return wrong ? wrong : saas_check_plain(p, *value, value);
+}
+
+/* Address guard -------------------------------------------------------- */
+
+/** Since minor 4.  Check for SAAS_CHECKED: an address range for saas_guard_make(), "127.0.0.0/8", "::1". */
+static inline const char *saas_check_range(apr_pool_t *p, const char *arg, const char **value)
+{
+    (void)value;
+    return saas_host() ? saas_host()->guard_check(p, arg) : "mod_saas must be loaded";
+}
+
+/** Since minor 4.  A guard in p that admits the ranges (const char *, each checked by saas_check_range()) on any port, and
+ *  else what is globally routable (IANA's special-purpose registries) on the web's ports. */
+static inline const saas_guard_t *saas_guard_make(apr_pool_t *p, const apr_array_header_t *ranges)
+{
+    return saas_host()->guard_make(p, ranges);
+}
+
+/** Since minor 4.  The same guard in p, which also refuses the addresses that this machine has now, unless they are
+ *  listed.  Make one for each run of what calls: addresses come and go. */
+static inline const saas_guard_t *saas_guard_here(apr_pool_t *p, const saas_guard_t *guard)
+{
+    return saas_host()->guard_here(p, guard);
+}
+
+/** Since minor 4.  To be asked for each connection, with the address that the kernel is about to connect to (libcurl:
+ *  CURLOPT_OPENSOCKETFUNCTION), and never for a name: what a name resolves to next time is another's to say. */
+static inline saas_admission_e saas_guard_ask(const saas_guard_t *guard, const struct sockaddr *peer)
+{
+    return saas_host()->guard_ask(guard, peer);
+}
+
+/** Since minor 4.  False: whatever address a name turns out to have, this port would be refused. */
+static inline int saas_guard_port(const saas_guard_t *guard, int port)
+{
+    return saas_host()->guard_port(guard, port);
 }
 
 #endif /* SAAS_HOST_SIDE */

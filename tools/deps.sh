@@ -89,3 +89,5 @@ npm_install() {
 npm_install sandbox npm stripe
 # What drives Debian's Chromium in the tests of what a person sees, and what builds a frontend for them.
 npm_install browser browser playwright-core
+# What receivers of outgoing webhooks verify them with.
+npm_install api npm-webhooks standardwebhooks

@@ -7,6 +7,7 @@
 #include "module.h"
 #include "api/api.h"
 #include "core/csv.h"
+#include "core/guard.h"
 #include "core/id.h"
 #include "core/password.h"
 #include "core/text.h"
@@ -106,6 +107,36 @@ static int request_is_browser(saas_request_t *rq)
     return saas_refuse_is_browser(rq->r);
 }
 
+static const char *guard_check(apr_pool_t *p, const char *range)
+{
+    return saas_guard_allow(saas_guard_create(p), p, range);
+}
+
+static const saas_guard_t *guard_make(apr_pool_t *p, const apr_array_header_t *ranges)
+{
+    saas_guard_t *guard = saas_guard_create(p);
+    int i;
+    for (i = 0; i < ranges->nelts; i++) {
+        /* A range that was not checked opens nothing. */
+        (void)saas_guard_allow(guard, p, APR_ARRAY_IDX(ranges, i, const char *));
+    }
+    return guard;
+}
+
+static const saas_guard_t *guard_here(apr_pool_t *p, const saas_guard_t *guard)
+{
+    return saas_guard_here(p, guard);
+}
+
+static saas_admission_e guard_ask(const saas_guard_t *guard, const struct sockaddr *peer)
+{
+    static const saas_admission_e admissions[] = {
+        [SAAS_GUARD_ADMITTED] = SAAS_ADMITTED, [SAAS_GUARD_LISTED] = SAAS_ADMITTED_LISTED,
+        [SAAS_GUARD_REFUSED_ADDRESS] = SAAS_REFUSED_ADDRESS, [SAAS_GUARD_REFUSED_PORT] = SAAS_REFUSED_PORT,
+    };
+    return admissions[saas_guard_ask(guard, peer)];
+}
+
 static const saas_host_t services = {
     .size = sizeof(saas_host_t),
     .minor = SAAS_PLUGIN_MINOR,
@@ -175,6 +206,11 @@ static const saas_host_t services = {
     .link_make = saas_link_make_impl,
     .cookie_get = saas_cookie_get_impl,
     .cookie_set = saas_cookie_set_impl,
+    .guard_check = guard_check,
+    .guard_make = guard_make,
+    .guard_here = guard_here,
+    .guard_ask = guard_ask,
+    .guard_port = saas_guard_port,
 };
 
 static const saas_host_t *saas_host_services(const char *abi, unsigned minor)

@@ -68,6 +68,7 @@ typedef struct export_t {
     saas_request_t *rq;
     saas_stream_t *stream;
     apr_size_t made;         /* bytes that have not been counted yet */
+    apr_uint64_t total;      /* and all that have been */
     int begun;               /* at the first record, or the end */
     int bom;
 } export_t;
@@ -101,6 +102,7 @@ static void set_disposition(saas_request_t *rq)
 static void count_bytes(export_t *export)
 {
     saas_count(&counters[EXPORT_BYTES], 0, export->made);
+    export->total += export->made;
     export->made = 0;
 }
 
@@ -166,11 +168,40 @@ static int has_gone(const export_t *export, apr_status_t rv)
            || APR_STATUS_IS_EPIPE(rv);
 }
 
-/* The end, of the stream and for the counters. */
+/* Who has taken what out of the house is in the trail.  The file has been handed over by then: a failure is no more than
+ * logged. */
+static void leave_trail(const export_t *export)
+{
+    saas_request_t *rq = export->rq;
+    saas_activity_t activity = {
+        .action = "export.finished", .target_type = "audit", .target_id = saas_request_parameter(rq, "audit")
+    };
+    saas_db_t *db;
+    apr_status_t rv = saas_request_db(rq, &db);
+
+    if (rv == APR_SUCCESS) {
+        activity.new_value = json_pack("{s:s, s:I}", "format", "csv", "bytes", (json_int_t)export->total);
+        if ((rv = saas_db_begin(db, SAAS_WRITE)) == APR_SUCCESS && (rv = saas_activity(db, rq, &activity)) == APR_SUCCESS) {
+            rv = saas_db_commit(db);
+        }
+        json_decref(activity.new_value);
+        saas_db_close(db);
+    }
+    if (rv != APR_SUCCESS) {
+        SAAS_RLOG(rq->r, APLOG_WARNING, 0, "SAAS2304",
+                  "export of audit %s: it was made, but the organization's trail does not say so; an earlier line says why",
+                  activity.target_id);
+    }
+}
+
+/* The end, of the stream, for the counters and in the trail. */
 static int end(export_t *export, apr_status_t rv)
 {
     int status = saas_stream_end(export->stream, rv);
     count_bytes(export);
+    if (rv == APR_SUCCESS && !has_gone(export, rv)) {
+        leave_trail(export);
+    }
     saas_count(&counters[EXPORTS], has_gone(export, rv) ? ABORTED : rv == APR_SUCCESS ? FINISHED : FAILED, 1);
     return status;
 }

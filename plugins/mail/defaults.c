@@ -81,5 +81,19 @@ const saas_mail_default_t saas_mail_defaults[] = {
            P("the last payment for the subscription of <strong>{{organization}}</strong> at {{product}} could not be "
              "collected. It will be tried again; please see to it that the payment method is in order.")
            "{{#url}}" BUTTON("See the subscription") "{{/url}}") },
+    { "endpoint_disabled",
+      "Subject: Webhooks of {{organization}} are not delivered any more\n\n"
+      GREETING_TEXT
+      "{{organization}} at {{product}} has a webhook endpoint that was disabled: "
+      "{{#gone}}it has answered 410 Gone{{/gone}}{{^gone}}nothing could be delivered to it for days{{/gone}}.\n\n"
+      "{{endpoint}}\n\n"
+      "Enable it again once it is mended: what it has missed in the last days can then be sent to it.\n"
+      "{{#url}}\n{{url}}\n{{/url}}",
+      HTML(GREETING_HTML
+           P("<strong>{{organization}}</strong> at {{product}} has a webhook endpoint that was disabled: "
+             "{{#gone}}it has answered 410 Gone{{/gone}}{{^gone}}nothing could be delivered to it for days{{/gone}}.")
+           P("{{endpoint}}")
+           P("Enable it again once it is mended: what it has missed in the last days can then be sent to it.")
+           "{{#url}}" BUTTON("Open {{product}}") "{{/url}}") },
     { NULL, NULL, NULL }
 };

@@ -14,7 +14,8 @@ CALLERS = ("nobody", "outsider", "viewer", "member", "admin", "token of another 
 RANK = {"VIEWER": 1, "MEMBER": 2, "ADMIN": 3}
 OK = "past the gates"
 # A parameter that is an object of the organization, and how to have one.
-OBJECTS = {"org": lambda site, org: org["id"], "audit": lambda site, org: seed.audit(site.database, org["id"])}
+OBJECTS = {"org": lambda site, org: org["id"], "audit": lambda site, org: seed.audit(site.database, org["id"]),
+           "endpoint": lambda site, org: seed.endpoint(site.database, org["id"], "https://example.com/")}
 
 
 def method_of(route):

@@ -128,6 +128,17 @@ ROWS = {
         ("checkout_sessions", [dict(org_id=ORGS[0], id="cs_13", price_id="price_1", url="https://checkout.example.test/", status="open",
                                     created_by=USERS[0], created_at=THEN, expires_at=LATER, order_digest="order-13")]),
     ],
+    14: [
+        ("notify_endpoints", both(lambda n, org: [dict(org_id=org, id=key(7, n), url="https://hub.example.test/in", description="hub", events=json.dumps(["member.*"]),
+                                                       enabled=not n, disabled_reason=(None, "failing")[n], secret="whsec_" + "A" * 43 + "=",
+                                                       previous_secret=("whsec_" + "B" * 43 + "=", None)[n], previous_until=(LATER, None)[n], streak=n,
+                                                       failing_since=(None, THEN)[n], quiet_until=(None, LATER)[n], created_by=USERS[n], created_at=THEN,
+                                                       updated_at=THEN, deleted_at=(None, LATER)[n])])),
+        ("notify_deliveries", both(lambda n, org: [dict(org_id=org, endpoint_id=key(7, n), message_id=key(4, n), type="member.role", state=("queued", "failed")[n],
+                                                        created_at=THEN, queued_at=THEN, run_after=LATER, tries=1, lease_owner=("claim1", None)[n],
+                                                        status=500, duration_ms=12, error="the answer was 500", answer="no", attempted_at=THEN,
+                                                        attempts=json.dumps([{"at": THEN, "status": 500, "duration_ms": 12, "error": "the answer was 500"}]))])),
+    ],
 }
 # What SQLite has instead of notifications: triggers fill it, and a migration may add to it. By the version that made it.
 TRIGGERED = {"sqlite": {"principal_changes": 6}, "pgsql": {}}

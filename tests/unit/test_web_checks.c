@@ -3,9 +3,11 @@
 
 #include "unit.h"
 
+#include "web_guard.h"
+
 #include "plugins/engines/web/checks.h"
 
-static saas_web_guard_t *guard;
+static const saas_web_guard_t *guard;
 
 static saas_web_reply_t *reply(saas_web_fetch_e how, const char *reason)
 {
@@ -60,7 +62,7 @@ static saas_web_evidence_t *good(void)
     saas_web_evidence_t *e = apr_pcalloc(unit_pool, sizeof(*e));
     saas_web_hop_t *h;
 
-    guard = saas_web_guard_create(unit_pool);
+    guard = web_guard(NULL);
     ck_assert_ptr_null(saas_web_target_parse(unit_pool, guard, "https://example.com/", &e->target));
     e->now = apr_time_from_sec(1800000000);
     e->https = reply(SAAS_WEB_FETCH_OK, NULL);

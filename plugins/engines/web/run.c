@@ -13,7 +13,6 @@
 
 #include <apr_strings.h>
 #include <curl/curl.h>
-#include <ifaddrs.h>
 #include <net/if.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -44,7 +43,7 @@ typedef struct scan_t {
 struct loop_t {
     saas_web_run_t *run;
     apr_pool_t *pool;
-    saas_web_guard_t *guard;
+    const saas_web_guard_t *guard;
     saas_web_fetcher_t *fetcher;
     saas_web_prober_t *prober;
     X509_STORE *store;
@@ -379,21 +378,6 @@ static apr_status_t report_done(loop_t *l)
     return rv;
 }
 
-/* What listens on this server's own addresses trusts its neighbours. */
-static void refuse_own(saas_web_guard_t *g)
-{
-    struct ifaddrs *list = NULL;
-
-    if (getifaddrs(&list) == 0) {
-        for (struct ifaddrs *i = list; i; i = i->ifa_next) {
-            if (i->ifa_addr) {
-                saas_web_guard_own(g, i->ifa_addr);
-            }
-        }
-        freeifaddrs(list);
-    }
-}
-
 /* A share of the descriptors that the process may have, within bounds. */
 static int descriptors(int share)
 {
@@ -411,8 +395,7 @@ static apr_status_t prepare(loop_t *l)
 {
     apr_status_t rv;
 
-    l->guard = saas_web_guard_merge(l->pool, l->run->guard, saas_web_guard_create(l->pool));
-    refuse_own(l->guard);
+    l->guard = l->run->guard;
     rv = saas_web_cert_store(&l->store, l->pool);
     if (rv == APR_SUCCESS) {
         l->prober = saas_web_prober_create(l->pool, l->guard, descriptors(8));

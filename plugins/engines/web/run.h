@@ -8,7 +8,7 @@
 
 typedef struct saas_web_run_t {
     apr_pool_t *pool;              /* nothing of the run outlives the call but what lies here */
-    const saas_web_guard_t *guard; /* what the configuration allows; not changed */
+    const saas_web_guard_t *guard; /* of this run: what the configuration allows, and where this machine is */
     const char *user_agent;
     const char *const *targets;
     int ntargets;

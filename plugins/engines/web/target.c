@@ -109,7 +109,7 @@ static const char *check_peer(apr_pool_t *p, const saas_web_guard_t *g, const sa
             return apr_psprintf(p, "%s is not publicly routable", t->host);
         }
     }
-    else if (saas_web_guard_is_web_port(t->port) || !saas_web_guard_is_strict(g)) {
+    else if (saas_web_guard_port(g, t->port)) {
         return NULL; /* with a list, the port is judged with the address, on connect */
     }
     return apr_psprintf(p, "port %d is not scanned; use 80, 443, 8080 or 8443", t->port);

@@ -13,6 +13,7 @@
 #include <httpd.h>
 
 extern module AP_MODULE_DECLARE_DATA saas_engine_web_module;
+SAAS_PLUGIN_DEFINE;
 
 static const saas_finding_status_e statuses[] = {
     [SAAS_WEB_PASS] = SAAS_PASS,
@@ -30,16 +31,10 @@ static const saas_severity_e severities[] = {
 };
 
 /* Made of the directive when the configuration has been read: the same for all servers. */
-static saas_web_guard_t *guard;
-
-static const char *check_range(apr_pool_t *p, const char *arg, const char **value)
-{
-    (void)value;
-    return saas_web_guard_allow(saas_web_guard_create(p), p, arg);
-}
+static const saas_guard_t *guard;
 
 #define WEB_DIRECTIVES(X, of) \
-    X(of, LIST, scan_allow, "SaasScanAllow", SAAS_GLOBAL, NULL, SAAS_CHECKED(check_range), \
+    X(of, LIST, scan_allow, "SaasScanAllow", SAAS_GLOBAL, NULL, SAAS_CHECKED(saas_check_range), \
       "address ranges (CIDR) that audits may scan although they are not publicly routable, on every port; for labs and tests")
 
 SAAS_DIRECTIVES_DECLARE(web_config, saas_engine_web_module, WEB_DIRECTIVES)
@@ -47,20 +42,33 @@ SAAS_DIRECTIVES_DEFINE(web_config, saas_engine_web_module, WEB_DIRECTIVES)
 
 static int make_guard(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
-    const apr_array_header_t *ranges = web_config_scan_allow(s);
-    int i;
     (void)plog, (void)ptemp;
-    guard = saas_web_guard_create(pconf);
-    for (i = 0; i < ranges->nelts; i++) {
-        saas_web_guard_allow(guard, pconf, APR_ARRAY_IDX(ranges, i, const char *));
-    }
+    guard = saas_guard_make(pconf, web_config_scan_allow(s));
     return OK;
+}
+
+static saas_web_admission_e ask(const void *rule, const struct sockaddr *sa)
+{
+    static const saas_web_admission_e admissions[] = {
+        [SAAS_ADMITTED] = SAAS_WEB_ADMITTED,
+        [SAAS_ADMITTED_LISTED] = SAAS_WEB_ADMITTED_LISTED,
+        [SAAS_REFUSED_ADDRESS] = SAAS_WEB_REFUSED_ADDRESS,
+        [SAAS_REFUSED_PORT] = SAAS_WEB_REFUSED_PORT,
+    };
+
+    return admissions[saas_guard_ask(rule, sa)];
+}
+
+static int port(const void *rule, int number)
+{
+    return saas_guard_port(rule, number);
 }
 
 static const char *validate(apr_pool_t *p, server_rec *s, const char *target, const char **canonical)
 {
+    const saas_web_guard_t g = { ask, port, guard };
     const saas_web_target_t *t;
-    const char *message = saas_web_target_parse(p, guard, target, &t);
+    const char *message = saas_web_target_parse(p, &g, target, &t);
     (void)s;
 
     *canonical = message ? NULL : t->url;
@@ -100,9 +108,10 @@ static int stopped(void *baton)
 static apr_status_t run_audit(saas_audit_run_t *run)
 {
     const char *host = run->server->server_hostname;
+    const saas_web_guard_t g = { ask, port, saas_guard_here(run->pool, guard) };
     saas_web_run_t web = {
         .pool = run->pool,
-        .guard = guard,
+        .guard = &g,
         .user_agent = host ? apr_pstrcat(run->pool, "mod_saas-web-audit/1.0 (+https://", host, "/)", NULL)
                            : "mod_saas-web-audit/1.0",
         .targets = run->targets,
@@ -133,7 +142,9 @@ static void init_child(apr_pool_t *p, server_rec *s)
 
 static void register_hooks(apr_pool_t *p)
 {
+    saas_host_table = NULL;
     saas_engine_register(p, &engine);
+    ap_hook_check_config(saas_plugin_check_host, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_check_config(make_guard, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(init_child, NULL, NULL, APR_HOOK_MIDDLE);
 }

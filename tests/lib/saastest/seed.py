@@ -171,3 +171,26 @@ def password(database, user_id, stored):
 
 def stored_password(database, user_id):
     return database.execute("SELECT password_hash FROM users WHERE id = ?", user_id)[0][0]
+
+
+def endpoint(database, org_id, url, events=("*",), secret="whsec_" + "A" * 43 + "=", **more):
+    """An endpoint of outgoing webhooks that has shown that it works; its id."""
+    key = uuid7()
+    row = {"org_id": org_id, "id": key, "url": url, "events": json.dumps(list(events)), "secret": secret, "streak": 0,
+           "created_at": now(), "updated_at": now(), **more}
+    database.execute(f"INSERT INTO notify_endpoints ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", *row.values())
+    return key
+
+
+def activity(database, org_id, action="member.removed", count=1, **more):
+    """Entries of the trail, as the server writes them, in one transaction; their ids."""
+    keys = [uuid7() for _ in range(count)]
+    row = {"org_id": org_id, "created_at": now(), "actor_type": "user", "actor_id": "somebody", "action": action, "target_type": "user",
+           "target_id": "somebody", **more}
+    row = {**row, "id": None}
+    insert = f"INSERT INTO activity ({', '.join(row)}) VALUES "
+    for first in range(0, count, 500):
+        part = keys[first:first + 500]
+        values = [value for key in part for value in {**row, "id": key}.values()]
+        database.execute(insert + ", ".join([f"({', '.join('?' * len(row))})"] * len(part)), *values)
+    return keys
