@@ -51,7 +51,8 @@ static int end_session(saas_stripe_t *stripe, apr_pool_t *p, const char *id, saa
 {
     const char *path = apr_pstrcat(p, "/v1/checkout/sessions/", id, NULL), *subscription;
 
-    saas_stripe_call(stripe, SAAS_STRIPE_POST, apr_pstrcat(p, path, "/expire", NULL), NULL, NULL, result);
+    saas_stripe_call(stripe, SAAS_STRIPE_POST, apr_pstrcat(p, path, "/expire", NULL), NULL,
+                     apr_pstrcat(p, "expire-", saas_uuid(p), NULL), result);
     if (is_success(result) || is_missing(result)) {
         return 1;
     }

@@ -135,6 +135,18 @@ def test_stripe_that_does_not_answer_is_asked_again(site, person):
         site.sandbox.clear_faults()
 
 
+@pytest.mark.expects("SAAS1506", "SAAS1204")
+def test_an_open_checkout_is_expired_although_stripe_fails_at_first(site, person):
+    session = person.ok("POST", "billing/checkout-session/", {})["session_id"]
+    site.sandbox.fault("status", times=3, method="POST", path=f"/v1/checkout/sessions/{session}/expire", status=500)
+    try:
+        assert person.delete(f"organizations/{person.org['id']}/").status_code == 204
+        until(lambda: jobs(site) == [], 60)
+        assert [s["status"] for s in site.sandbox.control("GET", "state")["sessions"] if s["id"] == session] == ["expired"]
+    finally:
+        site.sandbox.clear_faults()
+
+
 def test_what_stripe_does_not_have_is_no_failure(site, person):
     org = site.pay(person)
     since = len(site.sandbox.requests())
