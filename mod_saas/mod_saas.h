@@ -1650,7 +1650,9 @@ static inline json_t *saas_cell_json(const saas_rows_t *rows, int row, int colum
 
 /** Reads a secret given to a directive: itself, "file:/path" (first line) or
  *  "env:NAME".  NULL, or what is wrong with it (never the value).  An empty
- *  secret is an error.  For directive handlers. */
+ *  secret is an error.  For directive handlers: p is the configuration's, and
+ *  the secret lies on a page that core dumps leave out, as long as p lives.  Do
+ *  not copy it, or wipe the copy. */
 static inline const char *saas_secret_read(apr_pool_t *p, const char *value, const char **secret)
 {
     return saas_host() ? saas_host()->secret_read(p, value, secret) : "mod_saas must be loaded";

@@ -86,6 +86,7 @@ static const char *saas_config_check_field(apr_pool_t *p, const char *arg, const
 const char *saas_config_check(apr_pool_t *p, const server_rec *main_server)
 {
     const server_rec *s;
+    saas_secrets_warn(main_server);
     for (s = main_server; s; s = s->next) {
         if (saas_config_cookie_same_site(s) == SAAS_SAME_SITE_NONE && saas_config_secure_cookies(s) != 1) {
             return apr_psprintf(p, "SaasCookieSameSite None (%s): browsers take such cookies only when they are Secure: set "

@@ -97,5 +97,10 @@ const char *saas_site_canonical(request_rec *r);
 
 /** saas_secret_read() of mod_saas.h. */
 const char *saas_secret_read_impl(apr_pool_t *p, const char *value, const char **secret);
+/** In check_config: warns of files that everybody may read. */
+void saas_secrets_warn(const server_rec *main_server);
+/** The first of all in check_config, mod_info's too: secrets that stand in the configuration itself are taken out of the
+ *  tree of directives. */
+int saas_secrets_hide(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
 
 #endif

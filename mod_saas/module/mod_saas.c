@@ -123,6 +123,7 @@ static void register_hooks(apr_pool_t *p)
     saas_services_register();
     saas_counters_hooks();
     ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_check_config(saas_secrets_hide, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(post_config, NULL, before_watchdog, APR_HOOK_MIDDLE);
     /* The threads of mod_watchdog begin in its own hook, and use what is made here. */

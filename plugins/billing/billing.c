@@ -18,13 +18,40 @@ SAAS_PLUGIN_DEFINE;
 
 /* ---------------------------------------------------------- directives -- */
 
+/* Whether a live key stands in the configuration itself: httpd's copies of it are out of reach. */
+static int live_in_conf;
+
+static apr_status_t clear_flag(void *flag)
+{
+    *(int *)flag = 0;
+    return APR_SUCCESS;
+}
+
+static int is_live_key(const char *key)
+{
+    return strstr(key, "_live_") != NULL;
+}
+
 static const char *check_key(apr_pool_t *p, const char *arg, const char **value)
 {
+    static const struct {
+        const char *prefix, *is;
+    } others[] = {
+        { "pk_", "this is a publishable key (pk_...), a secret or restricted one is needed" },
+        { "whsec_", "this is a webhook's signing secret (whsec_...), which SaasStripeWebhookSecret wants" },
+        { "price_", "this is a price; the key begins with sk_ or rk_" },
+    };
     const char *wrong = saas_check_key(p, arg, value);
-    return wrong ? wrong
-           : !strncmp(*value, "pk_", 3)
-               ? "this is a publishable key (pk_...), a secret or restricted one is needed"
-               : NULL;
+    apr_size_t i;
+
+    for (i = 0; !wrong && i < sizeof(others) / sizeof(*others); i++) {
+        wrong = strncmp(*value, others[i].prefix, strlen(others[i].prefix)) ? NULL : others[i].is;
+    }
+    if (!wrong && is_live_key(*value) && strncmp(arg, "file:", 5) && strncmp(arg, "env:", 4) && !live_in_conf) {
+        live_in_conf = 1;
+        apr_pool_cleanup_register(p, &live_in_conf, clear_flag, apr_pool_cleanup_null);
+    }
+    return wrong;
 }
 
 SAAS_DIRECTIVES_DEFINE(saas_billing_config, saas_billing_module, SAAS_BILLING_DIRECTIVES)
@@ -42,13 +69,22 @@ static int is_loopback(apr_pool_t *p, const char *url)
 
 static const char *check_config(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *main_server)
 {
+    const server_rec *live = NULL, *test = NULL;
     server_rec *s;
+
+    if (live_in_conf) {
+        SAAS_LOG(main_server, APLOG_WARNING, 0, "SAAS1510",
+                 "SaasStripeSecretKey: a live key stands in the configuration itself, which more people and more programs "
+                 "read than should know it: write file:/path, and roll the key at Stripe");
+    }
     for (s = main_server; s; s = s->next) {
         const char *key = saas_billing_config_key(s), *api = saas_billing_config_api(s);
         const char *frontend = saas_billing_config_frontend(s);
-        if (!key || !strstr(key, "_live_")) {
+        if (!key || !is_live_key(key)) {
+            test = key ? s : test;
             continue;
         }
+        live = s;
         if (!strncmp(api, "http://", 7) && !is_loopback(ptemp, api)) {
             return apr_psprintf(pconf, "SaasStripeAPI %s would send a live key in the clear: use https://", api);
         }
@@ -56,6 +92,12 @@ static const char *check_config(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec
             SAAS_LOG(s, APLOG_WARNING, 0, "SAAS1501",
                      "SaasFrontendURL %s is plain http and the Stripe key is a live one: use https://", frontend);
         }
+    }
+    if (live && test) {
+        SAAS_LOG(main_server, APLOG_WARNING, 0, "SAAS1511",
+                 "the server %s has a live key of Stripe's and %s a test key: an organization that both reach would lose its "
+                 "customer at Stripe to the other mode at its next checkout; give each a database of its own (DBDParams)",
+                 live->server_hostname ? live->server_hostname : "main", test->server_hostname ? test->server_hostname : "main");
     }
     return NULL;
 }
@@ -197,7 +239,7 @@ static apr_status_t release_curl(void *nothing)
 
 static void child_init(apr_pool_t *p, server_rec *s)
 {
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+    if (!saas_stripe_global_init()) {
         SAAS_LOG(s, APLOG_ERR, 0, "SAAS1502", "libcurl could not be initialized: calls to Stripe will fail");
         return;
     }
@@ -207,7 +249,8 @@ static void child_init(apr_pool_t *p, server_rec *s)
 static void register_hooks(apr_pool_t *p)
 {
     saas_plugin_register(p, &plugin);
-    ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    /* Before others that use libcurl: see memory.c. */
+    ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_FIRST);
 }
 
 module AP_MODULE_DECLARE_DATA saas_billing_module = {

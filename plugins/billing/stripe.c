@@ -11,6 +11,7 @@
 #include <apr_strings.h>
 #include <apr_time.h>
 #include <curl/curl.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -265,13 +266,15 @@ static size_t take_header(char *line, size_t size, size_t count, void *baton)
     return size * count;
 }
 
+/* Of the line with the key no copy is left but the list's, which is wiped with it: see memory.c. */
 static struct curl_slist *make_headers(saas_stripe_t *stripe, const char *idempotency_key)
 {
     const char *lines[6];
     struct curl_slist *headers = NULL;
+    char *authorization = apr_pstrcat(stripe->pool, "Authorization: Bearer ", stripe->account.key, NULL);
     int i, n = 0;
 
-    lines[n++] = apr_pstrcat(stripe->pool, "Authorization: Bearer ", stripe->account.key, NULL);
+    lines[n++] = authorization;
     lines[n++] = apr_pstrcat(stripe->pool, "Stripe-Version: ", stripe->account.version, NULL);
     lines[n++] = "Accept: application/json";
     lines[n++] = "Expect:";
@@ -283,10 +286,12 @@ static struct curl_slist *make_headers(saas_stripe_t *stripe, const char *idempo
         struct curl_slist *longer = curl_slist_append(headers, lines[i]);
         if (!longer) {
             curl_slist_free_all(headers);
-            return NULL;
+            headers = NULL;
+            break;
         }
         headers = longer;
     }
+    OPENSSL_cleanse(authorization, strlen(authorization));
     return headers;
 }
 

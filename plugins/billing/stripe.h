@@ -54,6 +54,10 @@ typedef struct saas_stripe_result_t {
     int attempts;
 } saas_stripe_result_t;
 
+/** Once in a process, before all other use of libcurl in it, and before threads; true: done.  Then
+ *  curl_global_cleanup(). */
+int saas_stripe_global_init(void);
+
 /** A client; everything it holds is released with the pool. */
 saas_stripe_t *saas_stripe_create(apr_pool_t *p, const saas_stripe_account_t *account);
 

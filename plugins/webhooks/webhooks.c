@@ -32,17 +32,46 @@ static const char *note_key(cmd_parms *cmd, void *dir, const char *arg)
     return NULL;
 }
 
-/* Whoever knows the secret may sign events: blanks in it are somebody's mistake. */
+/* Whoever knows the secret may sign events: blanks in it, or a key in its place, are somebody's mistake. */
 static const char *check_secret(apr_pool_t *p, const char *arg, const char **value)
 {
+    static const char *const keys[] = { "sk_", "rk_", "pk_" };
     const char *wrong = saas_secret_read(p, arg, value), *c = wrong ? "" : *value;
+    apr_size_t i;
+
     while ((unsigned char)*c > ' ') {
         c++;
     }
-    return wrong ? wrong : *c ? "the secret contains white space" : NULL;
+    if (wrong || *c) {
+        return wrong ? wrong : "the secret contains white space";
+    }
+    for (i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
+        if (!strncmp(*value, keys[i], strlen(keys[i]))) {
+            return "this is a key of the account; the endpoint's signing secret (whsec_...) is needed";
+        }
+    }
+    return NULL;
 }
 
 SAAS_DIRECTIVES_DEFINE(saas_webhooks_config, saas_webhooks_module, SAAS_WEBHOOKS_DIRECTIVES)
+
+/* With a key of the one mode and events of the other, people would pay and get nothing. */
+static const char *check_config(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *main_server)
+{
+    static const char *const words[] = { [SAAS_STRIPE_TEST] = "test", [SAAS_STRIPE_LIVE] = "live" };
+    const server_rec *s;
+
+    (void)ptemp;
+    for (s = main_server; s; s = s->next) {
+        int said = saas_webhooks_config_mode(s), by_key = saas_webhooks_config_key_mode(s);
+        if (said != SAAS_UNSET && said != SAAS_STRIPE_ANY && by_key != SAAS_UNSET && said != by_key) {
+            return apr_psprintf(pconf, "SaasStripeMode %s (%s): the SaasStripeSecretKey is a %s key: its own checkouts' events "
+                                "would be ignored", words[said], s->server_hostname ? s->server_hostname : "main server",
+                                words[by_key]);
+        }
+    }
+    return NULL;
+}
 
 /* ---------------------------------------------------------- statements -- */
 
@@ -194,6 +223,7 @@ static const saas_plugin_t plugin = {
     .openapi = saas_openapi_text,
     .statements = saas_webhooks_statements,
     .routes = routes,
+    .check_config = check_config,
     .counters = counters,
     .gauges = gauges,
 };

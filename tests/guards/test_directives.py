@@ -186,6 +186,10 @@ def samples(name, line):
         "FLAG": ("On", "Off"), "NUMBER": (line["most"], line["least"]), "SIZE": (line["most"], line["least"]),
         "INTERVAL": (f"{line['most'] // 1000}ms", f"{line['least'] // 1000}ms"), "WORD": (line["words"] + ["", ""])[:2],
     }.get(line["kind"], ("sk_live_one", "sk_test_two") if value.startswith("file:") else (value + "x", value))
+    if name == "SaasStripeWebhookSecret":
+        first, second = "whsec_one", "whsec_two"
+    if name == "SaasStripeMode":
+        first, second = "live", "test"  # as the keys are
     if name == "SaasFrontendURL":
         first, second = "https://one.example.com", "https://two.example.com"
     if line["default"]:
