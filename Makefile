@@ -36,7 +36,7 @@ CORE_CPPFLAGS := $(call apxs_q,EXTRA_CPPFLAGS) $(shell apr-1-config --includes) 
     $(shell $(PKG_CONFIG) --cflags jansson libcrypto libargon2 libidn2)
 
 .PHONY: all help deps demo stop install clean sql-checksums \
-    test check debug test-unit test-api test-ctl test-faults test-browser test-plugin test-sandbox test-guards test-sanitized bench bench-quick format
+    test check debug test-unit test-api test-ctl test-faults test-browser test-plugin test-sandbox test-guards test-fuzz test-sanitized bench bench-quick format
 
 all: $(MODULES) $(BUILD)/bin/saasctl
 
@@ -47,8 +47,9 @@ help:
 	@echo 'make stop       end the demo'
 	@echo 'make check      the inner loop: unit tests, guards, a smoke run on both databases'
 	@echo 'make debug      the demo in one process under gdb; make compile_commands.json for editors'
-	@echo 'make test       everything; parts: test-unit test-sandbox test-api test-ctl test-faults test-browser test-plugin test-guards (K=name selects)'
+	@echo 'make test       everything; parts: test-unit test-sandbox test-api test-ctl test-faults test-browser test-plugin test-guards test-fuzz (K=name selects)'
 	@echo 'make test-sanitized  the api part with AddressSanitizer and UBSan in httpd'
+	@echo 'make fuzz       look for inputs that break a parser: T=event MINUTES=10; installs clang'
 	@echo 'make bench      install the peers, measure against them; make bench-quick in under two minutes'
 	@echo 'make install    into DESTDIR, where this httpd keeps its modules; edits no httpd.conf'
 
@@ -195,10 +196,11 @@ stop:
 # ------------------------------------------------------------------ tests --
 
 -include tests/unit/unit.mk
+-include tests/fuzz/fuzz.mk
 
 test:
 	@sh tools/deps.sh
-	@$(MAKE) --no-print-directory -j2 all $(BUILD)/unit/run-unit
+	@$(MAKE) --no-print-directory -j2 all $(BUILD)/unit/run-unit $(FUZZ_REPLAYS)
 	@sh tests/run.sh
 
 # The inner loop: under a minute on two cores.
@@ -210,9 +212,9 @@ check:
 PYTEST = $(PYTHON) -m pytest -p no:cacheprovider -q $(if $(K),-k '$(K)')
 
 # One part, of it what K selects: make test-api K=export. Installs and builds what is missing first.
-test-sandbox test-api test-ctl test-faults test-browser test-plugin test-guards:
+test-sandbox test-api test-ctl test-faults test-browser test-plugin test-guards test-fuzz:
 	@sh tools/deps.sh
-	@$(MAKE) -s --no-print-directory -j2 all
+	@$(MAKE) -s --no-print-directory -j2 all $(if $(filter test-fuzz,$@),$(FUZZ_REPLAYS))
 	$(PYTEST) tests/$(patsubst plugin,plugins,$(@:test-%=%))
 
 # The modules with AddressSanitizer and UBSan, in the same httpd; no search for leaks, since all memory is of pools. The

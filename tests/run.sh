@@ -60,6 +60,7 @@ if [ "${1:-all}" = check ]; then
     part smoke pytest -n 2 --dist loadgroup -m smoke tests/api
 else
     part guards pytest tests/guards
+    part fuzz pytest tests/fuzz
     part sandbox pytest tests/sandbox
     part plugin pytest tests/plugins
     part api several tests/api

@@ -115,7 +115,7 @@ saas_fact_e saas_subscription_fact(const saas_event_t *event, const char *price,
         fact->status = "canceled";
         fact->ended_at = event->created;
         fact->rank = RANK(GRADE_TERMINAL, find_status("canceled"), KIND_DELETED);
-        return SAAS_FACT_GIVEN;
+        return fact->id ? SAAS_FACT_GIVEN : SAAS_FACT_NONE;
     }
     if (!fact->id) {
         return SAAS_FACT_NONE;

@@ -109,6 +109,8 @@ START_TEST(unknown_status)
     ck_assert_int_eq(saas_subscription_fact(&event, NULL, &fact), SAAS_FACT_UNKNOWN);
     event.subscription = NULL;
     ck_assert_int_eq(saas_subscription_fact(&event, NULL, &fact), SAAS_FACT_NONE);
+    event.kind = SAAS_EVENT_CUSTOMER_DELETED;
+    ck_assert_int_eq(saas_subscription_fact(&event, NULL, &fact), SAAS_FACT_NONE);
 }
 END_TEST
 
