@@ -363,7 +363,7 @@ static apr_status_t fold(work_t *w, const char *price, saas_subscription_t *subs
     case SAAS_FACT_NONE:
         return APR_SUCCESS;
     case SAAS_FACT_UNKNOWN:
-        w->verdict = apr_psprintf(w->pool, "ignored:unknown status %.64s", w->event->status ? w->event->status : "");
+        w->verdict = apr_psprintf(w->pool, "ignored:unknown status %.64s", w->event->status ? w->event->status : "none");
         SAAS_LOG(w->server, w->asked ? APLOG_INFO : APLOG_WARNING, 0, "SAAS1605",
                  "event %s: subscription %s has a status this version does not know (%.64s); nothing was changed, "
                  "look at it in Stripe's dashboard",

@@ -302,8 +302,189 @@ def test_only_post_is_a_webhook(site):
         assert reply.status_code == 405 and "POST" in reply.headers["Allow"]
 
 
-def test_a_body_over_the_cap_is_413(site):
-    assert site.deliver(None, raw=b'{"pad": "' + b"x" * (1 << 20) + b'"}').status_code == 413
+def padded(event, size):
+    """The bytes of an event, so many of them."""
+    bare = len(stripe.dump({**event, "pad": ""}))
+    return stripe.dump({**event, "pad": "x" * (size - bare)})
+
+
+def test_a_body_of_a_mebibyte_is_taken_and_a_byte_more_is_413(site, person, story):
+    event = story.updated("active")
+    assert len(padded(event, (1 << 20) + 1)) == (1 << 20) + 1
+    before = everything(site, person)
+    assert site.deliver(None, raw=padded(event, (1 << 20) + 1)).status_code == 413
+    assert everything(site, person) == before and recorded(site, event) == []
+    assert site.deliver(None, raw=padded(event, 1 << 20)).status_code == 200
+    assert recorded(site, event) == [("applied",)] and status(person) == ("active", True)
+
+
+def recorded(site, event):
+    return site.database.execute("SELECT verdict FROM stripe_events WHERE id = ?", event["id"])
+
+
+def everything(site, person):
+    """All that an event can change of an organization."""
+    org = person.org["id"]
+    return (site.database.execute("SELECT * FROM organizations WHERE id = ?", org),
+            site.database.execute("SELECT * FROM subscriptions WHERE org_id = ? ORDER BY id", org),
+            site.database.execute("SELECT stripe_id FROM stripe_bindings WHERE organization_id = ? ORDER BY 1", org),
+            site.database.execute("SELECT count(*) FROM activity WHERE org_id = ?", org))
+
+
+def nested(depth):
+    return json.loads("[" * depth + "]" * depth)
+
+
+def text_of(event):
+    return stripe.dump(event).decode()
+
+
+# What is wrong with the bytes of an otherwise good event: 400, and nothing is kept of it.
+BAD_BYTES = {
+    "cut in half": lambda e: text_of(e)[:len(text_of(e)) // 2],
+    "cut by a byte": lambda e: text_of(e)[:-1],
+    "two events": lambda e: text_of(e) + text_of(e),
+    "words behind it": lambda e: text_of(e) + "x",
+    "nested deeply": lambda e: text_of(e).replace('"cancel_at": null', '"deep": ' + "[" * 50000 + "]" * 50000 + ', "cancel_at": null'),
+    "objects nested deeply": lambda e: text_of(e).replace('"cancel_at": null', '"deep": ' + '{"a":' * 50000 + "1" + "}" * 50000 + ', "cancel_at": null'),
+    "its id twice": lambda e: text_of(e).replace('"livemode"', '"id": "evt_other",\n  "livemode"'),
+    "a status twice": lambda e: text_of(e).replace('"status": "active"', '"status": "canceled", "status": "active"'),
+    "a NUL": lambda e: text_of(e).replace("active", "active\\u0000", 1),
+    "half a surrogate": lambda e: text_of(e).replace("active", "active\\ud800", 1),
+    "a number too large": lambda e: text_of(e).replace(f'"created": {e["created"]},\n  "data"', '"created": 99999999999999999999,\n  "data"'),
+    "NaN": lambda e: text_of(e).replace('"quantity": 1', '"quantity": NaN'),
+    "single quotes": lambda e: text_of(e).replace('"', "'"),
+    "a comma too many": lambda e: text_of(e)[:-2] + ",}",
+    "UTF-16": lambda e: text_of(e).encode("utf-16"),
+    "Latin-1": lambda e: text_of({**e, "note": "\u00e9"}).encode("latin-1"),
+    "a byte order mark": lambda e: b"\xef\xbb\xbf" + stripe.dump(e),
+}
+
+
+@pytest.mark.expects("SAAS")
+@pytest.mark.parametrize("name", BAD_BYTES)
+def test_bad_bytes_are_400_and_change_nothing(site, person, story, name):
+    event = story.updated("active")
+    raw = BAD_BYTES[name](event)
+    raw = raw if isinstance(raw, bytes) else raw.encode()
+    assert raw != stripe.dump(event)
+    before = everything(site, person)
+    reply = site.deliver(None, raw=raw)
+    assert reply.status_code == 400 and reply.json()["code"] == "invalid_payload", reply.text
+    assert recorded(site, event) == [] and everything(site, person) == before
+
+
+# The envelope is not an event's: the same answer.
+BAD_ENVELOPES = {
+    "created in words": {"created": "1800000000"}, "created in halves": {"created": 1800000000.5}, "created as a float": {"created": 1.8e9},
+    "created before 1970": {"created": -1}, "created at 0": {"created": 0}, "created after 9999": {"created": 253402300800},
+    "no created": {"created": None}, "id is a number": {"id": 5}, "id is an object without id": {"id": {}}, "id is empty": {"id": ""},
+    "id with a blank": {"id": "evt_ 1"}, "id of 256": {"id": "evt_" + "1" * 252}, "id not of ASCII": {"id": "evt_\u00e9"},
+    "no type": {"type": None}, "type is a list": {"type": ["customer.subscription.updated"]}, "data is a list": {"data": []},
+    "no object": {"data": {}}, "object is a list": {"data": {"object": []}}, "object is its id": {"data": {"object": "sub_1"}},
+    "another object": {"object": "subscription"}, "a thin event": {"object": "v2.core.event"},
+}
+
+
+@pytest.mark.expects("SAAS")
+@pytest.mark.parametrize("name", BAD_ENVELOPES)
+def test_what_is_no_event_is_400_and_changes_nothing(site, person, story, name):
+    event = story.updated("active")
+    before = everything(site, person)
+    number = site.database.execute("SELECT count(*) FROM stripe_events")
+    reply = site.deliver({**event, **BAD_ENVELOPES[name]})
+    assert reply.status_code == 400 and reply.json()["code"] == "invalid_payload", reply.text
+    assert recorded(site, event) == [] and everything(site, person) == before
+    assert site.database.execute("SELECT count(*) FROM stripe_events") == number
+
+
+# A good event of something else, or of an odd form inside: 200, recorded, and this is the verdict; nothing is changed.
+NOT_OURS = {
+    "another type": (lambda e: e.update(type="product.updated"), "ignored:type"),
+    "a type of the future": (lambda e: e.update(type="customer.subscription.hibernated"), "ignored:type"),
+    "a connected account's": (lambda e: e.update(account="acct_somebody"), "ignored:connected account"),
+    "an account that is none": (lambda e: e.update(account={"odd": 1}), "ignored:connected account"),
+    "the other mode": (lambda e: e.update(livemode=True), "ignored:mode of the account"),
+    "no id": (lambda e: e["data"]["object"].pop("id"), "ignored:no subscription"),
+    "id is a number": (lambda e: e["data"]["object"].update(id=7), "ignored:no subscription"),
+    "no status": (lambda e: e["data"]["object"].pop("status"), "ignored:unknown status none"),
+    "status is a number": (lambda e: e["data"]["object"].update(status=1), "ignored:unknown status none"),
+    "status in upper case": (lambda e: e["data"]["object"].update(status="ACTIVE"), "ignored:unknown status ACTIVE"),
+    "another product": (lambda e: e["data"]["object"].update(id=stripe.new_id("sub"), customer=stripe.new_id("cus"), items={
+        "data": [{"price": {"id": "price_of_another_product"}, "current_period_end": 1900000000}]}), "ignored:other product"),
+    "unknown customer, no metadata": (lambda e: e["data"]["object"].update(id=stripe.new_id("sub"), customer=stripe.new_id("cus"), metadata={}),
+                                      "ignored:unbound"),
+    "metadata of 42": (lambda e: e["data"]["object"].update(id=stripe.new_id("sub"), customer=stripe.new_id("cus"), metadata={"org_id": "42"}),
+                       "ignored:unbound"),
+    "metadata is a list": (lambda e: e["data"]["object"].update(id=stripe.new_id("sub"), customer=stripe.new_id("cus"), metadata=["org_id"]),
+                           "ignored:unbound"),
+}
+
+
+@pytest.mark.expects("SAAS1605", "SAAS1608")
+@pytest.mark.parametrize("name", NOT_OURS)
+def test_what_is_not_ours_is_200_and_recorded_and_changes_nothing(site, person, story, name):
+    change, verdict = NOT_OURS[name]
+    give(site, story.updated("trialing"))
+    before = everything(site, person)
+    event = story.updated("active", at=60)
+    change(event)
+    for _ in range(2):
+        assert site.deliver(event).status_code == 200
+        assert recorded(site, event) == [(verdict,)] and everything(site, person) == before
+
+
+# Odd where it does not matter, or expanded where ids are usual: applied.
+ODD = {
+    "period end in words": lambda o: o["items"]["data"][0].update(current_period_end="1900000000"),
+    "cancel_at in words": lambda o: o.update(cancel_at="1900000000"),
+    "cancel_at_period_end in words": lambda o: o.update(cancel_at_period_end="true"),
+    "items that are none": lambda o: o["items"]["data"].extend([None, 5, [], {}]),
+    "no items": lambda o: o.update(items=None),
+    "a thousand items": lambda o: o["items"]["data"].extend([{"price": {"id": f"price_{n}"}} for n in range(1000)]),
+    "price as an id": lambda o: o["items"]["data"][0].update(price=o["items"]["data"][0]["price"]["id"]),
+    "price expanded with its product": lambda o: o["items"]["data"][0]["price"].update(product={"id": "prod_test", "object": "product"}),
+    "customer expanded": lambda o: o.update(customer={"id": o["customer"], "object": "customer", "metadata": {"org_id": "42"}}),
+    "latest invoice expanded": lambda o: o.update(latest_invoice={"id": "in_1", "object": "invoice", "customer": "cus_of_somebody_else", "subscription": "sub_other"}),
+    "a member of the future": lambda o: o.update(flux={"capacitor": [1, 2, 3]}),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_members_do_not_matter(site, person, story, name):
+    event = story.updated("active")
+    ODD[name](event["data"]["object"])
+    give(site, event)
+    assert recorded(site, event) == [("applied",)] and status(person) == ("active", True)
+    org = person.ok("GET", f"organizations/{person.org['id']}/")
+    assert org["stripe_customer_id"] == story.customer and org["stripe_subscription_id"] == story.id and org["subscription_ends_at"] is None
+
+
+def test_a_period_in_words_keeps_the_one_that_was(site, person, story):
+    give(site, story.updated("active"))
+    kept = site.database.execute("SELECT period_end FROM subscriptions WHERE id = ?", story.id)
+    event = story.updated("active", at=60)
+    event["data"]["object"]["items"]["data"][0]["current_period_end"] = "1900000000"
+    give(site, event)
+    assert site.database.execute("SELECT period_end FROM subscriptions WHERE id = ?", story.id) == kept and kept[0][0] is not None
+
+
+@pytest.mark.parametrize("generation", ["acacia", "basil"])
+def test_expanded_objects_in_invoices_and_sessions(site, person, generation):
+    story = stripe.Story(person.org["id"], site.price, generation=generation)
+    invoice = story.invoice()
+    obj, expanded = invoice["data"]["object"], {"id": story.id, "object": "subscription", "status": "canceled"}
+    obj["customer"] = {"id": story.customer, "object": "customer"}
+    if generation == "basil":
+        obj["parent"]["subscription_details"]["subscription"] = expanded
+    else:
+        obj["subscription"] = expanded
+    give(site, invoice)
+    assert recorded(site, invoice) == [("applied",)] and status(person) == ("active", True)
+    session = story.checkout()
+    session["data"]["object"].update(customer={"id": story.customer}, subscription=expanded)
+    give(site, session)
+    assert status(person) == ("active", True)
 
 
 def test_webhooks_need_no_organization_and_no_login_and_set_no_cookie(site, story):
