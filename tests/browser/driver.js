@@ -55,6 +55,10 @@ const steps = {
     async click(page, key, selector) {
         await page.click(selector);
     },
+    // A button that leads to another page, which may look the same: back when it has come.
+    async press(page, key, selector) {
+        await Promise.all([page.waitForNavigation(), page.click(selector)]);
+    },
     async choose(page, key, selector, value) {
         await page.selectOption(selector, value);
     },

@@ -1,6 +1,7 @@
 """Tests of the sandbox's clock: what falls due by itself, in which order, at which time, with which events."""
 
 import time
+from email.utils import parsedate_to_datetime
 
 import pytest
 
@@ -40,7 +41,9 @@ def test_the_clock_is_read_and_goes_forward_only(sandbox):
     there = sandbox.control("GET", "clock")["now"] + DAY
     assert sandbox.control("POST", "clock", {"to": there})["now"] - there <= 60
     made = sandbox.call("GET", "/v1/customers/" + customer(sandbox)).json
-    assert made["created"] - there <= 60
+    assert 0 <= made["created"] - there <= 60
+    said = sandbox.call("GET", "/v1/prices").headers["Date"]
+    assert 0 <= parsedate_to_datetime(said).timestamp() - there <= 60
     for bad in ({"to": there - 60}, {"advance": "1 day"}, {"advance": -1}, {"advance": True}, {"to": "x"}, {},
                 {"advance": 1, "to": there}, {"advance": "9999d"}, {"set": there}, {"jump": 1}):
         sandbox.control("POST", "clock", bad, expect=400)
@@ -223,12 +226,16 @@ def test_paused_collection(sandbox, behavior, status):
     assert resumed["data"]["object"]["pause_collection"] is None
 
 
-def test_nothing_of_a_paused_subscription_falls_due(sandbox):
+def test_nothing_of_a_paused_subscription_falls_due(sandbox, receiver):
     sub = subscribed(sandbox)
+    receiver.clear()
     assert sandbox.call("POST", "/v1/subscriptions/%s/pause" % sub["id"]).json["status"] == "paused"
     assert advance(sandbox, "90d") == []
     again = sandbox.call("POST", "/v1/subscriptions/%s/resume" % sub["id"]).json
     now = sandbox.control("GET", "clock")["now"]
+    sandbox.settled()
+    assert receiver.types == ["customer.subscription.updated", "customer.subscription.paused", "invoice.paid",
+                              "customer.subscription.updated", "customer.subscription.resumed"]
     assert again["status"] == "active" and 0 <= now - again["items"]["data"][0]["current_period_start"] <= 60
     assert sandbox.call("POST", "/v1/subscriptions/%s/resume" % sub["id"]).status == 400
 

@@ -156,6 +156,7 @@ async function home(profile: Profile): Promise<void> {
           <form id="rename"><input name="name"><button>Rename</button></form>
           <form id="audit"><input name="target"><button>Start</button></form><p id="audits"></p><p id="evidence"></p>
           <button id="export">Export</button><button id="upgrade">Upgrade</button>
+          <button id="manage">Card, plan, cancellation</button>
           <form id="invite"><input name="email"><select name="role"><option>MEMBER</option><option>VIEWER</option></select><button>Invite</button></form>
           <p id="invited"></p><p id="team"></p><p id="organizations"></p><button id="found">Found another</button><button id="logout">Log out</button>`);
     text("#organization", org.name);
@@ -182,6 +183,9 @@ async function home(profile: Profile): Promise<void> {
     on("#upgrade", "click", async () => {
         location.assign((await must(api.POST("/billing/checkout-session/", { body: {} }))).checkout_url);
     });
+    on("#manage", "click", async () => {
+        location.assign((await must(api.POST("/billing/portal-session/"))).portal_url);
+    });
     on("#invite", "submit", async form => {
         const made = await must(api.POST("/organizations/{org}/invites/", {
             params: { path: { org: org.id } }, body: { email: field(form, "email"), role: field(form, "role") as "MEMBER" | "VIEWER" },
@@ -201,7 +205,11 @@ async function home(profile: Profile): Promise<void> {
         must(api.GET("/organizations/{org}/members/", { params: { path: { org: org.id } } })), must(api.GET("/billing/subscription/")), list(),
     ]);
     text("#team", members.results.map(member => `${member.user.email} ${member.role}`).join(", "));
-    text("#subscription", subscription.status);
+    text("#subscription", [
+        subscription.status, subscription.stripe_status, subscription.price,
+        subscription.grace?.running ? `grace until ${subscription.grace.ends_at}` : "",
+        subscription.cancel_scheduled ? `ends ${subscription.ends_at}` : "",
+    ].filter(Boolean).join(", "));
     text("#organizations", `member of ${profile.memberships.length}`);
 }
 

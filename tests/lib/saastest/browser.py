@@ -58,7 +58,7 @@ class Browser:
 
 class Page:
     """goto(url) and reload() return the status; text() is what is shown; evaluate(code) runs in the page; fill(selector,
-    value), click(selector), wait(selector); problems() are errors of scripts and of the console since they were asked
+    value), click(selector), press(selector) for what leads to another page, wait(selector); problems() are errors of scripts and of the console since they were asked
     for last; screenshot(path)."""
 
     def __init__(self, browser, key):

@@ -250,10 +250,10 @@ class Billing:
                 paid, records = payments.attempt(self, sub, bill, before, request, by_hand=True)
                 if not paid:
                     return self.send(records)
-                before = self.shown(sub)
-            sub["status"] = "active"
-            sub.pop("status_details", None)
-            records += self.updated(sub, before, request)
+            else:
+                sub["status"] = "active"
+                sub.pop("status_details", None)
+                records += self.updated(sub, before, request)
             records.append(self.record("customer.subscription.resumed", sub, None, request))
             return self.send(records)
 

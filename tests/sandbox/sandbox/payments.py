@@ -69,8 +69,9 @@ def attempt(billing, sub, bill, before, request=None, by_hand=False):
                 attempt_count=bill["attempt_count"] + 1)
     if bill["amount_due"] == 0 or works(billing.store, sub):
         settle(billing, bill)
-        if sub["status"] in ("incomplete", "past_due", "unpaid"):
+        if sub["status"] in ("incomplete", "past_due", "unpaid", "paused"):
             sub["status"] = "active"
+            sub.pop("status_details", None)
         return True, [billing.record("invoice.paid", bill, None, request)] + billing.updated(sub, before, request)
     records = []
     last = False

@@ -53,6 +53,10 @@ class Handler(BaseHTTPRequestHandler):
     wbufsize = -1
     timeout = 75
 
+    def date_time_string(self, timestamp=None):
+        """The Date of replies is of the sandbox's clock: a client compares it with the events' `created`."""
+        return super().date_time_string(self.server.billing.store.now() if timestamp is None else timestamp)
+
     def _handle(self):
         body = self._read_body()
         if body is None:

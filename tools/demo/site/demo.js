@@ -82,6 +82,7 @@ async function show() {
     $("#role").textContent = detail.role;
     $("#status").textContent = detail.subscription_status;
     $("#upgrade").hidden = detail.has_active_subscription;
+    $("#manage").hidden = !detail.stripe_customer_id;
     await listAudits();
 }
 
@@ -96,6 +97,9 @@ $("#logout").addEventListener("click", guarded(async () => {
 }));
 $("#upgrade").addEventListener("click", guarded(async () => {
     location.href = (await call("POST", "billing/checkout-session/", {})).checkout_url;
+}));
+$("#manage").addEventListener("click", guarded(async () => {
+    location.href = (await call("POST", "billing/portal-session/", {})).portal_url;
 }));
 $("#start").addEventListener("submit", guarded(async event => {
     await call("POST", "audits/start/", { targets: [new FormData(event.target).get("target")] });
