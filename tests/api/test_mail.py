@@ -322,6 +322,7 @@ def test_user_and_password(site, relay, configured):
     pair = certificate(folder)
     secret = folder / "relay.password"
     secret.write_text("s3cret pass phrase\n")
+    secret.chmod(0o600)
     relay.restart(tls=pair, user="mailer", password="s3cret pass phrase")
     configured("SaasMailTLS require", f"SaasMailCA {pair[0]}", "SaasMailUser mailer", f"SaasMailPassword file:{secret}")
     message = relay.wait(send(site)[1])[0]
