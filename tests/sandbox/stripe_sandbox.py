@@ -90,7 +90,7 @@ def main():
     sender = Sender(options.webhook_url, options.webhook_secret or ["whsec_sandbox"],
                     options.retry, options.webhook_timeout)
     billing = Billing(store, sender, options.api_version)
-    idempotency = Idempotency()
+    idempotency = Idempotency(store.now)
     faults, journal = Faults(), Journal()
     settings = {"redirect_wait": options.redirect_wait, "event_version": options.api_version}
     api = Api(store, billing, idempotency, options.secret_key, options.api_version)

@@ -11,6 +11,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -116,6 +117,53 @@ def test_unknown_calls(sandbox):
                  "prices/price_x"):
         answer = sandbox.call("GET", "/v1/" + path)
         assert answer.status == 404 and answer.error["code"] == "resource_missing"
+
+
+sys.path.insert(0, str(HERE))
+from sandbox import api, control  # noqa: E402
+
+ROUTES = [(method, path) for method, path, *_ in api.ROUTES]
+
+
+@pytest.mark.parametrize("method, path", ROUTES, ids=lambda part: part)
+def test_every_call_is_as_strict(sandbox, method, path):
+    path = path.replace("{}", "id_none")
+    strange = sandbox.call(method, path, [("colour", "red")])
+    assert (strange.status, strange.error["code"], strange.error["param"]) == (400, "parameter_unknown", "colour")
+    assert strange.error["type"] == "invalid_request_error" and strange.headers["Request-Id"].startswith("req_")
+    assert sandbox.call(method, path, Authorization="Bearer sk_test_other_987654321").status == 401
+    other = sandbox.request(method, path, '{"colour": "red"}', {"Authorization": "Bearer " + KEY,
+                                                                "Content-Type": "application/json"})
+    assert other.status == 400 and "error" in other.json
+    if method == "POST":
+        for _ in range(2):  # refused for its parameters: the key is free for another call
+            again = sandbox.call(method, path, [("colour", "red")], Idempotency_Key="strict")
+            assert again.status == 400 and "Idempotent-Replayed" not in again.headers
+    if "id_none" in path and not sandbox.call(method, path).status == 400:
+        gone = sandbox.call(method, path)
+        assert (gone.status, gone.error["code"]) == (404, "resource_missing")
+    state = sandbox.control("GET", "state")
+    assert [state[name] for name in ("customers", "sessions", "subscriptions", "events", "features", "refunds")] == [[]] * 6
+
+
+def test_the_readme_names_every_call():
+    text = (HERE / "README.md").read_text()
+    told = set()
+    for cells, methods in re.findall(r"^\| (`/v1/.*?) \| (.*?) \|$", text, re.M):
+        paths, start = [], ""
+        for path in re.findall(r"`([^`]*)`", cells):
+            start = path if path.startswith("/") else start
+            paths.append(path.replace("…", start).replace("{id}", "{}"))
+        groups = re.sub(r"\(.*?\)| with .*$", "", methods).split(";")
+        assert len(groups) == len(paths), cells
+        told |= {(method.strip(), path) for path, group in zip(paths, groups) for method in group.split(",")}
+    assert told == set(ROUTES)
+    rows = "\n".join(re.findall(r"^\| `(?:GET|POST|DELETE).*$", text, re.M))
+    for method, path in control.CALLS:
+        shown = "/_sandbox/" + path.replace(r"(\w+)", "{id}")
+        assert any(shown in row and method in row for row in rows.split("\n")), shown
+    for name in control.CONFIG:
+        assert "`%s`" % name in rows, name
 
 
 def test_deleted_customer(sandbox, receiver):

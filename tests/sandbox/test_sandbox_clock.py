@@ -113,8 +113,31 @@ def test_several_periods_in_one_step(sandbox, receiver):
     bills = sandbox.call("GET", "/v1/invoices", [("subscription", sub["id"])]).json["data"]
     assert [(bill["status"], bill["billing_reason"]) for bill in bills] == \
         [("paid", "subscription_cycle")] * 3 + [("paid", "subscription_create")]
-    listed = sandbox.call("GET", "/v1/events", [("created[gte]", str(times[2])), ("type", "invoice.*")]).json["data"]
-    assert [event["id"] for event in listed] == [events[5]["id"], events[3]["id"]]
+    listed = sandbox.call("GET", "/v1/events", [("created[gte]", str(times[4])), ("type", "invoice.*")]).json["data"]
+    assert [event["id"] for event in listed] == [events[5]["id"]]
+
+
+def test_events_are_kept_for_thirty_days(sandbox):
+    subscribed(sandbox)
+    event = sandbox.call("GET", "/v1/events", [("type", "invoice.paid")]).json["data"][0]
+    advance(sandbox, "29d")
+    assert sandbox.call("GET", "/v1/events/" + event["id"]).json["id"] == event["id"]
+    advance(sandbox, "1d")
+    assert sandbox.call("GET", "/v1/events/" + event["id"]).error["code"] == "resource_missing"
+    listed = sandbox.call("GET", "/v1/events", [("limit", "100")]).json["data"]
+    assert event["id"] not in [row["id"] for row in listed]
+
+
+def test_an_idempotency_key_is_kept_for_a_day(sandbox):
+    def create():
+        return sandbox.call("POST", "/v1/customers", [("email", "a@b.test")], Idempotency_Key="day")
+    first = create()
+    advance(sandbox, "23h")
+    assert create().json["id"] == first.json["id"]
+    advance(sandbox, "1h")
+    later = create()
+    assert later.json["id"] != first.json["id"] and "Idempotent-Replayed" not in later.headers
+    assert create().json["id"] == later.json["id"]
 
 
 def test_a_draft_is_charged_an_hour_later(sandbox):

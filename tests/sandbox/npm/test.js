@@ -298,10 +298,12 @@ test('portal flows: pause, update, confirm', async () => {
     }
 });
 
-test('the clock: months pass, every event that comes is signed and listed', async () => {
+test('the clock: weeks pass, every event that comes is signed and listed', async () => {
+    await control('POST', 'prices', { id: 'price_week', interval: 'week' });
+    price = 'price_week';
     const { session } = await subscribed();
     received.length = 0;
-    await advance('95d');
+    await advance('22d');
     const events = received.map(({ body, headers }) =>
         stripe.webhooks.constructEvent(body, headers['stripe-signature'], WEBHOOK_SECRET));
     assert.deepEqual(events.map((event) => event.type).filter((type) => type.startsWith('invoice')),

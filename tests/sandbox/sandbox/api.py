@@ -17,6 +17,9 @@ from .errors import ApiError, no_such, refused
 from .store import LIVE, TERMINAL, expand, page
 
 
+EVENTS_KEPT_SECONDS = 30 * 86400
+
+
 class Call:
     """A request to /v1 and what has been found out about it."""
 
@@ -325,12 +328,20 @@ def _event_list(api, call):
     def keep(event):
         return pattern.match(event["type"]) and (types is None or event["type"] in types) and \
             (success is None or success == (event["pending_webhooks"] == 0))
-    rows = [record.shown() for record in api.store.events.values()]
+    rows = [record.shown() for record in api.store.events.values() if _known_still(api, record)]
     return page("/v1/events", rows, wanted, keep)
 
 
 def _event_read(api, call, event_id):
-    return api.store.find("events", "event", event_id).shown()
+    found = api.store.find("events", "event", event_id)
+    if not _known_still(api, found):
+        raise no_such("event", event_id)
+    return found.shown()
+
+
+def _known_still(api, record):
+    """Events can be asked for during 30 days; one that a test made with a time of its own counts from when it was made."""
+    return record.made > api.store.now() - EVENTS_KEPT_SECONDS
 
 
 def _price_read(api, call, price_id):
@@ -360,7 +371,7 @@ def _product_list(api, call):
                 and ("ids" not in wanted or row["id"] in wanted["ids"]))
 
 
-_ROUTES = [
+ROUTES = [
     ("POST", "/v1/customers", params.CUSTOMER_CREATE, _customer_create),
     ("GET", "/v1/customers", params.CUSTOMER_LIST, _customer_list),
     ("GET", "/v1/customers/{}", params.NOTHING, _customer_read),
@@ -383,7 +394,7 @@ _ROUTES = [
     ("GET", "/v1/products/{}", params.NOTHING, _product_read),
 ] + calls.ROUTES
 _COMPILED = [(method, re.compile("\\A" + path.replace("{}", "([A-Za-z0-9_]{1,255})") + "\\Z"),
-              table, function) for method, path, table, function in _ROUTES]
+              table, function) for method, path, table, function in ROUTES]
 
 
 def _route(method, path):

@@ -35,7 +35,7 @@ class Billing:
         snapshot = versions.render(obj, self.event_version)
         event = objects.event(created or self.store.now(), kind, snapshot, self.event_version,
                               previous, request)
-        record = Record(event)
+        record = Record(event, self.store.now())
         self.store.events[event["id"]] = record
         if kind.startswith("customer.subscription."):
             self._touched[obj["customer"]] = True

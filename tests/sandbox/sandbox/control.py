@@ -266,20 +266,23 @@ _CONFIG = {
     "api_version": lambda v: isinstance(v, str),
 }
 
-_ROUTES = [(method, re.compile("\\A/_sandbox/" + path + "\\Z"), function)
-           for method, path, function in (
-               ("POST", "faults", Control._fault_add),
-               ("GET", "faults", Control._fault_list),
-               ("DELETE", "faults", Control._fault_clear),
-               ("GET", "requests", Control._requests),
-               ("DELETE", "requests", Control._requests_clear),
-               ("POST", "events", Control._event),
-               ("POST", r"events/(\w+)/resend", Control._resend),
-               ("POST", r"subscriptions/(\w+)/transition", Control._transition),
-               ("POST", "prices", Control._price),
-               ("POST", r"customers/(\w+)/card", Control._card),
-               ("GET", "clock", Control._clock),
-               ("POST", "clock", Control._advance),
-               ("POST", "config", Control._config),
-               ("GET", "state", Control._state),
-               ("POST", "reset", Control._reset))]
+_TABLE = [
+    ("POST", "faults", Control._fault_add),
+    ("GET", "faults", Control._fault_list),
+    ("DELETE", "faults", Control._fault_clear),
+    ("GET", "requests", Control._requests),
+    ("DELETE", "requests", Control._requests_clear),
+    ("POST", "events", Control._event),
+    ("POST", r"events/(\w+)/resend", Control._resend),
+    ("POST", r"subscriptions/(\w+)/transition", Control._transition),
+    ("POST", "prices", Control._price),
+    ("POST", r"customers/(\w+)/card", Control._card),
+    ("GET", "clock", Control._clock),
+    ("POST", "clock", Control._advance),
+    ("POST", "config", Control._config),
+    ("GET", "state", Control._state),
+    ("POST", "reset", Control._reset),
+]
+CALLS = [(method, path) for method, path, _ in _TABLE]
+CONFIG = tuple(_CONFIG)
+_ROUTES = [(method, re.compile("\\A/_sandbox/" + path + "\\Z"), function) for method, path, function in _TABLE]

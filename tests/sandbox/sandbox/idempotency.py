@@ -3,7 +3,7 @@
 The first reply to a key is kept, errors and 500s included, once the call had
 begun to run; a call refused for its parameters or its key leaves no trace. The
 same key with another path or other parameters is an error, and so is a second
-call while the first is still running.
+call while the first is still running. A reply is kept for a day of the sandbox's clock.
 """
 
 import threading
@@ -12,10 +12,12 @@ from .errors import ApiError
 
 _RUNNING = object()
 MAX_LENGTH = 255
+KEPT_SECONDS = 86400
 
 
 class Idempotency:
-    def __init__(self):
+    def __init__(self, now):
+        self._now = now
         self._lock = threading.Lock()
         self._kept = {}
 
@@ -30,10 +32,10 @@ class Idempotency:
                            type="idempotency_error")
         with self._lock:
             known = self._kept.get(key)
-            if known is None:
-                self._kept[key] = (path, params, _RUNNING)
+            if known is None or known[2] is not _RUNNING and known[3] + KEPT_SECONDS <= self._now():
+                self._kept[key] = (path, params, _RUNNING, self._now())
                 return None
-        old_path, old_params, reply = known
+        old_path, old_params, reply, _ = known
         if old_path != path:
             raise ApiError(400, "Keys for idempotent requests can only be used for the same endpoint "
                            "they were first used for ('%s' vs '%s'). Try using a key other than '%s' "
@@ -56,4 +58,4 @@ class Idempotency:
             if reply is None:
                 self._kept.pop(key, None)
             else:
-                self._kept[key] = (path, params, reply)
+                self._kept[key] = (path, params, reply, self._now())

@@ -80,10 +80,14 @@ def accepted(answer):
 
 
 class Record:
-    """An event and what became of it: unsent, held, pending, delivered, failed, or lost (never tried, by order)."""
+    """An event and what became of it: unsent, held, pending, delivered, failed, or lost (never tried, by order).
 
-    def __init__(self, event):
+    made: when, by the sandbox's clock; the event's own `created` may be another.
+    """
+
+    def __init__(self, event, made):
         self.event = event
+        self.made = made
         self.body = encode(event)
         self.state = "pending"
         self.attempts = []
