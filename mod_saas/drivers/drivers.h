@@ -102,8 +102,9 @@ struct sqlite3;
 const char *saas_sqlite_file_lost(struct sqlite3 *db, int in_use);
 
 /** Has the file beside a SQLite connection's, -wal or -shm, an owner who does not let this process write it?  SQLite
- *  would read all the same, and find out at the first write. */
-int saas_sqlite_file_readonly(apr_pool_t *p, struct sqlite3 *db);
+ *  would read all the same, and find out at the first write; and once it has opened them so, this connection (by its
+ *  -shm every one of the process) stays a reader, whoever owns them later.  So it is asked before the first read. */
+int saas_sqlite_file_readonly(struct sqlite3 *db);
 
 /** Before a database is made at path: what root makes in somebody else's folder becomes that somebody's, or httpd, who
  *  is not root, could not write it; the files beside it SQLite gives to the owner of the first.  *made: the name is

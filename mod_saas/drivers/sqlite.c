@@ -20,6 +20,7 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define BUSY_TIMEOUT_MS 5000
 /* Virtual machine steps between two looks at the clock: well below a millisecond. */
@@ -72,13 +73,22 @@ static apr_status_t map(const sqlite_t *c)
     return SAAS_EDATABASE;
 }
 
+/* What to do about a connection that only reads: its files are unwritable, or were when it opened them. */
+static const char *write_way_out(const sqlite_t *c)
+{
+    const char *name = sqlite3_db_filename(c->db, "main");
+    return saas_sqlite_file_readonly(c->db) || (name && *name && access(name, W_OK))
+               ? SAAS_SQLITE_OWNER
+               : ": they can be written now, but could not when this connection opened them: restart httpd";
+}
+
 static apr_status_t failure(sqlite_t *c, const char *name)
 {
     apr_status_t rv = map(c);
     if ((rv == SAAS_EDATABASE || rv == SAAS_EUNAVAILABLE) && c->base.options->log) {
         char message[512];
         apr_snprintf(message, sizeof(message), "%s: SQLite error %d: %s%s", name, sqlite3_extended_errcode(c->db),
-                     sqlite3_errmsg(c->db), (sqlite3_errcode(c->db) & 255) == SQLITE_READONLY ? SAAS_SQLITE_OWNER : "");
+                     sqlite3_errmsg(c->db), (sqlite3_errcode(c->db) & 255) == SQLITE_READONLY ? write_way_out(c) : "");
         c->base.options->log(c->base.baton, rv, rv == SAAS_EDATABASE ? "SAAS1105" : "SAAS1106", message);
     }
     return rv;
@@ -498,8 +508,8 @@ static apr_status_t set_up(sqlite_t *c, apr_pool_t *p)
             return refuse(c, "cannot use a write-ahead log: ", apr_pstrdup(p, sqlite3_errmsg(c->db)));
         }
     }
-    if (sqlite3_db_readonly(c->db, "main") || saas_sqlite_file_readonly(p, c->db)) {
-        return refuse(c, "is read-only", SAAS_SQLITE_OWNER);
+    if (sqlite3_db_readonly(c->db, "main")) {
+        return refuse(c, "is read-only", write_way_out(c));
     }
     c->initialized = 1;
     return APR_SUCCESS;
@@ -508,7 +518,12 @@ static apr_status_t set_up(sqlite_t *c, apr_pool_t *p)
 static apr_status_t ready(saas_connection_t *base, apr_pool_t *p)
 {
     sqlite_t *c = (sqlite_t *)base;
-    apr_status_t rv = check_schema(c, p);
+    apr_status_t rv;
+    /* Before anything is read: see there. */
+    if (!c->initialized && saas_sqlite_file_readonly(c->db)) {
+        return refuse(c, "is read-only", SAAS_SQLITE_OWNER);
+    }
+    rv = check_schema(c, p);
     if (rv == APR_SUCCESS && !c->initialized) {
         rv = set_up(c, p);
     }

@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sqlite3.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -46,12 +47,19 @@ const char *saas_sqlite_file_lost(sqlite3 *db, int in_use)
     return NULL;
 }
 
-int saas_sqlite_file_readonly(apr_pool_t *p, sqlite3 *db)
+int saas_sqlite_file_readonly(sqlite3 *db)
 {
+    static const char *const beside[] = { "-wal", "-shm" };
     const char *name = sqlite3_db_filename(db, "main");
-    return name && *name
-           && ((access(apr_pstrcat(p, name, "-wal", NULL), W_OK) && errno == EACCES)
-               || (access(apr_pstrcat(p, name, "-shm", NULL), W_OK) && errno == EACCES));
+    char path[PATH_MAX];
+    unsigned i;
+    for (i = 0; name && *name && i < sizeof(beside) / sizeof(beside[0]); i++) {
+        apr_snprintf(path, sizeof(path), "%s%s", name, beside[i]);
+        if (access(path, W_OK) && errno == EACCES) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 /* The folder is opened once: the owner that is asked and the place of the new file are the same folder's, whatever

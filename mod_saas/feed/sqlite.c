@@ -26,10 +26,14 @@ typedef struct reader_t {
     apr_int64_t number; /* of the last change that is marked; -1: not known */
 } reader_t;
 
-static int open_file(reader_t *rd)
+static int open_file(reader_t *rd, const char **why)
 {
     static const char changes[] = "SELECT number, subject FROM principal_changes WHERE number >= ?1 ORDER BY number";
     if (sqlite3_open_v2(rd->feed->params, &rd->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
+        return 0;
+    }
+    if (saas_sqlite_file_readonly(rd->db)) {
+        *why = "is read-only" SAAS_SQLITE_OWNER;
         return 0;
     }
     sqlite3_busy_timeout(rd->db, BUSY_MS);
@@ -99,8 +103,8 @@ void saas_feed_sqlite(saas_feed_t *feed)
 {
     reader_t rd = { .feed = feed, .seen = -1, .number = -1 };
     const char *why = NULL;
-    if (!open_file(&rd)) {
-        why = rd.db ? sqlite3_errmsg(rd.db) : "out of memory";
+    if (!open_file(&rd, &why)) {
+        why = why ? why : rd.db ? sqlite3_errmsg(rd.db) : "out of memory";
     }
     while (!why && !(why = saas_sqlite_file_lost(rd.db, 1)) && !saas_feed_stops()) {
         if (!look(&rd)) {
