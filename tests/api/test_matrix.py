@@ -84,7 +84,8 @@ def test_the_table_is_the_contracts(routes):
               ("DELETE", "organizations/{}/members/{}"), ("GET", "organizations/{}/invites"), ("POST", "organizations/{}/invites"),
               ("POST", "organizations/{}/invites/{}/resend"), ("DELETE", "organizations/{}/invites/{}"), ("GET", "invites/{}"), ("POST", "invites/accept"),
               ("GET", "organizations/{}/activity"),
-              ("POST", "billing/checkout-session"), ("GET", "billing/subscription"), ("POST", "billing/webhooks/stripe")}
+              ("POST", "billing/checkout-session"), ("POST", "billing/portal-session"), ("GET", "billing/return"),
+              ("GET", "billing/subscription"), ("POST", "billing/webhooks/stripe")}
     assert wanted <= have, wanted - have
 
 
