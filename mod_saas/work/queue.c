@@ -160,8 +160,11 @@ apr_status_t saas_jobs_plan(apr_pool_t *p, server_rec *s)
     apr_status_t rv;
     int i;
 
-    if (!periodic->nelts || (rv = saas_db_open_impl(&db, p, s, NULL)) != APR_SUCCESS) {
-        return periodic->nelts ? rv : APR_SUCCESS;
+    if (!periodic->nelts) {
+        return APR_SUCCESS;
+    }
+    if ((rv = saas_db_open_impl(&db, p, s, NULL)) != APR_SUCCESS) {
+        return rv;
     }
     for (i = 0, rv = APR_SUCCESS; i < periodic->nelts && rv == APR_SUCCESS; i++) {
         rv = plan(db, APR_ARRAY_IDX(periodic, i, const saas_periodic_t *)->kind);

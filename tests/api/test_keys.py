@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from saastest import Httpd, Places, Site, stripe
-from saastest.places import clean_environment
+from saastest.httpd import httpd_environment
 from saastest.site import MOUNTS
 from test_webhooks import until
 
@@ -154,7 +154,8 @@ def memory(pid, words):
                 mappings[-1][3] = line.split(":")[1].split()
     with open(f"/proc/{pid}/mem", "rb") as mem:
         for begin, end, rights, flags in mappings:
-            if rights[0] != "r" or "io" in flags or "pf" in flags:
+            # The shadow that AddressSanitizer has of all memory is left out of dumps, and is terabytes.
+            if rights[0] != "r" or "io" in flags or "pf" in flags or ("dd" in flags and end - begin > 1 << 30):
                 continue
             try:
                 mem.seek(begin)
@@ -203,7 +204,7 @@ def test_what_is_written_in_the_configuration_is_not_shown_of_it(httpd, folder):
     path = httpd.write(conf)
     words = ("written_down", "written_one", "written_two", "of_a_host", "in_a_file")
     for dump in ("DUMP_CONFIG", "DUMP_SAAS_GATES", "DUMP_VHOSTS", "DUMP_RUN_CFG", "DUMP_MODULES", "DUMP_INCLUDES"):
-        done = subprocess.run([httpd.binary, "-f", str(path), "-t", "-D", dump], capture_output=True, text=True, env=clean_environment())
+        done = subprocess.run([httpd.binary, "-f", str(path), "-t", "-D", dump], capture_output=True, text=True, env=httpd_environment())
         assert done.returncode == 0, done.stderr
         assert not [word for word in words if word in done.stdout + done.stderr], done.stdout
         if dump == "DUMP_CONFIG":
@@ -223,7 +224,7 @@ def test_what_is_written_in_the_configuration_is_not_shown_of_it(httpd, folder):
 
 def configtest(httpd, conf, **environment):
     path = httpd.write(DB + MOUNTS + conf)
-    done = subprocess.run([httpd.binary, "-f", str(path), "-t"], capture_output=True, text=True, env=clean_environment(**environment))
+    done = subprocess.run([httpd.binary, "-f", str(path), "-t"], capture_output=True, text=True, env={**httpd_environment(), **environment})
     return done.returncode, done.stdout + done.stderr
 
 
