@@ -113,7 +113,7 @@ static const char *check_config(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec
     " AND b.status NOT IN ('incomplete', 'incomplete_expired')) THEN TRUE ELSE FALSE END," \
     " s.id, s.url, s.order_digest" \
     " FROM organizations o LEFT JOIN checkout_sessions s ON s.org_id = o.id AND s.status = 'open'" \
-    " WHERE o.id = $1 ORDER BY s.created_at DESC LIMIT 20"
+    " WHERE o.id = $1 AND o.deleted_at IS NULL ORDER BY s.created_at DESC LIMIT 20"
 
 saas_statement_t saas_billing_statements[] = {
     [SAAS_BILLING_LOOK] = { "billing_look", SAAS_TENANT, LOOK_COLUMNS, NULL, 0 },

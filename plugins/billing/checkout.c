@@ -388,18 +388,15 @@ static step_e keep(checkout_t *c)
     if (in_transaction(c, keep_session) != APR_SUCCESS) {
         return DATABASE_FAILED;
     }
-    if (!c->rows->count) {
-        return NOT_FOUND;
-    }
-    if (is_live(c->rows)) {
-        return SUBSCRIBED;
-    }
-    if (strcmp(c->made, c->session)) {
+    step = !c->rows->count ? NOT_FOUND : is_live(c->rows) ? SUBSCRIBED : GO_ON;
+    if (step != GO_ON || strcmp(c->made, c->session)) {
         /* Nobody has its address.  Should this fail, it ends by itself. */
         saas_stripe_result_t result;
         saas_billing_session_end(c->stripe, c->rq->pool, c->made, &result);
     }
-    step = settle(c, c->rows);
+    if (step == GO_ON) {
+        step = settle(c, c->rows);
+    }
     return step == GO_ON ? READY : step;
 }
 

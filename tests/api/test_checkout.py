@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from saastest import Api, Places, Site, seed
+from saastest import Api, Places, Site, seed, stripe
 from test_billing import calls, checkout, params, since  # noqa: F401
 from test_members import join, together
 from test_news import PAST
@@ -123,6 +123,25 @@ def test_two_clicks_to_which_stripe_gives_two_sessions_are_answered_one(site, pe
     assert slow == [quick] and len(calls(site, since, "/v1/checkout/sessions")) == 3
     assert open_sessions(site, person.org) == [quick["session_id"]]
     assert [id for id, status in rows(site, person.org).items() if status == "open"] == [quick["session_id"]]
+
+
+@pytest.mark.parametrize("meanwhile, status", [("deleted", 404), ("subscribed", 409)])
+def test_what_happens_while_stripe_makes_the_page_counts(site, person, since, meanwhile, status):
+    """The organization is deleted, or subscribes elsewhere: nobody is sent to the page, and it is ended."""
+    other = join(site, person, "ADMIN")
+    site.sandbox.fault("delay", method="POST", path="/v1/checkout/sessions", seconds=2)
+    late = []
+    click = threading.Thread(target=lambda: late.append(other.post("billing/checkout-session/", {}, headers={"X-Organization-ID": person.org["id"]})))
+    click.start()
+    until(lambda: calls(site, since, "/v1/checkout/sessions"))
+    if meanwhile == "deleted":
+        # Its rows are still there: the job that removes them has not begun.
+        site.database.execute("UPDATE organizations SET deleted_at = ? WHERE id = ?", seed.now(), person.org["id"])
+    else:
+        assert site.deliver(stripe.Story(person.org["id"], site.price).updated("active")).status_code == 200
+    click.join()
+    assert late[0].status_code == status, late[0].text
+    assert len(calls(site, since, "/v1/checkout/sessions")) == 1 and open_sessions(site, person.org) == []
 
 
 def test_clicks_for_different_orders_leave_one_page_to_pay_on(site, second, person):
