@@ -16,10 +16,11 @@ from test_news import PAST
 from test_news import until as soon_asked
 from test_webhooks import until
 
+METERED = "price_test_metered"
 HOSTS = {
     "seats": "SaasStripeQuantity 2-100",
     "five": "SaasStripeQuantity 5",
-    "metered": "SaasStripeQuantity 0",
+    "metered": f"SaasStripePrice {METERED}\nSaasStripeQuantity 0",
     "trial": "SaasStripeTrialDays 14",
     "cardless": "SaasStripeTrialDays 30\nSaasStripeTrialWithoutCard pause",
     "canceled": "SaasStripeTrialDays 7\nSaasStripeTrialWithoutCard Cancel",
@@ -318,10 +319,7 @@ def test_each_directive_is_said_to_stripe(site, person, since, host, more):
 
 
 def test_a_metered_price_has_no_quantity(site, person, since):
-    # The sandbox's price is not metered, and it says so as Stripe does.
-    site.sandbox.fault("status", path="/v1/checkout/sessions", method="POST", status=200,
-                       body={"id": "cs_test_metered", "object": "checkout.session", "url": f"{site.sandbox.url}/c/pay/cs_test_metered", "status": "open",
-                             "expires_at": int(time.time()) + 3600})
+    site.sandbox.control("POST", "prices", {"id": METERED, "usage": "metered"})
     assert set(offer(site, person, "metered")) == PLAIN - {"line_items[0][quantity]"}
     assert asks(person, "metered", {"quantity": 1}).json() == {"quantity": ["Ensure this value is less than or equal to 0."]}
 

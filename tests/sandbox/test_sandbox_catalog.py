@@ -44,10 +44,43 @@ def test_prices_are_listed_and_filtered(sandbox):
     assert sandbox.call("GET", "/v1/products/prod_none").status == 404
 
 
+def test_a_metered_price_has_no_quantity(sandbox, receiver):
+    price(sandbox, id="price_used", amount=5, product="Used", usage="metered")
+    payer = customer(sandbox)
+    used = {"line_items[0][price]": "price_used"}
+    refused = sandbox.call("POST", "/v1/checkout/sessions", checkout_params(payer, **used))
+    assert (refused.status, refused.error["param"]) == (400, "line_items[0][quantity]")
+    sub = subscribed(sandbox, customer=payer, **used, **{"line_items[0][quantity]": None})
+    item = sub["items"]["data"][0]
+    assert "quantity" not in item and sub["quantity"] is None
+    assert item["price"]["recurring"]["usage_type"] == item["plan"]["usage_type"] == "metered"
+    assert receiver.events[2]["data"]["object"]["amount_paid"] == 0
+    many = change(sandbox, sub, [("items[0][id]", item["id"]), ("items[0][quantity]", "2")])
+    assert (many.status, many.error["param"]) == (400, "items[0][quantity]")
+    licensed = change(sandbox, sub, [("items[0][id]", item["id"]), ("items[0][price]", PRICE)]).json
+    assert licensed["items"]["data"][0]["quantity"] == 1
+    again = change(sandbox, sub, [("items[0][id]", item["id"]), ("items[0][price]", "price_used")]).json
+    assert "quantity" not in again["items"]["data"][0]
+
+
+@pytest.mark.parametrize("second, param", [
+    ("price_euro", "line_items"), ("price_yearly", "line_items"), (PRICE, "line_items"),
+    ("price_none", "line_items[1][price]")])
+def test_prices_that_cannot_be_sold_together(sandbox, second, param):
+    price(sandbox, id="price_euro", currency="eur")
+    price(sandbox, id="price_yearly", interval="year")
+    answer = sandbox.call("POST", "/v1/checkout/sessions", checkout_params(
+        customer(sandbox), **{"line_items[1][price]": second, "line_items[1][quantity]": "1"}))
+    assert (answer.status, answer.error["param"]) == (400, param)
+    answer = sandbox.call("POST", "/v1/subscriptions", [("customer", customer(sandbox)), ("items[0][price]", PRICE),
+                                                        ("items[1][price]", second)])
+    assert answer.status == 400 and answer.error["param"] == param.replace("line_items", "items")
+
+
 @pytest.mark.parametrize("fields", [
     {}, {"id": "price pro"}, {"id": "price_x", "amount": -1}, {"id": "price_x", "amount": 1.5},
     {"id": "price_x", "currency": "EUR"}, {"id": "price_x", "interval": "decade"}, {"id": "price_x", "colour": "red"},
-    {"id": "price_x", "product": ""}, {"id": "price_x", "active": 2}, {"id": PRICE, "amount": 1}])
+    {"id": "price_x", "product": ""}, {"id": "price_x", "usage": "heavy"}, {"id": "price_x", "active": 2}, {"id": PRICE, "amount": 1}])
 def test_bad_prices_are_refused(sandbox, fields):
     before = sandbox.control("GET", "state")["prices"]
     sandbox.control("POST", "prices", fields, expect=400)

@@ -203,16 +203,17 @@ def _checkout_create(api, call):
         _checkout_customer(store.live_customer(given["customer"]), given)
     for number, line in enumerate(given["line_items"]):
         where = "line_items[%d]" % number
-        items.price_of(store, line["price"], where)
-        if "quantity" not in line:
+        found = items.price_of(store, line["price"], where)
+        if items.quantity_of(found, line, where, 0) == 0:
             raise refused("Quantity is required. Add `quantity` to `%s`" % where,
                           where + "[quantity]")
-    lines = [(store.prices[line["price"]], line["quantity"]) for line in given["line_items"]]
+    lines = [(store.prices[line["price"]], line.get("quantity")) for line in given["line_items"]]
+    items.judge([{"price": price} for price, _ in lines], lines[0][0]["currency"], "line_items")
     for holder in (given, extra):
         if "metadata" in holder:
             holder["metadata"] = schema.merge_metadata({}, holder["metadata"])
     total = 0 if "trial_end" in extra or "trial_period_days" in extra else \
-        sum(price["unit_amount"] * count for price, count in lines)
+        sum(price["unit_amount"] * (count or 0) for price, count in lines)
     made = objects.checkout_session(now, given, store.base_url, total, lines[0][0]["currency"])
     store.sessions[made["id"]] = made
     store.given[made["id"]] = given

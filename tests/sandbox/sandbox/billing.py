@@ -103,7 +103,7 @@ class Billing:
                 raise refused("A card is needed.", "card")
             payer = self._payer(session)
             given = store.given[session_id]
-            bought = [(store.prices[line["price"]], line.get("quantity", 1))
+            bought = [(store.prices[line["price"]], line.get("quantity"))
                       for line in given["line_items"]]
             sub = objects.subscription(store.now(), payer["id"], bought, given.get("subscription_data", {}))
             store.subscriptions[sub["id"]] = sub
@@ -138,10 +138,13 @@ class Billing:
         store = self.store
         with store.lock:
             payer = store.live_customer(given["customer"])
-            bought = [(items.price_of(store, line["price"], "items[%d]" % number), line.get("quantity", 1))
-                      for number, line in enumerate(given["items"])]
-            if not bought:
+            if not given["items"]:
                 raise ApiError(400, "Missing required param: items.", "parameter_missing", "items")
+            bought = []
+            for number, line in enumerate(given["items"]):
+                price = items.price_of(store, line["price"], "items[%d]" % number)
+                bought.append((price, items.quantity_of(price, line, "items[%d]" % number, 1)))
+            items.judge([{"price": price} for price, _ in bought], bought[0][0]["currency"])
             card = given.get("default_payment_method")
             if card is not None and store.payment_methods.get(card, {}).get("customer") != payer["id"]:
                 raise no_such("PaymentMethod", card, "default_payment_method", 400)

@@ -37,6 +37,12 @@ def _interval(value):
     return value
 
 
+def _usage(value):
+    if value not in ("licensed", "metered"):
+        raise ValueError("usage is licensed or metered")
+    return value
+
+
 def _text(value):
     if not isinstance(value, str) or not 1 <= len(value) <= 250:
         raise ValueError("a name has between 1 and 250 characters")
@@ -50,7 +56,7 @@ def _flag(value):
 
 
 FIELDS = {"id": _id, "amount": _amount, "currency": _currency, "interval": _interval, "product": _text,
-          "lookup_key": _text, "active": _flag}
+          "usage": _usage, "lookup_key": _text, "active": _flag}
 
 
 def parse(text):
@@ -80,11 +86,12 @@ def add_price(store, fields):
     if found is None:
         number = len(store.prices)
         fields = {"product": "Premium" if number == 0 else "Premium %d" % (number + 1),
-                  "amount": 4900 * (number + 1), "currency": "usd", "interval": "month", **fields}
+                  "amount": 4900 * (number + 1), "currency": "usd", "interval": "month", "usage": "licensed",
+                  **fields}
         found = store.prices[fields["id"]] = objects.price(
-            fields["id"], store.now(), None, fields["amount"], fields["currency"], fields["interval"])
-    elif {"amount", "currency", "interval"} & set(fields):
-        raise ValueError("amount, currency and interval of a price cannot change; make another price")
+            fields["id"], store.now(), None, fields["amount"], fields["currency"], fields["interval"], fields["usage"])
+    elif {"amount", "currency", "interval", "usage"} & set(fields):
+        raise ValueError("amount, currency, interval and usage of a price cannot change; make another price")
     if "product" in fields:
         found["product"] = _product(store, fields["product"])["id"]
     for name in ("lookup_key", "active"):

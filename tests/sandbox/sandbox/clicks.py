@@ -5,7 +5,7 @@ and what a page's flow offers. A press waits for the webhooks' answers, so that 
 finds an application that knows already.
 """
 
-from . import forms, pages, payments
+from . import forms, objects, pages, payments
 from .errors import ApiError
 from .store import LIVE
 from .webhooks import wait
@@ -106,8 +106,11 @@ def _change_plan(billing, sub, form):
     if not (quantity.isascii() and quantity.isdigit() and 1 <= len(quantity) <= 6):
         raise ApiError(400, "The quantity has to be a number.")
     item = sub["items"]["data"][0]
-    return billing.update(sub, {"items": [{"id": item["id"], "price": form.get("price", item["price"]["id"]),
-                                           "quantity": int(quantity)}]}, None)
+    wish = {"id": item["id"], "price": form.get("price", item["price"]["id"])}
+    price = billing.store.prices.get(wish["price"])
+    if price is None or not objects.is_metered(price):
+        wish["quantity"] = int(quantity)
+    return billing.update(sub, {"items": [wish]}, None)
 
 
 def _change_card(billing, sub, form):

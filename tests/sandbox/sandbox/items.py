@@ -7,6 +7,7 @@ once, which is billed in full, as at Stripe.
 
 from . import objects
 from .errors import ApiError, missing_parameter, no_such, refused
+from .schema import merge_metadata
 
 
 def change(store, sub, wishes):
@@ -18,8 +19,9 @@ def change(store, sub, wishes):
         if "id" not in wish:
             if "price" not in wish:
                 raise missing_parameter(where + "[price]")
-            made = objects.subscription_item(now, sub["id"], price_of(store, wish["price"], where),
-                                             wish.get("quantity", 1), *_period(sub))
+            wanted = price_of(store, wish["price"], where)
+            count = quantity_of(wanted, wish, where, 1)
+            made = objects.subscription_item(now, sub["id"], wanted, count, *_period(sub))
             kept[made["id"]] = made
             continue
         item = kept.get(wish["id"])
@@ -33,11 +35,15 @@ def change(store, sub, wishes):
         if "price" in wish:
             item["price"] = price_of(store, wish["price"], where)
             item["plan"] = objects.plan(item["price"])
-        for name in ("quantity", "metadata"):
-            if name in wish:
-                item[name] = wish[name]
+        count = quantity_of(item["price"], wish, where, item.get("quantity", 1))
+        if count is None:
+            item.pop("quantity", None)
+        else:
+            item["quantity"] = count
+        if "metadata" in wish:
+            item["metadata"] = merge_metadata(item["metadata"], wish["metadata"])
     items = list(kept.values())
-    _judge(sub, items)
+    judge(items, sub["currency"])
     fresh = _interval(items[0]) != _interval(sub["items"]["data"][0])
     if fresh:
         recurring = items[0]["price"]["recurring"]
@@ -61,21 +67,31 @@ def put(sub, items):
     sub["items"]["total_count"] = len(items)
     only = items[0] if len(items) == 1 else None
     sub["plan"] = only and only["plan"]
-    sub["quantity"] = only and only["quantity"]
+    sub["quantity"] = only and only.get("quantity")
 
 
-def _judge(sub, items):
+def quantity_of(price, wish, where, usual):
+    """How many of the price; None for a metered one, of which nobody says how many. usual: unless it is said."""
+    if not objects.is_metered(price):
+        return wish.get("quantity", usual)
+    if "quantity" in wish:
+        raise refused("Quantity should not be specified where usage_type is `metered`. Remove quantity from `%s`"
+                      % where, where + "[quantity]")
+    return None
+
+
+def judge(items, currency, param="items"):
+    """Whether prices can be sold together; the items need no more than their price."""
     if not items:
         raise refused("A subscription must have at least one active plan. To delete the last one, cancel the "
-                      "subscription.", "items")
+                      "subscription.", param)
     if len({item["price"]["id"] for item in items}) < len(items):
-        raise refused("Cannot add multiple subscription items with the same plan.", "items")
-    if any(item["price"]["currency"] != sub["currency"] for item in items):
-        raise refused("The price specified is in another currency than the subscription (%s)." % sub["currency"],
-                      "items")
+        raise refused("Cannot add multiple subscription items with the same plan.", param)
+    if any(item["price"]["currency"] != currency for item in items):
+        raise refused("The price specified is in another currency than the others (%s)." % currency, param)
     if len({_interval(item) for item in items}) > 1:
         raise ApiError(400, "All prices on a subscription must have the same `recurring.interval` and "
-                       "`recurring.interval_count`.", param="items", executed=True)
+                       "`recurring.interval_count`.", param=param, executed=True)
 
 
 def _interval(item):

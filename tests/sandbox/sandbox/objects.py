@@ -43,12 +43,13 @@ def product(now, name):
             "tax_code": None, "type": "service", "unit_label": None, "updated": now, "url": None}
 
 
-def price(price_id, now, product_id, amount, currency, interval):
+def price(price_id, now, product_id, amount, currency, interval, usage):
     return {"id": price_id, "object": "price", "active": True, "billing_scheme": "per_unit",
             "created": now, "currency": currency, "custom_unit_amount": None, "livemode": False,
             "lookup_key": None, "metadata": {}, "nickname": None, "product": product_id,
-            "recurring": {"interval": interval, "interval_count": 1, "meter": None,
-                          "trial_period_days": None, "usage_type": "licensed"},
+            "recurring": {"interval": interval, "interval_count": 1,
+                          "meter": "mtr_test_sandbox" if usage == "metered" else None,
+                          "trial_period_days": None, "usage_type": usage},
             "tax_behavior": "unspecified", "tiers_mode": None, "transform_quantity": None,
             "type": "recurring", "unit_amount": amount, "unit_amount_decimal": str(amount)}
 
@@ -59,9 +60,14 @@ def plan(of):
             "amount_decimal": of["unit_amount_decimal"], "billing_scheme": "per_unit",
             "created": of["created"], "currency": of["currency"],
             "interval": recurring["interval"], "interval_count": recurring["interval_count"],
-            "livemode": False, "metadata": {}, "meter": None, "nickname": None,
+            "livemode": False, "metadata": {}, "meter": recurring["meter"], "nickname": None,
             "product": of["product"], "tiers_mode": None, "transform_usage": None,
-            "trial_period_days": None, "usage_type": "licensed"}
+            "trial_period_days": None, "usage_type": recurring["usage_type"]}
+
+
+def is_metered(of):
+    """A price that is paid for afterwards, by what was used; the sandbox knows of no usage, so nothing."""
+    return of["recurring"]["usage_type"] == "metered"
 
 
 def address(given):
@@ -132,7 +138,7 @@ def checkout_session(now, given, base_url, amount, currency):
 
 
 def session_line(session_price, item_product, quantity):
-    amount = session_price["unit_amount"] * quantity
+    amount = session_price["unit_amount"] * (quantity or 0)
     return {"id": ident("li_"), "object": "item", "amount_discount": 0, "amount_subtotal": amount,
             "amount_tax": 0, "amount_total": amount, "currency": session_price["currency"],
             "description": item_product["name"], "price": session_price, "quantity": quantity}
@@ -146,10 +152,13 @@ def customer_details(of):
 
 
 def subscription_item(now, sub_id, item_price, quantity, start, end):
-    return {"id": ident("si_", 14), "object": "subscription_item", "billing_thresholds": None,
+    made = {"id": ident("si_", 14), "object": "subscription_item", "billing_thresholds": None,
             "created": now, "current_period_end": end, "current_period_start": start,
             "discounts": [], "metadata": {}, "plan": plan(item_price), "price": item_price,
             "quantity": quantity, "subscription": sub_id, "tax_rates": []}
+    if is_metered(item_price):
+        del made["quantity"]
+    return made
 
 
 def subscription(now, customer_id, items, given):
@@ -199,11 +208,12 @@ def invoice(now, sub, payer, reason, status, number):
     free = sub["status"] == "trialing"
     lines = []
     for item in sub["items"]["data"]:
-        amount = 0 if free else item["price"]["unit_amount"] * item["quantity"]
+        count = item.get("quantity", 0)
+        amount = 0 if free else item["price"]["unit_amount"] * count
         lines.append({
             "id": ident("il_1"), "object": "line_item", "amount": amount,
             "currency": sub["currency"],
-            "description": "%d × %s" % (item["quantity"], item["price"]["id"]),
+            "description": "%d × %s" % (count, item["price"]["id"]),
             "discount_amounts": [], "discountable": True, "discounts": [], "invoice": invoice_id,
             "livemode": False, "metadata": dict(sub["metadata"]),
             "parent": {"invoice_item_details": None, "subscription_item_details": {
@@ -216,7 +226,7 @@ def invoice(now, sub, payer, reason, status, number):
                                           "product": item["price"]["product"]},
                         "type": "price_details",
                         "unit_amount_decimal": item["price"]["unit_amount_decimal"]},
-            "quantity": item["quantity"], "subscription": sub["id"], "taxes": [],
+            "quantity": count, "subscription": sub["id"], "taxes": [],
             "_price": item["price"], "_plan": item["plan"]})
     total = sum(line["amount"] for line in lines)
     paid = status == "paid"

@@ -79,7 +79,7 @@ def checkout(session, lines, payer, trial_days, notice=None):
     first = lines[0]
     names = ", ".join(line["description"] for line in lines)
     interval = first["price"]["recurring"]["interval"]
-    due = sum(line["amount_total"] for line in lines)
+    due = sum(line["price"]["unit_amount"] * (line["quantity"] or 1) for line in lines)
     status = session["status"]
     top = '<span class="badge">TEST MODE</span><h1 id="product">%s</h1>' \
           '<p class="price" id="price">%s <small>per %s</small></p>' % (
@@ -89,7 +89,7 @@ def checkout(session, lines, payer, trial_days, notice=None):
          or session["metadata"].get("org_id") or "(none given)"),
         ("Customer", payer.get("name")),
         ("E-mail", payer.get("email") or session["customer_email"]),
-        ("Quantity", ", ".join(str(line["quantity"]) for line in lines)),
+        ("Quantity", ", ".join(str(line["quantity"] or "as used") for line in lines)),
         ("Trial", "%d days free" % trial_days if trial_days else None),
         ("Due today", _money(session["amount_total"], session["currency"]))])
     said = _notice(*notice) if notice else ""
@@ -165,7 +165,7 @@ def _portal_card(token, entry, suffix, offered, confirmed):
         ("Plan", names.get(item["price"]["id"], item["price"]["id"])),
         ("Price", "%s per %s" % (_money(item["price"]["unit_amount"], item["price"]["currency"]),
                                  item["price"]["recurring"]["interval"])),
-        ("Quantity", item["quantity"] if item["quantity"] != 1 else None),
+        ("Quantity", item.get("quantity", "as used") if item.get("quantity") != 1 else None),
         ("Card", "Visa ending " + card["card"]["last4"] if card else "none"),
         ("Trial ends", _day(sub["trial_end"]) if sub["status"] == "trialing" else None),
         ("Period ends", _day(entry["period_end"])),
@@ -193,6 +193,6 @@ def _portal_card(token, entry, suffix, offered, confirmed):
             "price" + suffix, "price", "Plan", [(price["id"], _plan_name(price, name))
                                                for price, name in entry["plans"]], item["price"]["id"])
             + '<label for="quantity%s">Quantity</label><input id="quantity%s" name="quantity" type="number" min="1" '
-              'max="999999" value="%d" required>' % (suffix, suffix, item["quantity"]))
+              'max="999999" value="%d" required>' % (suffix, suffix, item.get("quantity", 1)))
     return '<section class="card" aria-label="Subscription %s"><h2 id="subscription%s">%s</h2>%s%s</section>' % (
         escape(sub["id"]), suffix, escape(sub["id"]), facts, buttons)
