@@ -187,6 +187,8 @@ saas_statement_t saas_notify_statements[] = {
         " LIMIT 1000)" },
     [NOTIFY_REMOVE] = { .name = "notify_remove", .scope = SAAS_SYSTEM, .sql =
         "DELETE FROM notify_endpoints WHERE org_id = $1 AND id = $2 AND deleted_at IS NOT NULL" },
+    [NOTIFY_WAITING] = { .name = "notify_waiting", .scope = SAAS_SYSTEM, .sql =
+        "SELECT count(*) FROM (SELECT message_id FROM notify_deliveries WHERE state = 'queued' LIMIT 100000) AS waiting" },
     { 0 }
 };
 
@@ -204,6 +206,12 @@ static saas_counter_t counters[] = {
               " after the lease had ended), released to another node at the end of this one." },
     { .name = "notify_disabled", .label = "reason", .values = reasons,
       .help = "Endpoints of outgoing webhooks that were disabled: failing for SaasNotifyDisable, or gone (410)." },
+    { 0 }
+};
+
+static const saas_gauge_t gauges[] = {
+    { .name = "notify_waiting", .statement = &saas_notify_statements[NOTIFY_WAITING],
+      .help = "Outgoing webhooks that are to be sent, now or at their next attempt, on all nodes; 100000: or more." },
     { 0 }
 };
 
@@ -262,6 +270,7 @@ static const saas_plugin_t plugin = {
     .check_config = check_config,
     .openapi = saas_openapi_text,
     .counters = counters,
+    .gauges = gauges,
     .periodic = periodic,
 };
 

@@ -20,7 +20,7 @@ static const char *id_at(apr_pool_t *p, apr_time_t t)
     return apr_psprintf(p, "%08x-%04x-0000-0000-000000000000", (unsigned)(ms >> 16), (unsigned)(ms & 0xffff));
 }
 
-/* Everything that is to go of one endpoint; APR_EINTR: the server goes down. */
+/* Everything that is to go of one endpoint; APR_EINTR: the server goes down, or another node does it. */
 static apr_status_t purge_endpoint(saas_job_t *job, apr_pool_t *p, const char *org_id, const char *id, int deleted)
 {
     const char *before = deleted ? EVERYTHING
@@ -37,7 +37,7 @@ static apr_status_t purge_endpoint(saas_job_t *job, apr_pool_t *p, const char *o
         if ((rv = saas_db_open(&db, p, job->server, NULL)) != APR_SUCCESS) {
             return rv;
         }
-        if ((rv = saas_db_begin(db, SAAS_WRITE)) == APR_SUCCESS
+        if ((rv = saas_db_begin(db, SAAS_WRITE)) == APR_SUCCESS && (rv = saas_job_fence(job, db)) == APR_SUCCESS
             && (rv = saas_db_queue(db, &saas_notify_statements[NOTIFY_EXPIRE], SAAS_ARGS(org_id, id, retry))) == APR_SUCCESS
             && (rv = saas_db_query(db, &saas_notify_statements[NOTIFY_PURGE], &rows, SAAS_ARGS(org_id, id, before)))
                    == APR_SUCCESS

@@ -9,7 +9,8 @@ import uuid
 
 import pytest
 
-from saastest import Api, seed
+from saastest import seed
+from saastest.metrics import moved, scrape
 from saastest.places import ROOT, free_port
 from saastest.receiver import Receiver, certificate, dead_port, standard_webhooks
 from saastest.smtp import SmtpServer
@@ -690,6 +691,23 @@ def test_what_is_old_goes(site, person, receiver):
 
     wait(lambda: old not in states() and states()[late] == "failed")
     assert states() == {young: "succeeded", late: "failed", waits: "queued"}
+
+
+# ----------------------------------------------------------------------- metrics --
+
+def test_what_is_counted(site, person, receiver, path):
+    made = make(person, receiver.url(path))
+    receiver.answers[path] = lambda handler, hit: handler.answer(500 if len(receiver.seen(path)) == 1 else 204)
+    with moved(site) as change:
+        key = seed.activity(site.database, person.org["id"])[0]
+        wait_delivery(person, made["id"], key)
+        hurry(site, made["id"])
+        wait_delivery(person, made["id"], key, lambda d: d["state"] == "succeeded")
+    # Other tests' messages may be tried again meanwhile.
+    counted = change.of("notify_attempts")
+    assert counted['outcome="failed"'] >= 1 and counted['outcome="succeeded"'] >= 1 and set(counted) <= {'outcome="failed"', 'outcome="succeeded"'}
+    waiting = site.database.execute("SELECT count(*) FROM notify_deliveries WHERE state = 'queued'")[0][0]
+    assert scrape(site)["saas_notify_waiting"] == waiting
 
 
 # ----------------------------------------------------------------------- secrets --

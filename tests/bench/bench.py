@@ -49,6 +49,7 @@ PARTS = (
     Part("ungated", "ungated", PGSQL, True),
     Part("twin", "twin", PGSQL, False),
     Part("webhooks", "webhooks", PGSQL, True),
+    Part("notify", "notify", BOTH, False),
     Part("revocation", "revocation", PGSQL, True),
     Part("fronted", "fronted", PGSQL, True),
     Part("revocation-fronted", "fronted.revoked", PGSQL, True),

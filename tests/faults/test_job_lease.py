@@ -5,6 +5,7 @@ The lease is gone when the worker begins: a trigger gives the row to somebody el
 """
 
 import contextlib
+import datetime
 import json
 import time
 import uuid
@@ -159,7 +160,18 @@ def mail(site, person):
     return "mail", person.user["id"], {"template": "invite", "to": person.email, "vars": {}}, lambda: None
 
 
-KINDS = (told, replay, ask, due, cancel, purge, audit, reset, mail)
+def deliveries(site, person):
+    """An old delivery, and the hourly job that removes it due in a moment: when somebody else has it."""
+    endpoint = seed.endpoint(site.database, person.org["id"], "https://example.com/", enabled=False)
+    site.database.execute("INSERT INTO notify_deliveries (org_id, endpoint_id, message_id, type, state, created_at, queued_at, run_after)"
+                          " VALUES (?, ?, '00000000-0000-7000-8000-000000000000', 'member.left', 'failed', ?, ?, ?)",
+                          person.org["id"], endpoint, seed.now(), seed.now(), seed.now())
+    soon = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=2)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    site.database.execute("UPDATE jobs SET run_after = ? WHERE id = ?", soon, job_of(site, "notify.purge"))
+    return "notify.purge", None, None, lambda: site.database.execute("SELECT count(*) FROM notify_deliveries WHERE endpoint_id = ?", endpoint)
+
+
+KINDS = (told, replay, ask, due, cancel, purge, audit, reset, mail, deliveries)
 
 
 @pytest.mark.parametrize("make", KINDS, ids=lambda make: make.__name__)
@@ -246,5 +258,5 @@ def test_no_kind_of_work_is_left_out(site, person):
     """Of the plugins that are loaded; a new one belongs into KINDS."""
     known = {line.split('kind="')[1].split('"')[0] for line in scrape(site) if line.startswith("saas_jobs{")} - {"other"}
     made = {"told": "stripe.told", "replay": "stripe.replay", "ask": "stripe.ask", "due": "stripe.due", "cancel": "stripe.cancel",
-            "purge": "organization.purge", "audit": "audit", "reset": "password-reset", "mail": "mail"}
+            "purge": "organization.purge", "audit": "audit", "reset": "password-reset", "mail": "mail", "deliveries": "notify.purge"}
     assert known == {made[make.__name__] for make in KINDS}
