@@ -299,13 +299,33 @@ static void count(const saas_notify_pump_t *pump, int written)
     }
 }
 
-/* Writes what has ended.  A database that is away is waited for as long as the claims last. */
+/* When the first of the results was begun. */
+static apr_int64_t oldest(const saas_notify_pump_t *pump)
+{
+    apr_int64_t began = saas_notify_clock();
+    int i;
+
+    for (i = 0; i < pump->results->nelts; i++) {
+        const saas_notify_parcel_t *parcel = APR_ARRAY_IDX(pump->results, i, saas_notify_parcel_t *);
+        began = parcel->began < began ? parcel->began : began;
+    }
+    return began;
+}
+
+static int by_endpoint(const void *a, const void *b)
+{
+    return strcmp((*(const saas_notify_parcel_t *const *)a)->endpoint_id, (*(const saas_notify_parcel_t *const *)b)->endpoint_id);
+}
+
+/* Writes what has ended, always in the same order of endpoints: nodes that write at the same moment wait for each other and
+ * never in a circle.  A database that is away is waited for as long as the claims last. */
 static void settle(saas_notify_pump_t *pump)
 {
     apr_int64_t now = saas_notify_clock();
     int written = 0;
     apr_status_t rv;
 
+    qsort(pump->results->elts, (size_t)pump->results->nelts, sizeof(saas_notify_parcel_t *), by_endpoint);
     disable(pump, 1);
     rv = saas_notify_settle(pump->scratch, pump->server, pump->results, &written);
     if (answered(pump, rv)) {
@@ -314,7 +334,7 @@ static void settle(saas_notify_pump_t *pump)
         forget(pump);
         pump->look_at = pump->backlog ? now : pump->look_at;
     }
-    else if (now - APR_ARRAY_IDX(pump->results, 0, saas_notify_parcel_t *)->began > RESULT_MS) {
+    else if (now - oldest(pump) > RESULT_MS) {
         saas_notify_count(NOTIFY_LOST, (apr_uint64_t)pump->results->nelts);
         forget(pump);
     }

@@ -84,6 +84,7 @@ static const struct {
 } steps[] = {
     { PURGE_EVIDENCE, "2000" },      { PURGE_AUDITS, "100" },        { PURGE_INVITES, "500" },
     { PURGE_SESSIONS, "500" },       { PURGE_SUBSCRIPTIONS, "500" }, { PURGE_MEMBERSHIPS, "500" },
+    { PURGE_DELIVERIES, "1000" },    { PURGE_ENDPOINTS, "500" },
     { PURGE_ACTIVITY, "1000" },      { PURGE_ORGANIZATION, NULL },
 };
 #define N_STEPS ((int)(sizeof(steps) / sizeof(steps[0])))

@@ -218,6 +218,13 @@ saas_statement_t organizations_statements[ORGANIZATIONS_STATEMENTS + 1] = {
     [PURGE_SESSIONS] = { .name = "purge_sessions", PURGE_BY("checkout_sessions", "id") },
     [PURGE_SUBSCRIPTIONS] = { .name = "purge_subscriptions", PURGE_BY("subscriptions", "id") },
     [PURGE_MEMBERSHIPS] = { .name = "purge_memberships", PURGE_BY("memberships", "user_id") },
+    /* A tenant statement may not delete these. */
+    [PURGE_DELIVERIES] = { .name = "purge_deliveries", .scope = SAAS_SYSTEM, .sql =
+        "DELETE FROM notify_deliveries WHERE org_id = $1 AND (endpoint_id, message_id) IN (SELECT d.endpoint_id, d.message_id"
+        " FROM notify_deliveries d WHERE d.org_id = $1 ORDER BY d.endpoint_id, d.message_id LIMIT CAST($2 AS bigint))" },
+    [PURGE_ENDPOINTS] = { .name = "purge_endpoints", .scope = SAAS_SYSTEM, .sql =
+        "DELETE FROM notify_endpoints WHERE org_id = $1 AND id IN (SELECT e.id FROM notify_endpoints e"
+        " WHERE e.org_id = $1 ORDER BY e.id LIMIT CAST($2 AS bigint))" },
     /* On PostgreSQL the application may not do these two but for an
      * organization that is deleted: see 0007_teams.sql. */
     [PURGE_ACTIVITY] = { .name = "purge_activity", .scope = SAAS_SYSTEM, .sql =

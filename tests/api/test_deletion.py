@@ -12,7 +12,7 @@ from saastest.client import invite_token
 from test_members import join, together, trail
 
 pytestmark = pytest.mark.long(40)
-PLACES = ("memberships", "invites", "activity", "audits", "evidence", "subscriptions", "checkout_sessions")
+PLACES = ("memberships", "invites", "activity", "audits", "evidence", "subscriptions", "checkout_sessions", "notify_endpoints", "notify_deliveries")
 
 
 def until(condition, seconds=60):
@@ -72,9 +72,12 @@ def test_all_of_it_is_purged_and_nothing_of_others(site, person, bob):
     for n in range(3):
         seed.large_audit(site.database, org, 3000)
     kept = seed.audit(site.database, bob.org["id"], [("r", "c", "PASS", "low", "x")])
+    for its, count in ((org, 2500), (bob.org["id"], 1)):
+        seed.endpoint(site.database, its, "https://example.com/", quiet_until="2036-01-01T00:00:00.000000Z")
+        seed.activity(site.database, its, count=count)
     before = left(site, bob.org["id"])
     join(site, person), person.as_token(), person.ok("POST", f"organizations/{org}/invites/", {"email": "a@example.test", "role": "VIEWER"})
-    assert left(site, org)["evidence"] == 9000
+    assert left(site, org)["evidence"] == 9000 and left(site, org)["notify_deliveries"] >= 2500
     assert person.delete(f"organizations/{org}/").status_code == 204
     until(lambda: settled(site, org))
     assert left(site, bob.org["id"]) == before and bob.get(f"audits/{kept}/").status_code == 200
