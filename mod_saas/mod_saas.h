@@ -88,6 +88,8 @@ typedef struct saas_principal_t {
     int has_active_subscription;
     apr_time_t subscription_ends_at; /**< 0: open-ended */
     int email_verified;         /**< since minor 3: the address has been proven to be theirs */
+    const char *price;          /**< since minor 4: of the subscription that gives access; NULL: none, or not known */
+    const char *entitled;       /**< since minor 4: Stripe's lookup keys, a blank on both sides of each; NULL: none */
 } saas_principal_t;
 
 /** Text of a role ("ADMIN"), and back; an unknown text is SAAS_ROLE_NONE. */
@@ -120,7 +122,9 @@ typedef enum {
     SAAS_OUTSIDER,            /**< 404, as if the object did not exist */
     SAAS_WRONG_ROLE,          /**< 403 permission_denied */
     SAAS_NO_SUBSCRIPTION,     /**< 403 subscription_required */
-    SAAS_UNVERIFIED           /**< since minor 3: 403 email_not_verified */
+    SAAS_UNVERIFIED,          /**< since minor 3: 403 email_not_verified */
+    SAAS_NO_FEATURE,          /**< since minor 4: 403 feature_required */
+    SAAS_NO_PLAN              /**< since minor 4: 403 plan_required */
 } saas_verdict_e;
 
 /** A gate: usable in route tables and, as "Require saas-<name> args…", in
@@ -144,6 +148,7 @@ typedef struct saas_gate_t {
 #define saas_may_write "saas-role MEMBER ADMIN"
 #define saas_is_admin "saas-role ADMIN"
 #define saas_has_active_subscription "saas-subscription active"
+#define saas_has_feature(name) "saas-feature " name /* since minor 4; without any SaasPlan as the line above */
 /** A route's gates, all of which must grant. */
 #define SAAS_GATES(...) .gates = { __VA_ARGS__ }
 #define SAAS_GATES_MAX 4

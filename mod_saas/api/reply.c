@@ -70,7 +70,7 @@ int saas_reply_verdict_impl(saas_request_t *rq, saas_verdict_e verdict)
 {
     saas_call_t *call = (saas_call_t *)rq;
     saas_refusal_t refusal;
-    saas_refusal_get(verdict, call->ctx, rq->route ? rq->route->denied : NULL, &refusal);
+    saas_refusal_get(rq->pool, verdict, call->ctx, rq->route ? rq->route->denied : NULL, &refusal);
     if (call->ctx) {
         apr_table_setn(rq->r->notes, SAAS_VERDICT_NOTE, refusal.code);
     }

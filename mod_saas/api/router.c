@@ -245,6 +245,7 @@ static int admit(saas_call_t *call)
     }
     saas_verdicts_route(call->mounted->gates, call->mounted->ngates, call->ctx, verdicts);
     if (worst != SAAS_GRANTED) {
+        call->ctx->refused_by = by;
         saas_why_route(r, call->ctx, worst, call->mounted->plugin, call->mounted->route, by);
         saas_reply_verdict_impl(&call->pub, worst);
         return DONE;

@@ -93,7 +93,7 @@ const char *saas_config_check(apr_pool_t *p, const server_rec *main_server)
                                 "SaasSecureCookies On, behind TLS", s->server_hostname ? s->server_hostname : "main server");
         }
     }
-    return NULL;
+    return saas_config_plans_check(p, main_server);
 }
 
 /* -------------------------------------------------------- throttling -- */
@@ -299,6 +299,10 @@ static const char *saas_config_set_denied(cmd_parms *cmd, void *dir, const char 
 const saas_denied_t *saas_config_denied(const saas_dir_config_t *conf, saas_verdict_e verdict)
 {
     size_t i;
+    /* Words for who has to buy something are good for who has to buy more. */
+    if (verdict == SAAS_NO_FEATURE || verdict == SAAS_NO_PLAN) {
+        verdict = SAAS_NO_SUBSCRIPTION;
+    }
     for (i = 0; i < N_DENIALS && denials[i].verdict != verdict; i++) {
     }
     return i < N_DENIALS ? *(saas_denied_t *const *)((const char *)conf + denials[i].at) : NULL;

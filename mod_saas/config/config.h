@@ -10,6 +10,7 @@
 
 #define SAAS_HOST_SIDE
 #include "mod_saas.h"
+#include "core/plan.h"
 #include "core/warm.h"
 
 #include <http_core.h>
@@ -77,6 +78,23 @@ const saas_denied_t *saas_config_denied(const saas_dir_config_t *conf, saas_verd
 
 /** In check_config: NULL, or what does not go together. */
 const char *saas_config_check(apr_pool_t *p, const server_rec *main_server);
+
+/* ---------------------------------------------------------------- plans -- */
+
+/** In pre_config: there are no plans yet. */
+void saas_config_plans_begin(apr_pool_t *pconf);
+/** The plans of this server; never NULL. */
+const saas_plans_t *saas_config_plans(void);
+/** The lines they come from, const char *, as they are written. */
+const apr_array_header_t *saas_config_plan_lines(void);
+/** A gate asks for a plan, or for a feature; line: where. */
+void saas_config_plan_asked(const char *word, const ap_directive_t *line, int is_plan);
+/** Warns, once a minute, when there are plans and none has the price that an organization pays. */
+void saas_config_plans_warn(request_rec *r, const char *org_id, const char *price);
+/** In check_config: NULL, or which of them nobody can have. */
+const char *saas_config_plans_check(apr_pool_t *p, const server_rec *main_server);
+/** SaasPlan */
+const char *saas_config_add_plan(cmd_parms *cmd, void *dir, const char *args);
 
 /** SaasHashConcurrency, or twice the cores of this machine. */
 int saas_config_hashes_at_once(const server_rec *s);

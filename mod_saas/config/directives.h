@@ -41,6 +41,10 @@
       "bytes of an export kept in memory for a slow client, the rest in a file") \
     X(of, TEXT, spool_dir, "SaasSpoolDir", SAAS_GLOBAL, NULL, SAAS_CHECKED(saas_check_folder), \
       "folder of that file (default: the system's for temporary files)") \
+    X(of, OWN_RAW, plans_said, "SaasPlan", SAAS_GLOBAL, NULL, saas_config_add_plan, \
+      "a plan: name, prices, features=a,b, limit.NAME=n[/day|/month], seats; the later line is the higher plan") \
+    X(of, FLAG, entitlements, "SaasStripeEntitlements", SAAS_GLOBAL, "Off", SAAS_ANY, \
+      "On: Stripe's entitlements of a customer are features, too, by their lookup keys") \
     X(of, FLAG, secure_cookies, "SaasSecureCookies", SAAS_VHOST, "Off", SAAS_ANY, \
       "On: cookies as under TLS, for a server behind a TLS proxy") \
     X(of, TEXT, frontend, "SaasFrontendURL", SAAS_VHOST, NULL, SAAS_CHECKED(saas_check_url), \

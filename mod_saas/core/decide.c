@@ -45,6 +45,8 @@ const saas_answer_t saas_answers[SAAS_DECISIONS] = {
     [SAAS_DECIDED_WRONG_ROLE] = { SAAS_ANSWER_WRONG_ROLE },
     [SAAS_DECIDED_NO_SUBSCRIPTION] = { SAAS_ANSWER_NO_SUBSCRIPTION },
     [SAAS_DECIDED_UNVERIFIED] = { SAAS_ANSWER_UNVERIFIED },
+    [SAAS_DECIDED_NO_FEATURE] = { SAAS_ANSWER_NO_FEATURE },
+    [SAAS_DECIDED_NO_PLAN] = { SAAS_ANSWER_NO_PLAN },
     [SAAS_DECIDED_CROSS_SITE] = { SAAS_ANSWER_CROSS_SITE },
 };
 
@@ -55,5 +57,7 @@ const saas_decider_t saas_deciders[] = {
     { "subscription", saas_decide_check_subscription, 1, saas_decide_subscription },
     { SAAS_DECIDE_WITHOUT_PROOF, NULL, 0, saas_decide_account },
     { "verified", NULL, 0, saas_decide_verified },
+    { "feature", saas_plan_check_name, 1, saas_decide_feature },
+    { "plan", saas_plan_check_name, 1, saas_decide_plan },
     { 0 },
 };

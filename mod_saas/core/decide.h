@@ -7,6 +7,8 @@
  * lie on the way of every request that a gate lets in.
  */
 
+#include "plan.h"
+
 #include <apr_pools.h>
 
 #include <string.h>
@@ -23,6 +25,8 @@ typedef enum {
     SAAS_DECIDED_WRONG_ROLE,
     SAAS_DECIDED_NO_SUBSCRIPTION,
     SAAS_DECIDED_UNVERIFIED,
+    SAAS_DECIDED_NO_FEATURE,
+    SAAS_DECIDED_NO_PLAN,
     SAAS_DECIDED_CROSS_SITE, /**< before any gate was asked: the cookie came from elsewhere */
     SAAS_DECISIONS
 } saas_decision_e;
@@ -36,6 +40,8 @@ typedef enum {
 #define SAAS_ANSWER_WRONG_ROLE 403, "permission_denied"
 #define SAAS_ANSWER_NO_SUBSCRIPTION 403, "subscription_required"
 #define SAAS_ANSWER_UNVERIFIED 403, "email_not_verified"
+#define SAAS_ANSWER_NO_FEATURE 403, "feature_required"
+#define SAAS_ANSWER_NO_PLAN 403, "plan_required"
 #define SAAS_ANSWER_CROSS_SITE 403, "csrf_failed"
 
 /** The same by number. */
@@ -54,6 +60,9 @@ typedef struct saas_facts_t {
     const char *subscription; /**< the status; may be NULL */
     int has_active_subscription;
     int email_verified;
+    const char *price;           /**< of what gives access; may be NULL */
+    const char *entitled;        /**< " key key ": Stripe's entitlements; may be NULL */
+    const saas_plans_t *plans;   /**< never NULL */
 } saas_facts_t;
 
 typedef saas_decision_e saas_decide_fn(const saas_facts_t *who, int argc, const char *const *argv);
@@ -111,6 +120,50 @@ static inline saas_decision_e saas_decide_subscription(const saas_facts_t *who, 
         }
     }
     return SAAS_DECIDED_NO_SUBSCRIPTION;
+}
+
+/** True when Stripe's entitlements have the key: they are worth what access is. */
+static inline int saas_is_entitled(const saas_facts_t *who, const char *key)
+{
+    const char *at = who->has_active_subscription ? who->entitled : NULL;
+    size_t len = strlen(key);
+    while (at && (at = strstr(at, key)) && !(at > who->entitled && at[-1] == ' ' && at[len] == ' ')) {
+        at++;
+    }
+    return at != NULL;
+}
+
+/** Any of the features: of the organization's plan, or entitled by Stripe.  Without any plan an active subscription has
+ *  all of them. */
+static inline saas_decision_e saas_decide_feature(const saas_facts_t *who, int argc, const char *const *argv)
+{
+    const saas_plan_t *plan = saas_plans_of(who->plans, who->has_active_subscription, who->price);
+    int i, all = !who->plans->list->nelts && who->has_active_subscription;
+    if (!who->org_id) {
+        return SAAS_DECIDED_OUTSIDER;
+    }
+    for (i = 0; i < argc; i++) {
+        if (all || saas_plan_has(plan, argv[i]) || saas_is_entitled(who, argv[i])) {
+            return SAAS_DECIDED_GRANTED;
+        }
+    }
+    return SAAS_DECIDED_NO_FEATURE;
+}
+
+/** One of the plans. */
+static inline saas_decision_e saas_decide_plan(const saas_facts_t *who, int argc, const char *const *argv)
+{
+    const saas_plan_t *plan = saas_plans_of(who->plans, who->has_active_subscription, who->price);
+    int i;
+    if (!who->org_id) {
+        return SAAS_DECIDED_OUTSIDER;
+    }
+    for (i = 0; plan && i < argc; i++) {
+        if (!strcmp(plan->name, argv[i])) {
+            return SAAS_DECIDED_GRANTED;
+        }
+    }
+    return SAAS_DECIDED_NO_PLAN;
 }
 
 /** The user, proven or not: what one needs to prove it, and to be rid of the account. */

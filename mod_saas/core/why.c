@@ -305,6 +305,47 @@ static void unverified(apr_pool_t *p, const saas_why_t *why, saas_why_told_t *to
                                  why->user ? why->user : "USER");
 }
 
+/* What an organization has, in the words of SaasPlan. */
+static const char *its_plan(apr_pool_t *p, const saas_why_t *why)
+{
+    const saas_facts_t *who = why->who;
+    const saas_plan_t *plan = who && who->plans ? saas_plans_of(who->plans, who->has_active_subscription, who->price) : NULL;
+    const char *org = organization(p, why);
+
+    if (who && who->has_active_subscription && who->price && who->plans && who->plans->list->nelts
+        && !saas_plans_of_price(who->plans, who->price)) {
+        return apr_psprintf(p, "%s pays the price %s, which no SaasPlan has, so that it counts as free", org, who->price);
+    }
+    return plan ? apr_psprintf(p, "%s has the plan %s", org, plan->name)
+           : who && who->has_active_subscription ? apr_psprintf(p, "%s has no plan", org)
+                                                 : apr_psprintf(p, "%s has no active subscription, and there is no plan free", org);
+}
+
+static int pays(const saas_why_t *why)
+{
+    return why->who && why->who->has_active_subscription;
+}
+
+static void no_feature(apr_pool_t *p, const saas_why_t *why, saas_why_told_t *told)
+{
+    if (!pays(why)) {
+        no_subscription(p, why, told);
+        return;
+    }
+    told->fact = apr_pstrcat(p, its_plan(p, why), ", which has not the feature", NULL);
+    told->way_out = "a plan that has it (SaasPlan, features=), or another subscription";
+}
+
+static void no_plan(apr_pool_t *p, const saas_why_t *why, saas_why_told_t *told)
+{
+    if (!pays(why)) {
+        no_subscription(p, why, told);
+        return;
+    }
+    told->fact = its_plan(p, why);
+    told->way_out = "a subscription to one of the plans that the gate names (SaasPlan)";
+}
+
 static void cross_site(apr_pool_t *p, const saas_why_t *why, saas_why_told_t *told)
 {
     told->fact = apr_pstrcat(p, "a browser's credential on a request that may be another site's doing: ",
@@ -334,6 +375,11 @@ static int is_by_ours(const saas_why_t *why)
     return !why->plugin;
 }
 
+static int does_not_pay(const saas_why_t *why)
+{
+    return !pays(why);
+}
+
 static const struct {
     void (*tell)(apr_pool_t *p, const saas_why_t *why, saas_why_told_t *told);
     int (*history)(const saas_why_t *why); /* can the database say more? NULL: no */
@@ -345,6 +391,8 @@ static const struct {
     [SAAS_DECIDED_WRONG_ROLE] = { wrong_role, is_by_role },
     [SAAS_DECIDED_NO_SUBSCRIPTION] = { no_subscription, is_by_ours },
     [SAAS_DECIDED_UNVERIFIED] = { unverified, NULL },
+    [SAAS_DECIDED_NO_FEATURE] = { no_feature, does_not_pay },
+    [SAAS_DECIDED_NO_PLAN] = { no_plan, does_not_pay },
     [SAAS_DECIDED_CROSS_SITE] = { cross_site, NULL },
 };
 
@@ -367,7 +415,8 @@ apr_status_t saas_why_look(apr_pool_t *p, saas_why_t *why, const char *org_id, c
 {
     const char **history = apr_pcalloc(p, sizeof(*history) * SAAS_WHY_KNOWN_COLUMNS);
     const char *const known[] = { why->user, org_id, slug, why->token }, *const *row;
-    int paid = why->decision == SAAS_DECIDED_NO_SUBSCRIPTION || (why->turned && is_gate(why, "saas-subscription"));
+    int paid = why->decision == SAAS_DECIDED_NO_SUBSCRIPTION || why->decision == SAAS_DECIDED_NO_FEATURE
+               || why->decision == SAAS_DECIDED_NO_PLAN || (why->turned && is_gate(why, "saas-subscription"));
     apr_status_t rv = ask(baton, SAAS_WHY_ASK_KNOWN, known, 4, &row);
     if (rv == APR_SUCCESS && row) {
         memcpy(history, row, sizeof(*history) * SAAS_WHY_AT);

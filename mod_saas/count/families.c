@@ -16,7 +16,8 @@
 
 static const char *const verdicts[SAAS_SAID_COUNT] = {
     "granted", "unavailable", "not_authenticated", "authentication_failed", "organization_required", "not_found",
-    "permission_denied", "subscription_required", "email_not_verified", "csrf_failed", "overruled"
+    "permission_denied", "subscription_required", "email_not_verified", "feature_required", "plan_required",
+    "csrf_failed", "overruled"
 };
 /* In the form that OpenMetrics wants, and as durations. */
 static const char *const bounds[] = { "0.001", "0.01", "0.1", "1.0", "10.0", "+Inf" };

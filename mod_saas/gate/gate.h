@@ -55,11 +55,13 @@ typedef struct saas_refusal_t {
     const char *code;
     const char *detail;
     const apr_array_header_t *choices;  /**< organizations to choose from, or NULL */
+    const char *feature;                /**< that is wanted, or NULL */
+    const apr_array_header_t *plans;    /**< const char *: any of these would do, or NULL */
 } saas_refusal_t;
 
 /** The refusal of a verdict; ctx may be NULL; denied, if given, is the text of
- *  a subscription refusal. */
-void saas_refusal_get(saas_verdict_e verdict, const saas_context_t *ctx, const char *denied,
+ *  a refusal of who has to buy something.  Lists are in p. */
+void saas_refusal_get(apr_pool_t *p, saas_verdict_e verdict, const saas_context_t *ctx, const char *denied,
                       saas_refusal_t *refusal);
 
 /** JSON text of a refusal. */

@@ -20,13 +20,15 @@ _Static_assert((int)SAAS_GRANTED == SAAS_DECIDED_GRANTED && (int)SAAS_UNAVAILABL
                    && (int)SAAS_CHOOSE_ORGANIZATION == SAAS_DECIDED_CHOOSE_ORGANIZATION
                    && (int)SAAS_OUTSIDER == SAAS_DECIDED_OUTSIDER && (int)SAAS_WRONG_ROLE == SAAS_DECIDED_WRONG_ROLE
                    && (int)SAAS_NO_SUBSCRIPTION == SAAS_DECIDED_NO_SUBSCRIPTION
-                   && (int)SAAS_UNVERIFIED == SAAS_DECIDED_UNVERIFIED,
+                   && (int)SAAS_UNVERIFIED == SAAS_DECIDED_UNVERIFIED && (int)SAAS_NO_FEATURE == SAAS_DECIDED_NO_FEATURE
+                   && (int)SAAS_NO_PLAN == SAAS_DECIDED_NO_PLAN,
                "verdicts and decisions have the same numbers");
 
 SAAS_WARM static inline saas_facts_t facts_of(const saas_principal_t *who)
 {
     const saas_facts_t facts = { who->email, who->org_id, who->org_slug, saas_role_text(who->role), who->subscription,
-                                 who->has_active_subscription, who->email_verified };
+                                 who->has_active_subscription, who->email_verified, who->price, who->entitled,
+                                 saas_config_plans() };
     return facts;
 }
 
@@ -43,8 +45,10 @@ DECIDER(role)
 DECIDER(subscription)
 DECIDER(account)
 DECIDER(verified)
+DECIDER(feature)
+DECIDER(plan)
 
-enum { GATE_USER, GATE_MEMBER, GATE_ROLE, GATE_SUBSCRIPTION, GATE_ACCOUNT, GATE_VERIFIED };
+enum { GATE_USER, GATE_MEMBER, GATE_ROLE, GATE_SUBSCRIPTION, GATE_ACCOUNT, GATE_VERIFIED, GATE_FEATURE, GATE_PLAN };
 
 const saas_gate_t saas_host_gates[] = {
     [GATE_USER] = { "user", NULL, 0, -1, decide_user },
@@ -53,6 +57,8 @@ const saas_gate_t saas_host_gates[] = {
     [GATE_SUBSCRIPTION] = { "subscription", saas_decide_check_subscription, 1, -1, decide_subscription },
     [GATE_ACCOUNT] = { "account", NULL, 0, 0, decide_account },
     [GATE_VERIFIED] = { "verified", NULL, 0, 0, decide_verified },
+    [GATE_FEATURE] = { "feature", saas_plan_check_name, 1, -1, decide_feature },
+    [GATE_PLAN] = { "plan", saas_plan_check_name, 1, -1, decide_plan },
     { 0 }
 };
 
@@ -83,6 +89,9 @@ const char *saas_gate_parse(apr_pool_t *p, cmd_parms *cmd, const char *text, saa
         }
         if (err) {
             return apr_psprintf(p, "%s: %s", name, err);
+        }
+        if (cmd && !expression && (use->gate == &saas_host_gates[GATE_FEATURE] || use->gate == &saas_host_gates[GATE_PLAN])) {
+            saas_config_plan_asked(word, cmd->directive, use->gate == &saas_host_gates[GATE_PLAN]);
         }
         *(const char **)apr_array_push(words) = word;
         *(ap_expr_info_t **)apr_array_push(expressions) = expression;

@@ -102,7 +102,7 @@ int saas_refuse(request_rec *r, saas_verdict_e verdict, const saas_context_t *ct
     const saas_dir_config_t *conf = saas_dir_config(r);
     const saas_denied_t *denied = saas_config_denied(conf, verdict);
     saas_refusal_t refusal;
-    saas_refusal_get(verdict, ctx, NULL, &refusal);
+    saas_refusal_get(r->pool, verdict, ctx, NULL, &refusal);
     if (ctx->loaded == SAAS_GRANTED) {
         saas_identity_export(r, &ctx->who);
     }

@@ -22,6 +22,8 @@ SAAS_WARM saas_said_e saas_verdicts_said(saas_verdict_e verdict, const saas_cont
         [SAAS_WRONG_ROLE] = SAAS_SAID_PERMISSION_DENIED,
         [SAAS_NO_SUBSCRIPTION] = SAAS_SAID_SUBSCRIPTION_REQUIRED,
         [SAAS_UNVERIFIED] = SAAS_SAID_EMAIL_NOT_VERIFIED,
+        [SAAS_NO_FEATURE] = SAAS_SAID_FEATURE_REQUIRED,
+        [SAAS_NO_PLAN] = SAAS_SAID_PLAN_REQUIRED,
     };
     return verdict == SAAS_NO_USER && ctx && ctx->authentication_failed ? SAAS_SAID_AUTHENTICATION_FAILED
                                                                         : said[verdict];

@@ -207,6 +207,9 @@ static void take_principal(apr_pool_t *p, refused_t *refused, const saas_princip
     refused->facts.subscription = who->subscription ? apr_pstrdup(p, who->subscription) : NULL;
     refused->facts.has_active_subscription = who->has_active_subscription;
     refused->facts.email_verified = who->email_verified;
+    refused->facts.price = who->price ? apr_pstrdup(p, who->price) : NULL;
+    refused->facts.entitled = who->entitled ? apr_pstrdup(p, who->entitled) : NULL;
+    refused->facts.plans = saas_config_plans();
     refused->why.who = &refused->facts;
 }
 
@@ -274,6 +277,8 @@ static saas_decision_e decision_of(saas_verdict_e verdict)
     case SAAS_WRONG_ROLE:
     case SAAS_NO_SUBSCRIPTION:
     case SAAS_UNVERIFIED:
+    case SAAS_NO_FEATURE:
+    case SAAS_NO_PLAN:
         break;
     }
     return (saas_decision_e)verdict;
@@ -295,7 +300,7 @@ void saas_why_section(request_rec *r, const saas_context_t *ctx, saas_verdict_e 
     if (ctx->loaded != SAAS_GRANTED) {
         use = state ? state->first : NULL;
     }
-    saas_refusal_get(verdict, ctx, NULL, &refusal);
+    saas_refusal_get(r->pool, verdict, ctx, NULL, &refusal);
     note(r, ctx, &refusal, decision_of(verdict), use, use && use == ctx->turned_by && !ctx->refused_by, NULL);
 }
 
@@ -304,7 +309,7 @@ void saas_why_route(request_rec *r, const saas_context_t *ctx, saas_verdict_e ve
 {
     saas_refusal_t refusal;
     if (is_wanted(r)) {
-        saas_refusal_get(verdict, ctx, NULL, &refusal);
+        saas_refusal_get(r->pool, verdict, ctx, NULL, &refusal);
         note(r, ctx, &refusal, decision_of(verdict), use, 0,
              apr_psprintf(r->pool, "route %s %s of %s%s%s%s", r->method, route->path, plugin, use ? ", \"" : "",
                           use ? use->text : "", use ? "\"" : ""));

@@ -27,8 +27,10 @@
 
 static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
 {
-    const char *err = saas_plugins_load(pconf, ptemp);
+    const char *err;
     (void)plog;
+    saas_config_plans_begin(pconf);
+    err = saas_plugins_load(pconf, ptemp);
     if (!err) {
         err = saas_statements_register(pconf, "mod_saas", saas_session_statements);
     }

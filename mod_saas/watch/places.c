@@ -396,7 +396,8 @@ static json_t *route(place_t *place)
                                                             mounted->route->path, mounted->plugin)));
     }
     return json_pack(
-        "{s:s, s:o, s:b, s:s?, s:s?, s:s?}", "path", mounted->route->path, "gates", gates, "wants_organization",
+        "{s:s, s:o, s:b, s:b, s:s?, s:s?, s:s?}", "path", mounted->route->path, "gates", gates, "own_words",
+        mounted->route->denied != NULL, "wants_organization",
         mounted->wants_organization, "organization", mounted->org_segment >= 0 ? values[mounted->org_segment] : NULL,
         "object", mounted->object >= 0 ? values[mounted->object_segment] : NULL, "table",
         mounted->object >= 0 ? APR_ARRAY_IDX(saas_objects(), mounted->object, const saas_object_t *)->table : NULL);
@@ -467,7 +468,8 @@ static int show_place(apr_pool_t *p, server_rec *main_server, const char *url, c
     place_t place = { .p = p, .method = method };
     apr_uri_t uri;
     char *path;
-    json_t *found;
+    json_t *found, *plans = json_array();
+    int i;
     if (apr_uri_parse(p, url, &uri) != APR_SUCCESS || !uri.path || uri.path[0] != '/') {
         fprintf(stderr, "\"%s\" is neither a path nor a URL\n", url);
         return 0;
@@ -491,11 +493,15 @@ static int show_place(apr_pool_t *p, server_rec *main_server, const char *url, c
         apply_file_system(&place);
     }
     for_each(&place, apply_location);
-    found = json_pack("{s:b, s:s, s:s, s:s, s:o?, s:o, s:s?, s:s?, s:o}", "proof_required",
+    for (i = 0; i < saas_config_plan_lines()->nelts; i++) {
+        json_array_append_new(plans, json_string(APR_ARRAY_IDX(saas_config_plan_lines(), i, const char *)));
+    }
+    found = json_pack("{s:b, s:s, s:s, s:s, s:o?, s:o, s:s?, s:s?, s:o, s:o}", "proof_required",
                       saas_config_verify_email(place.server) == SAAS_VERIFY_EMAIL_REQUIRED, "server",
                       place.server->server_hostname ? place.server->server_hostname : "", "path", place.path, "method",
                       method, "require", place.tree, "route", place.api ? route(&place) : json_null(), "organization",
-                      place.organization, "auth_type", place.auth_type, "unknown", place.unknown);
+                      place.organization, "auth_type", place.auth_type, "unknown", place.unknown,
+                      "plans", plans);
     json_dumpf(found, stdout, JSON_INDENT(1) | JSON_SORT_KEYS);
     putchar('\n');
     json_decref(found);

@@ -36,6 +36,7 @@ static const apr_size_t texts[] = {
     APR_OFFSETOF(saas_principal_t, email),         APR_OFFSETOF(saas_principal_t, name),
     APR_OFFSETOF(saas_principal_t, org_id),        APR_OFFSETOF(saas_principal_t, org_slug),
     APR_OFFSETOF(saas_principal_t, org_name),      APR_OFFSETOF(saas_principal_t, subscription),
+    APR_OFFSETOF(saas_principal_t, price),         APR_OFFSETOF(saas_principal_t, entitled),
 };
 #define N_TEXTS (sizeof(texts) / sizeof(*texts))
 

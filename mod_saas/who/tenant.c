@@ -32,13 +32,14 @@
 #define TOUCH_EVERY apr_time_from_sec(60)
 
 enum { C_USER, C_EMAIL, C_NAME, C_DEFAULT, C_NOW, C_VERIFIED, C_CREDENTIAL, C_CAP, C_USED, C_EXPIRES, C_ORG, C_SLUG, C_ORG_NAME,
-       C_ROLE, C_SUBSCRIPTION, C_ENDS, C_ACTIVE };
+       C_ROLE, C_SUBSCRIPTION, C_ENDS, C_ACTIVE, C_PRICE, C_ENTITLED };
 
 #define COLUMNS_ORG \
     ", o.id, o.slug, o.name, m.role," \
     " CASE WHEN o.subscription_status = 'active' AND o.subscription_ends_at <= now() THEN 'expired'" \
     " ELSE o.subscription_status END, o.subscription_ends_at," \
-    " o.subscription_status = 'active' AND (o.subscription_ends_at IS NULL OR o.subscription_ends_at > now())"
+    " o.subscription_status = 'active' AND (o.subscription_ends_at IS NULL OR o.subscription_ends_at > now())," \
+    " o.subscription_price, o.stripe_features"
 
 /* The default one first. */
 #define IN_ORDER \
@@ -195,6 +196,8 @@ static void take_organization(const saas_rows_t *rows, int row, saas_principal_t
     }
     who->subscription = saas_cell(rows, row, C_SUBSCRIPTION);
     who->has_active_subscription = saas_cell_bool(rows, row, C_ACTIVE);
+    who->price = saas_cell(rows, row, C_PRICE);
+    who->entitled = saas_cell(rows, row, C_ENTITLED);
     if (saas_cell(rows, row, C_ENDS)) {
         saas_time_parse(saas_cell(rows, row, C_ENDS), &who->subscription_ends_at);
     }
@@ -340,6 +343,9 @@ void saas_tenant_load(request_rec *r, const saas_credential_t *credential, const
     }
     else if (choice != SAAS_CHOOSE_NOT && saas_cell(rows, 0, C_ORG)) {
         take_organization(rows, 0, &ctx->who);
+    }
+    if (ctx->who.has_active_subscription && ctx->who.price) {
+        saas_config_plans_warn(r, ctx->who.org_id, ctx->who.price);
     }
     set_moments(rows, ctx, &ticket);
     saas_cache_keep(r, credential, selector, ctx, &ticket);

@@ -297,7 +297,7 @@ static int export_csv(saas_request_t *rq)
 
 static const saas_route_t routes[] = {
     { SAAS_GET, "/audits/{audit}/export/csv/", export_csv,
-      SAAS_GATES(saas_is_member, saas_has_active_subscription), .denied = "Upgrade to Premium to export data" },
+      SAAS_GATES(saas_is_member, saas_has_feature("export")), .denied = "Upgrade to Premium to export data" },
     { 0 }
 };
 

@@ -35,7 +35,7 @@
 
 /* Columns of SAAS_WEBHOOKS_LOAD. */
 enum {
-    COL_STATUS, COL_STARTED_AT, COL_ENDS_AT, COL_CUSTOMER, COL_SUBSCRIPTION, COL_STRIPE_STATUS,
+    COL_STATUS, COL_STARTED_AT, COL_ENDS_AT, COL_CUSTOMER, COL_SUBSCRIPTION, COL_STRIPE_STATUS, COL_PRICE,
     COL_SUB, COL_SUB_CUSTOMER, COL_SUB_STATUS, COL_SUB_PRICE, COL_SUB_PERIOD_END, COL_SUB_CANCEL_AT,
     COL_SUB_CANCEL_AT_END, COL_SUB_STARTED_AT, COL_SUB_ENDED_AT, COL_SUB_PAST_DUE, COL_SUB_CREATED, COL_SUB_RANK
 };
@@ -129,6 +129,10 @@ static const char *foreign(const work_t *w)
     case SAAS_EVENT_SUBSCRIPTION_READ:
     case SAAS_EVENT_SUBSCRIPTION_MISSING:
         return event->subscription ? NULL : "ignored:no subscription";
+    case SAAS_EVENT_ENTITLEMENTS:
+        return saas_webhooks_config_entitlements(w->server) != 1 ? "ignored:type"
+               : event->customer                                 ? NULL
+                                                                 : "ignored:no customer";
     case SAAS_EVENT_CUSTOMER_DELETED:
         return event->customer ? NULL : "ignored:no customer";
     default:
@@ -294,13 +298,14 @@ static apr_status_t settle(work_t *w, const saas_rows_t *rows, const saas_subscr
     }
     if (same(now.status, saas_cell(rows, 0, COL_STATUS))
         && same(now.stripe_status, saas_cell(rows, 0, COL_STRIPE_STATUS))
-        && same(now.subscription, saas_cell(rows, 0, COL_SUBSCRIPTION)) && same(customer, saas_cell(rows, 0, COL_CUSTOMER))
+        && same(now.subscription, saas_cell(rows, 0, COL_SUBSCRIPTION)) && same(now.price, saas_cell(rows, 0, COL_PRICE))
+        && same(customer, saas_cell(rows, 0, COL_CUSTOMER))
         && now.started_at == time_cell(rows, 0, COL_STARTED_AT) && now.ends_at == time_cell(rows, 0, COL_ENDS_AT)) {
         return APR_SUCCESS;
     }
     rv = saas_db_queue(w->db, statement(SAAS_WEBHOOKS_EFFECTIVE),
                        SAAS_ARGS(now.status, time_arg(p, now.started_at), time_arg(p, now.ends_at), now.subscription,
-                                 now.stripe_status, customer));
+                                 now.stripe_status, customer, now.price));
     if (rv == APR_SUCCESS && !same(now.status, saas_cell(rows, 0, COL_STATUS))) {
         rv = leave_trail(w, rows, &now);
     }
@@ -439,6 +444,22 @@ static apr_status_t tell_admins(work_t *w)
     return rv;
 }
 
+/* What Stripe's own entitlements say: all that the customer has, each time. */
+static apr_status_t entitle(work_t *w)
+{
+    const saas_event_t *event = w->event;
+    apr_status_t rv = saas_db_set_organization(w->db, w->org);
+
+    if (event->entitled_more) {
+        SAAS_LOG(w->server, APLOG_NOTICE, 0, "SAAS1614",
+                 "event %s: customer %s has more entitlements than the event tells; those count", event->id, event->customer);
+    }
+    return rv == APR_SUCCESS
+               ? saas_db_queue(w->db, statement(SAAS_WEBHOOKS_ENTITLED),
+                               SAAS_ARGS(event->entitled, apr_psprintf(w->pool, "%" APR_INT64_T_FMT, event->created)))
+               : rv;
+}
+
 static apr_status_t apply_to_organization(work_t *w)
 {
     const saas_event_t *event = w->event;
@@ -448,6 +469,9 @@ static apr_status_t apply_to_organization(work_t *w)
     int i, n = 0, ours;
     apr_status_t rv;
 
+    if (event->kind == SAAS_EVENT_ENTITLEMENTS) {
+        return entitle(w);
+    }
     price = pick_price(w, &ours);
     if (is_other_product(w, ours)) {
         w->verdict = "ignored:other product";

@@ -150,6 +150,23 @@ static void read_customer(apr_pool_t *p, const json_t *customer, saas_event_t *e
     event->metadata_org = get_org(p, json_object_get(customer, "metadata"));
 }
 
+/* Lookup keys are the operator's own words: one with a blank in it, which would be two, is left out. */
+static void read_entitlements(apr_pool_t *p, const json_t *summary, saas_event_t *event)
+{
+    const json_t *list = json_object_get(summary, "entitlements"), *entitlement;
+    size_t i;
+
+    event->customer = get_id(p, summary, "customer");
+    event->entitled = " ";
+    event->entitled_more = json_is_true(json_object_get(list, "has_more"));
+    json_array_foreach(json_object_get(list, "data"), i, entitlement) {
+        const char *key = get_id(p, entitlement, "lookup_key");
+        if (key && i < SAAS_ENTITLEMENTS_MAX) {
+            event->entitled = apr_pstrcat(p, event->entitled, key, " ", NULL);
+        }
+    }
+}
+
 static const struct {
     const char *type;
     saas_event_e kind;
@@ -168,6 +185,7 @@ static const struct {
     { "invoice.paid", SAAS_EVENT_INVOICE_PAID, read_invoice },
     { "invoice.payment_failed", SAAS_EVENT_INVOICE_FAILED, read_invoice },
     { "customer.deleted", SAAS_EVENT_CUSTOMER_DELETED, read_customer },
+    { "entitlements.active_entitlement_summary.updated", SAAS_EVENT_ENTITLEMENTS, read_entitlements },
 };
 
 const char *saas_event_read(apr_pool_t *p, const json_t *root, saas_event_t *event)

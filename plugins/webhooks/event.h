@@ -26,6 +26,7 @@ typedef enum {
     SAAS_EVENT_INVOICE_PAID,
     SAAS_EVENT_INVOICE_FAILED,
     SAAS_EVENT_CUSTOMER_DELETED,
+    SAAS_EVENT_ENTITLEMENTS,        /**< what a customer may use, all of it */
     SAAS_EVENT_SUBSCRIPTION_READ,   /**< no event: Stripe's answer when it was asked for a subscription */
     SAAS_EVENT_SUBSCRIPTION_MISSING /**< no event: Stripe does not have it */
 } saas_event_e;
@@ -59,8 +60,13 @@ typedef struct saas_event_t {
     int cancel_at_period_end;
     apr_int64_t started_at;
     apr_int64_t ended_at;
+
+    const char *entitled;         /**< of entitlements: their lookup keys, a blank on both sides of each */
+    int entitled_more;            /**< there are others, which it does not say */
 } saas_event_t;
 
+/** Most lookup keys that are kept of a customer. */
+#define SAAS_ENTITLEMENTS_MAX 64
 /** Longest id that is stored. */
 #define SAAS_EVENT_ID_MAX 255
 

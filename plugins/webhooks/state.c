@@ -395,6 +395,7 @@ void saas_subscription_effective(const saas_subscription_t *rows, int n, apr_int
     out->status = ours_text[best_ours];
     if (best && !saas_subscription_is_tombstone(best)) {
         out->subscription = best->id;
+        out->price = best->price;
         out->started_at = best->started_at;
     }
 }

@@ -89,6 +89,7 @@ typedef struct saas_effective_t {
     const char *status;          /**< free, active, expired, canceled */
     const char *stripe_status;   /**< NULL without a subscription */
     const char *subscription;    /**< id, or NULL */
+    const char *price;           /**< that is paid; NULL: none, or not known */
     apr_int64_t started_at;
     apr_int64_t ends_at;         /**< 0: open-ended, or not known */
 } saas_effective_t;

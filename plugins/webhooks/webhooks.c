@@ -95,7 +95,7 @@ saas_statement_t saas_webhooks_statements[] = {
         "SELECT id FROM organizations WHERE id = $1 FOR UPDATE", NULL, 0 },
     [SAAS_WEBHOOKS_LOAD] = { "webhooks_load", SAAS_TENANT,
         "SELECT o.subscription_status, o.subscription_started_at, o.subscription_ends_at, o.stripe_customer_id,"
-        " o.stripe_subscription_id, o.stripe_status, s.id, s.customer_id, s.status, s.price_id, s.period_end,"
+        " o.stripe_subscription_id, o.stripe_status, o.subscription_price, s.id, s.customer_id, s.status, s.price_id, s.period_end,"
         " s.cancel_at, s.cancel_at_period_end, s.started_at, s.ended_at, s.past_due_since, s.last_event_created,"
         " s.last_event_rank"
         " FROM organizations o LEFT JOIN subscriptions s ON s.org_id = o.id WHERE o.id = $1", NULL, 0 },
@@ -114,7 +114,7 @@ saas_statement_t saas_webhooks_statements[] = {
     [SAAS_WEBHOOKS_EFFECTIVE] = { "webhooks_effective", SAAS_TENANT,
         "UPDATE organizations SET subscription_status = $2, subscription_started_at = $3::timestamptz,"
         " subscription_ends_at = $4::timestamptz, stripe_subscription_id = $5, stripe_status = $6,"
-        " stripe_customer_id = $7, updated_at = now() WHERE id = $1", NULL, 0 },
+        " stripe_customer_id = $7, subscription_price = $8, updated_at = now() WHERE id = $1", NULL, 0 },
     [SAAS_WEBHOOKS_ADMINS] = { "webhooks_admins", SAAS_TENANT,
         "SELECT u.email, u.name, o.name FROM memberships m JOIN users u ON u.id = m.user_id"
         " JOIN organizations o ON o.id = m.org_id"
@@ -145,6 +145,10 @@ saas_statement_t saas_webhooks_statements[] = {
         "SELECT payload FROM stripe_events WHERE id = $1", NULL, 0 },
     [SAAS_WEBHOOKS_OVERDUE] = { "webhooks_overdue", SAAS_SYSTEM,
         "SELECT count(*) FROM stripe_news WHERE due_at < now() AND (asked_at IS NULL OR asked_at < due_at)", NULL, 0 },
+    /* The later summary; of the same second always the same one. */
+    [SAAS_WEBHOOKS_ENTITLED] = { "webhooks_entitled", SAAS_TENANT,
+        "UPDATE organizations SET stripe_features = $2, stripe_features_at = $3::bigint WHERE id = $1"
+        " AND (stripe_features_at < $3::bigint OR (stripe_features_at = $3::bigint AND coalesce(stripe_features, '') < $2))", NULL, 0 },
     { NULL, 0, NULL, NULL, 0 }
 };
 

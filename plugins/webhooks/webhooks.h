@@ -26,6 +26,8 @@ typedef enum { SAAS_STRIPE_TEST, SAAS_STRIPE_LIVE, SAAS_STRIPE_ANY } saas_stripe
       "events of which of Stripe's modes count: test, live or any (default: as the secret key)") \
     X(of, NUMBER, grace_days, "SaasPastDueGrace", SAAS_VHOST, "14", SAAS_RANGE(0, 365), \
       "days of access after a renewal failed, 0: none") \
+    X(of, FLAG, entitlements, "SaasStripeEntitlements", SAAS_GLOBAL, "Off", SAAS_ANY, \
+      "On: Stripe's entitlements of a customer are features, too, by their lookup keys") \
     X(of, NUMBER, overdue_days, "SaasStripeOverdue", SAAS_VHOST, "3", SAAS_RANGE(0, 60), \
       "days after a period's end without news of it, until Stripe is asked")
 
@@ -49,7 +51,8 @@ enum {
     SAAS_WEBHOOKS_NEWS_OVER,
     SAAS_WEBHOOKS_DETAIL,
     SAAS_WEBHOOKS_EVENT,
-    SAAS_WEBHOOKS_OVERDUE
+    SAAS_WEBHOOKS_OVERDUE,
+    SAAS_WEBHOOKS_ENTITLED
 };
 extern saas_statement_t saas_webhooks_statements[] __attribute__((visibility("hidden")));
 

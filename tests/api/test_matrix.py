@@ -52,7 +52,8 @@ def expected(route, caller, which):
         if gate.startswith("saas-role") and role not in gate.split()[1:]:
             return 403, "permission_denied"
     for gate in gates:
-        if gate.startswith("saas-subscription") and "free" not in gate.split()[1:]:
+        # Without any SaasPlan an active subscription has every feature.
+        if gate.startswith("saas-feature") or gate.startswith("saas-subscription") and "free" not in gate.split()[1:]:
             return 403, "subscription_required"
     return OK
 

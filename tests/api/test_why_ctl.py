@@ -251,7 +251,7 @@ def test_routes(site, callers, alice, payer):
                 wrong.append((name, path, said, real))
     assert not wrong, "\n".join(map(str, wrong))
     answer = of_url(site, alice.email, f"/api/v1/audits/{audit}/export/csv/", exits=1)[1]
-    assert answer["section"] == "route GET /audits/{audit}/export/csv/ of export" and answer["gate"] == "saas-subscription active"
+    assert answer["section"] == "route GET /audits/{audit}/export/csv/ of export" and answer["gate"] == "saas-feature export"
     assert answer["organization"] == alice.org["slug"] and not any(audit in what for what in answer["unknown"]), "the one that the audit belongs to"
     answer = of_url(site, callers["outsider"][0].email, alice.org["slug"], f"/api/v1/audits/{audit}/", exits=1)[1]
     assert f"audits {audit}" in answer["fact"] and "in no organization of the user's" in answer["fact"]

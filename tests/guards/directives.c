@@ -17,7 +17,7 @@ static const char *const kinds[] = {
     [SAAS_KIND_INTERVAL] = "INTERVAL", [SAAS_KIND_WORD] = "WORD", [SAAS_KIND_TEXT] = "TEXT",
     [SAAS_KIND_EXPRESSION] = "EXPRESSION", [SAAS_KIND_LIST] = "LIST", [SAAS_KIND_OWN] = "OWN",
     [SAAS_KIND_OWN_NUMBER] = "OWN_NUMBER", [SAAS_KIND_OWN_FLAG] = "OWN_FLAG", [SAAS_KIND_OWN_LIST] = "OWN_LIST",
-    [SAAS_KIND_OWN_2_OR_3] = "OWN_2_OR_3", [SAAS_KIND_KEPT] = "KEPT"
+    [SAAS_KIND_OWN_2_OR_3] = "OWN_2_OR_3", [SAAS_KIND_KEPT] = "KEPT", [SAAS_KIND_OWN_RAW] = "OWN_RAW"
 };
 
 static const char *place(int where)

@@ -11,6 +11,8 @@ ORGS = ["0199a000-0000-7000-8000-00000000000a", "0199a000-0000-7000-8000-0000000
 USERS = ["0199a000-0000-7000-8000-000000000001", "0199a000-0000-7000-8000-000000000002", "0199a000-0000-7000-8000-000000000003"]
 # An organization that is deleted, and not removed yet.
 DELETED = "0199a000-0000-7000-8000-00000000000c"
+# One with all that plans want.
+PLANNED = "0199a000-0000-7000-8000-00000000000d"
 THEN, LATER = "2026-01-02T03:04:05.678901Z", "2036-01-02T03:04:05.000000Z"
 # The session's cookie, and its hash as the server stores it.
 COOKIE = "migrated-migrated-migrated-migrated-migrated"
@@ -138,6 +140,12 @@ ROWS = {
                                                         created_at=THEN, queued_at=THEN, run_after=LATER, tries=1, lease_owner=("claim1", None)[n],
                                                         status=500, duration_ms=12, error="the answer was 500", answer="no", attempted_at=THEN,
                                                         attempts=json.dumps([{"at": THEN, "status": 500, "duration_ms": 12, "error": "the answer was 500"}]))])),
+    ],
+    15: [
+        ("organizations", [dict(id=PLANNED, name="Planned", slug="planned", created_at=THEN, updated_at=THEN, deleted_at=None, subscription_status="active",
+                                subscription_started_at=THEN, subscription_ends_at=LATER, stripe_customer_id="cus_15", stripe_subscription_id="sub_15",
+                                stripe_status="active", subscription_price="price_1", stripe_features=" sso ", stripe_features_at=1767322800)]),
+        ("usage", [dict(org_id=ORGS[0], name="audits", period="2026-01", used=3, most=100)]),
     ],
 }
 # What SQLite has instead of notifications: triggers fill it, and a migration may add to it. By the version that made it.

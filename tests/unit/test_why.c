@@ -5,7 +5,8 @@
 
 #include "core/why.h"
 
-static const saas_facts_t viewer = { "ada@example.test", "org", "acme", "VIEWER", "expired", 0, 0 };
+static const saas_facts_t viewer = { .email = "ada@example.test", .org_id = "org", .org_slug = "acme", .role = "VIEWER", .subscription = "expired", .has_active_subscription = 0,
+    .email_verified = 0 };
 static const saas_facts_t nowhere = { .email = "ada@example.test" };
 
 /* Refusals as the server and saasctl describe them. */

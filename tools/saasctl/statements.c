@@ -263,7 +263,7 @@ const saas_driver_statement_t ctl_statements[CTL_STATEMENTS] = {
     STATEMENT(CTL_WHY_ORGS, "look up the user's organizations",
         "SELECT o.id, o.slug, m.role, " SUBSCRIPTION ", o.subscription_ends_at,"
         " o.subscription_status = 'active' AND (o.subscription_ends_at IS NULL OR o.subscription_ends_at > now()),"
-        " o.id = u.default_org_id FROM users u JOIN user_organizations d ON d.user_id = u.id"
+        " o.id = u.default_org_id, o.subscription_price, o.stripe_features FROM users u JOIN user_organizations d ON d.user_id = u.id"
         " JOIN memberships m ON m.org_id = d.org_id AND m.user_id = d.user_id"
         " JOIN organizations o ON o.id = m.org_id AND o.deleted_at IS NULL WHERE u.id = $1 ORDER BY m.org_id"),
     /* The columns of SAAS_WHY_TOKEN_SQL, and two more. */

@@ -21,7 +21,7 @@
 
 enum { TOKEN_CAP = SAAS_WHY_NOBODY_COLUMNS, TOKEN_ORG };
 
-enum { ORG_ID, ORG_SLUG, ORG_ROLE, ORG_STATUS, ORG_ENDS, ORG_ACTIVE, ORG_DEFAULT };
+enum { ORG_ID, ORG_SLUG, ORG_ROLE, ORG_STATUS, ORG_ENDS, ORG_ACTIVE, ORG_DEFAULT, ORG_PRICE, ORG_ENTITLED };
 
 /* A user of now, for one organization. */
 typedef struct caller_t {
@@ -89,6 +89,8 @@ static void take(caller_t *caller, const saas_driver_rows_t *rows, int row)
     }
     caller->facts.subscription = ctl_cell(rows, row, ORG_STATUS);
     caller->facts.has_active_subscription = ctl_cell_true(rows, row, ORG_ACTIVE);
+    caller->facts.price = ctl_cell(rows, row, ORG_PRICE);
+    caller->facts.entitled = ctl_cell(rows, row, ORG_ENTITLED);
     if (ctl_cell(rows, row, ORG_ENDS)) {
         saas_time_parse(ctl_cell(rows, row, ORG_ENDS), &caller->ends_at);
     }
@@ -207,6 +209,7 @@ static int tell_refusal(ctl_t *ctl, const caller_t *caller, const ctl_why_t *why
                            .chosen = caller->chosen,
                            .named = caller->named };
     saas_why_told_t told;
+    saas_decision_e shown;
     apr_status_t rv;
     if (caller->token) {
         refusal.by = SAAS_WHY_BY_TOKEN;
@@ -228,8 +231,12 @@ static int tell_refusal(ctl_t *ctl, const caller_t *caller, const ctl_why_t *why
         }
         saas_why_tell(ctl->p, &refusal, &told);
     }
-    json_object_set_new(answer, "status", json_integer(saas_answers[why->decision].status));
-    json_object_set_new(answer, "code", json_string(saas_answers[why->decision].code));
+    /* As the server answers there. */
+    shown = why->own_words && (why->decision == SAAS_DECIDED_NO_FEATURE || why->decision == SAAS_DECIDED_NO_PLAN)
+                ? SAAS_DECIDED_NO_SUBSCRIPTION
+                : why->decision;
+    json_object_set_new(answer, "status", json_integer(saas_answers[shown].status));
+    json_object_set_new(answer, "code", json_string(saas_answers[shown].code));
     json_object_set_new(answer, "fact", json_string(told.fact));
     json_object_set_new(answer, "way_out", json_string(told.way_out));
     return CTL_OK;
@@ -305,7 +312,9 @@ static ctl_why_e decide_place(ctl_why_t *why, const json_t *place)
         verdict = ctl_why_tree(why, tree);
     }
     if (verdict != WHY_REFUSED && json_is_object(route)) {
-        ctl_why_e by_gates = ctl_why_route(why, json_object_get(route, "gates"));
+        ctl_why_e by_gates;
+        why->own_words = json_is_true(json_object_get(route, "own_words"));
+        by_gates = ctl_why_route(why, json_object_get(route, "gates"));
         verdict = by_gates == WHY_GRANTED ? verdict : by_gates;
     }
     return verdict;
@@ -313,10 +322,34 @@ static ctl_why_e decide_place(ctl_why_t *why, const json_t *place)
 
 /* ----------------------------------------------------------------- the command -- */
 
+/* The plans of the server's configuration, which it has read without complaint. */
+static void read_plans(ctl_t *ctl, caller_t *caller, const json_t *place)
+{
+    saas_plans_t *plans = apr_palloc(ctl->p, sizeof(*plans));
+    const json_t *line;
+    size_t i;
+    saas_plans_begin(ctl->p, plans);
+    json_array_foreach(json_object_get(place, "plans"), i, line) {
+        char **words;
+        int n = 0;
+        if (apr_tokenize_to_argv(json_string_value(line), &words, ctl->p) == APR_SUCCESS) {
+            for (; words[n]; n++) {
+            }
+            saas_plans_add(ctl->p, plans, n, (const char *const *)words);
+        }
+    }
+    caller->facts.plans = plans;
+}
+
 static int of_gate(ctl_t *ctl, caller_t *caller, ctl_why_t *why, const char *gate, const char *org)
 {
-    json_t *line = ctl_why_line(gate);
+    json_t *line = ctl_why_line(gate), *place = NULL;
     int code = ctl_why_check(ctl, gate);
+    /* Which plan has what, only the server's configuration says. */
+    if (code == CTL_OK && ctl_why_is_by_plan(gate) && (code = ctl_why_place(ctl, "/", &place)) == CTL_OK) {
+        read_plans(ctl, caller, place);
+        json_decref(place);
+    }
     if (code == CTL_OK && (code = choose(ctl, caller, org)) == CTL_OK) {
         why->several = caller->several;
         if (!caller->user.verified) {
@@ -334,6 +367,7 @@ static int of_place(ctl_t *ctl, caller_t *caller, ctl_why_t *why, const char *ur
     int code = ctl_why_place(ctl, url, &place);
     if (code == CTL_OK) {
         json_array_extend(why->unknown, json_object_get(place, "unknown"));
+        read_plans(ctl, caller, place);
         code = choose(ctl, caller, organization_of(caller, why, place, org));
     }
     if (code == CTL_OK) {

@@ -20,6 +20,7 @@ typedef struct ctl_why_t {
     int nobody;      /**< the user is disabled */
     int several;     /**< organizations to choose from */
     int proof;       /**< the server requires addresses to be proven */
+    int own_words;   /**< the route has words of its own for who has to buy something */
     json_t *unknown; /**< what only a request can tell, a list of texts */
     /* the answer */
     saas_decision_e decision; /**< of a refusal */
@@ -31,6 +32,8 @@ typedef struct ctl_why_t {
 json_t *ctl_why_line(const char *text);
 /** Is a line a gate of ours, well written?  CTL_OK, or says what is wrong. */
 int ctl_why_check(ctl_t *ctl, const char *text);
+/** Does it ask for a plan or a feature? */
+int ctl_why_is_by_plan(const char *text);
 /** Decides a tree of Require lines as mod_authz_core does. */
 ctl_why_e ctl_why_tree(ctl_why_t *why, json_t *tree);
 /** Decides the gates of a route, which are a list. */

@@ -62,6 +62,13 @@ static const saas_decider_t *read_gate(apr_pool_t *p, const char *text, int *arg
     return gate->name ? gate : NULL;
 }
 
+int ctl_why_is_by_plan(const char *text)
+{
+    int negated;
+    text = skip_not(text, &negated);
+    return !strncmp(text, "saas-feature ", 13) || !strncmp(text, "saas-plan ", 10);
+}
+
 int ctl_why_check(ctl_t *ctl, const char *text)
 {
     const saas_decider_t *gate;
@@ -72,7 +79,7 @@ int ctl_why_check(ctl_t *ctl, const char *text)
     if (!(gate = read_gate(ctl->p, text, &argc, &argv))) {
         return ctl_say(CTL_USAGE,
                        "\"%s\" is neither a path or URL nor a gate of the host: those are saas-user, saas-member,"
-                       " saas-role ROLE... and saas-subscription STATUS...",
+                       " saas-role ROLE..., saas-subscription STATUS..., saas-feature FEATURE... and saas-plan PLAN...",
                        text);
     }
     if (argc < gate->min_args) {
