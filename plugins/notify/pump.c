@@ -159,20 +159,30 @@ static room_t room_now(const saas_notify_pump_t *pump)
     return room;
 }
 
+/* What becomes of one that has ended, well or not. */
+static void decide(saas_notify_parcel_t *parcel, void *baton)
+{
+    saas_notify_pump_t *pump = baton;
+    apr_int64_t patience = apr_time_sec(saas_notify_config_retry(pump->server));
+
+    parcel->delay = saas_notify_backoff(parcel->tries, parcel->retry_after, (double)ap_random_pick(0, 1000) / 1000);
+    parcel->state = !parcel->error ? "succeeded"
+                    : parcel->status == HTTP_GONE || parcel->age + parcel->delay > patience ? "failed" : "queued";
+    APR_ARRAY_PUSH(pump->results, saas_notify_parcel_t *) = parcel;
+}
+
 static void begin(saas_notify_pump_t *pump, const apr_array_header_t *parcels)
 {
     int i;
 
     for (i = 0; i < parcels->nelts; i++) {
         saas_notify_parcel_t *parcel = APR_ARRAY_IDX(parcels, i, saas_notify_parcel_t *);
-        if (!parcel->error && saas_notify_send(pump->sender, parcel) != APR_SUCCESS) {
+        if (!parcel->error && saas_notify_send(pump->sender, parcel) != APR_SUCCESS && !parcel->error) {
             parcel->error = "the message could not be sent";
         }
         if (parcel->error) {
             parcel->began = saas_notify_clock();
-            parcel->state = "queued";
-            parcel->delay = saas_notify_backoff(parcel->tries, 0, 0.5);
-            APR_ARRAY_PUSH(pump->results, saas_notify_parcel_t *) = parcel;
+            decide(parcel, pump);
         }
     }
 }
@@ -235,17 +245,6 @@ static void look(saas_notify_pump_t *pump)
 }
 
 /* ------------------------------------------------------------- results -- */
-
-static void decide(saas_notify_parcel_t *parcel, void *baton)
-{
-    saas_notify_pump_t *pump = baton;
-    apr_int64_t patience = apr_time_sec(saas_notify_config_retry(pump->server));
-
-    parcel->delay = saas_notify_backoff(parcel->tries, parcel->retry_after, (double)ap_random_pick(0, 1000) / 1000);
-    parcel->state = !parcel->error ? "succeeded"
-                    : parcel->status == HTTP_GONE || parcel->age + parcel->delay > patience ? "failed" : "queued";
-    APR_ARRAY_PUSH(pump->results, saas_notify_parcel_t *) = parcel;
-}
 
 static int is_given_up(const saas_notify_parcel_t *parcel)
 {

@@ -37,6 +37,7 @@ struct saas_notify_sender_t {
     const saas_guard_t *guard;
     const char *ca_file;
     long timeout_ms;
+    int http;                      /* may it be plain? */
     CURLM *multi;
     slot_t *slots;
     int most, under_way;
@@ -181,7 +182,7 @@ static CURLcode set_options(slot_t *slot)
 #define SET(option, value) (rc = rc == CURLE_OK ? curl_easy_setopt(e, option, value) : rc)
     SET(CURLOPT_URL, parcel->url);
     SET(CURLOPT_PRIVATE, slot);
-    SET(CURLOPT_PROTOCOLS_STR, "http,https");
+    SET(CURLOPT_PROTOCOLS_STR, sender->http ? "http,https" : "https");
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     SET(CURLOPT_PROXY, "");
     SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
@@ -229,6 +230,11 @@ apr_status_t saas_notify_send(saas_notify_sender_t *sender, saas_notify_parcel_t
 
     if (sender->under_way >= sender->most) {
         return APR_ENOMEM;
+    }
+    /* An endpoint that was made while it was allowed. */
+    if (!sender->http && strncasecmp(parcel->url, "https://", 8)) {
+        parcel->error = "plain http is not allowed by this server";
+        return APR_EACCES;
     }
     while (slot->parcel) {
         slot++;
@@ -279,6 +285,7 @@ saas_notify_sender_t *saas_notify_sender_make(apr_pool_t *p, server_rec *s, int 
     sender->guard = saas_guard_here(p, saas_notify_guard);
     sender->ca_file = saas_notify_config_ca_file(s);
     sender->timeout_ms = (long)apr_time_as_msec(saas_notify_config_timeout(s));
+    sender->http = saas_notify_config_http(s);
     sender->most = most;
     sender->slots = apr_pcalloc(p, sizeof(slot_t) * (apr_size_t)most);
     for (i = 0; i < most; i++) {

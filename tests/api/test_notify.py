@@ -414,7 +414,7 @@ def test_who_lies_about_an_address_is_not_called(site, person):
         victim.close()
 
 
-def test_tls_is_verified(site, person, path):
+def test_tls_is_verified(site, person, receiver, path):
     pair = certificate(site.places.folder("tls"), "127.0.0.2")
     other = Receiver(certificate=pair)
     try:
@@ -423,13 +423,20 @@ def test_tls_is_verified(site, person, path):
         assert wait_delivery(person, made["id"], key)["error"].startswith("TLS: the certificate is not valid")
         assert not other.seen(path)
         # Who is vouched for is sent it; under another name, again not.
-        site.httpd.restart("\n".join([*site.parts, f"SaasNotifyCA {pair[0]}", "SaasNotifyAllow 127.0.0.1"]))
+        site.httpd.restart("\n".join([*site.parts, f"SaasNotifyCA {pair[0]}", "SaasNotifyAllow 127.0.0.1", "SaasNotifyHTTP Off"]))
         hurry(site, made["id"])
         assert other.wait(path)[0].id == key
         made = make(person, other.url(path + "/name", host="localhost"))
         key = seed.activity(site.database, person.org["id"])[0]
         assert wait_delivery(person, made["id"], key)["error"]
         assert not other.seen(path + "/name")
+        # Plain http is refused now, also to an endpoint that was made while it was allowed.
+        assert person.post(ENDPOINTS, {"url": receiver.url(path), "events": ["*"]}).status_code == 400
+        plain = seed.endpoint(site.database, person.org["id"], receiver.url(path))
+        key = seed.activity(site.database, person.org["id"])[0]
+        assert wait_delivery(person, plain, key)["error"] == "plain http is not allowed by this server" and not receiver.seen(path)
+        hurry(site, plain, queued_at=days_ago(3))
+        assert len(wait_delivery(person, plain, key, lambda d: d["state"] == "failed")["attempts"]) == 2
     finally:
         other.close()
         site.httpd.restart("\n".join(site.parts))
