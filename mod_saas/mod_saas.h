@@ -183,6 +183,7 @@ typedef struct saas_statement_t {
 #define SAAS_ESERIALIZATION (APR_OS_START_USERERR + 4202) /**< roll back and try the transaction again */
 #define SAAS_EUNAVAILABLE (APR_OS_START_USERERR + 4203)   /**< no connection, pool exhausted, deadline: 503 */
 #define SAAS_EDATABASE (APR_OS_START_USERERR + 4204)      /**< any other refusal of the database; logged */
+#define SAAS_ELIMIT (APR_OS_START_USERERR + 4205)         /**< since minor 4: the organization's plan allows no more */
 
 /** A result: count rows of columns cells; NULL cells are SQL NULL. */
 typedef struct saas_rows_t {
@@ -426,6 +427,43 @@ typedef struct saas_link_t {
 typedef apr_status_t saas_claimed_fn(request_rec *r, saas_db_t *db, const char *user_id, const char *email,
                                      const char *email_key);
 
+/* -------------------------------------------------------------- limits -- */
+
+/** Since minor 4.  What the number of a plan's limit bounds. */
+typedef enum {
+    SAAS_LIMIT_HELD = 1, /**< what an organization has: its members */
+    SAAS_LIMIT_COUNTED,  /**< what it has begun since the day or month did, whatever became of it: its audits */
+    SAAS_LIMIT_EACH      /**< what is asked for at once: the targets of an audit */
+} saas_limit_kind_e;
+
+/** Since minor 4.  Something that plans may limit (SaasPlan, limit.<name>=).  A plan that limits what no loaded plugin
+ *  has declared refuses the start.  Tables end with an all-zero element. */
+typedef struct saas_limit_t {
+    const char *name;        /**< unique among all plugins: [a-z][a-z0-9_.-]*, 64 characters at most */
+    saas_limit_kind_e kind;
+    /** For SAAS_LIMIT_HELD: the SELECT of one whole number, how many the organization, $1, has; and, or NULL, how many
+     *  it has promised besides, such as by an invite.  Both databases run them. */
+    const char *held, *promised;
+} saas_limit_t;
+
+/** Since minor 4.  What decides an organization's plan. */
+typedef struct saas_standing_t {
+    int has_access;
+    const char *price;       /**< of what gives it; NULL: not known */
+} saas_standing_t;
+
+/** Since minor 4.  The two columns of organizations that saas_cells_standing() reads; o is what the statement calls the
+ *  table. */
+#define SAAS_STANDING_COLUMNS(o) \
+    "CASE WHEN " o ".subscription_status = 'active' AND (" o ".subscription_ends_at IS NULL OR " o \
+    ".subscription_ends_at > now()) THEN TRUE ELSE FALSE END, " o ".subscription_price"
+
+static inline saas_standing_t saas_cells_standing(const saas_rows_t *rows, int row, int column)
+{
+    const saas_standing_t standing = { saas_cell_bool(rows, row, column), saas_cell(rows, row, column + 1) };
+    return standing;
+}
+
 /* -------------------------------------------------------------- plugin -- */
 
 /** What a plugin registers.  Arrays end with an all-zero element; any may be
@@ -456,6 +494,7 @@ typedef struct saas_plugin_t {
     saas_claimed_fn *claimed;
     /** Since minor 4. */
     const saas_gauge_t *gauges;
+    const saas_limit_t *limits;
 } saas_plugin_t;
 
 /** What apxs.mk makes of an openapi.json beside the sources: the value for
@@ -619,6 +658,9 @@ typedef struct saas_host_t {
     const saas_guard_t *(*guard_here)(apr_pool_t *p, const saas_guard_t *guard);
     saas_admission_e (*guard_ask)(const saas_guard_t *guard, const struct sockaddr *peer);
     int (*guard_port)(const saas_guard_t *guard, int port);
+    apr_status_t (*limit_take)(saas_request_t *rq, saas_db_t *db, const saas_standing_t *standing, const char *name,
+                               apr_int64_t n, int promised);
+    apr_status_t (*limits_usage)(saas_request_t *rq, json_t **usage);
 } saas_host_t;
 
 APR_DECLARE_OPTIONAL_FN(const saas_host_t *, saas_host_services, (const char *abi, unsigned minor));
@@ -1335,8 +1377,9 @@ static inline int saas_reply_errors(saas_request_t *rq)
     return saas_host()->reply_errors(rq);
 }
 
-/** Answers a failed call: 503 for SAAS_EUNAVAILABLE and SAAS_ESERIALIZATION,
- *  else 500; logs what it was. */
+/** Answers a failed call: 503 for SAAS_EUNAVAILABLE and SAAS_ESERIALIZATION, since
+ *  minor 4 403 "limit_reached" for SAAS_ELIMIT, else 500; logs what it was.  Close
+ *  the connection before: what is used is looked up. */
 static inline int saas_reply_failure(saas_request_t *rq, apr_status_t rv)
 {
     return saas_host()->reply_failure(rq, rv);
@@ -1709,6 +1752,45 @@ static inline saas_admission_e saas_guard_ask(const saas_guard_t *guard, const s
 static inline int saas_guard_port(const saas_guard_t *guard, int port)
 {
     return saas_host()->guard_port(guard, port);
+}
+
+/* Limits --------------------------------------------------------------- */
+
+/** Since minor 4.  Takes n of what the plan of the request's organization limits, in db's transaction, which is for that
+ *  organization, and in which those n have just been written.  The database decides, whoever else takes: what two
+ *  statements say that are queued, so that the answer, SAAS_ELIMIT, may come with any later call, at the latest with the
+ *  commit; roll back, and let saas_reply_failure() say it.  What is rolled back is not taken.
+ *
+ *  SAAS_LIMIT_HELD: what is there is counted, so there is nothing to give back when some of it goes.  SAAS_LIMIT_COUNTED:
+ *  counted also where no plan limits it.  SAAS_LIMIT_EACH: compared at once; db may be NULL.  A name that no plugin
+ *  declares is limited by no plan.
+ *
+ *  rq may be NULL in saas_limit_take_of(): nobody is to be told. */
+static inline apr_status_t saas_limit_take_of(saas_request_t *rq, saas_db_t *db, saas_standing_t standing,
+                                              const char *name, apr_int64_t n)
+{
+    return saas_host()->limit_take(rq, db, &standing, name, n, 0);
+}
+
+static inline apr_status_t saas_limit_take(saas_request_t *rq, saas_db_t *db, const char *name, apr_int64_t n)
+{
+    const saas_standing_t standing = { rq->who->has_active_subscription, rq->who->price };
+    return saas_host()->limit_take(rq, db, &standing, name, n, 0);
+}
+
+/** Since minor 4.  The same for what is only promised, of SAAS_LIMIT_HELD: what is there and what has been promised are
+ *  together no more than the limit.  A promise is no right: who keeps it takes. */
+static inline apr_status_t saas_limit_promise(saas_request_t *rq, saas_db_t *db, const char *name, apr_int64_t n)
+{
+    const saas_standing_t standing = { rq->who->has_active_subscription, rq->who->price };
+    return saas_host()->limit_take(rq, db, &standing, name, n, 1);
+}
+
+/** Since minor 4.  The plan of the request's organization and what of all declared limits it has used; a new reference:
+ *  {"plan": "pro" or null, "limits": [{"name", "limit", "used", "per", "resets_at"}]}.  One round trip. */
+static inline apr_status_t saas_limits_usage(saas_request_t *rq, json_t **usage)
+{
+    return saas_host()->limits_usage(rq, usage);
 }
 
 #endif /* SAAS_HOST_SIDE */

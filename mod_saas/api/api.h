@@ -65,6 +65,7 @@ typedef struct saas_call_t {
     const char *values[SAAS_ROUTE_SEGMENTS]; /**< path segments as sent */
     apr_array_header_t *query;           /**< saas_param_t */
     saas_fields_t fields;
+    apr_array_header_t *taken;           /**< of the plan's limits, limits.c's own; NULL: nothing */
 } saas_call_t;
 
 /** Parses the query string; OK or a status already answered. */
@@ -100,6 +101,21 @@ int saas_reply_refusal(request_rec *r, const saas_refusal_t *refusal);
 int saas_reply_text(request_rec *r, int status, const char *json, apr_size_t len);
 /** One row as a tree; a new reference. */
 json_t *saas_row_json_impl(saas_request_t *rq, const saas_json_member_t *members, const saas_rows_t *rows, int row);
+
+/* -------------------------------------------------------------- limits -- */
+
+/** Forgets all limits; adds a plugin's list, which ends with a zero element, or NULL; then, once all are known, makes the
+ *  statements of them.  A message refuses the start. */
+void saas_limits_begin(apr_pool_t *p);
+const char *saas_limits_add(apr_pool_t *p, const char *owner, const saas_limit_t *list);
+const char *saas_limits_prepare(apr_pool_t *p);
+/** In check_config: NULL, or which limit of a plan nobody can keep. */
+const char *saas_limits_check(apr_pool_t *p);
+apr_status_t saas_limit_take_impl(saas_request_t *rq, saas_db_t *db, const saas_standing_t *standing, const char *name,
+                                  apr_int64_t n, int promised);
+apr_status_t saas_limits_usage_impl(saas_request_t *rq, json_t **usage);
+/** Answers what SAAS_ELIMIT has refused. */
+int saas_limits_reply(saas_request_t *rq);
 
 /* ------------------------------------------------------------- streams -- */
 

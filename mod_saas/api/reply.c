@@ -87,6 +87,9 @@ int saas_reply_failure_impl(saas_request_t *rq, apr_status_t rv)
     if (rv == SAAS_EUNAVAILABLE || rv == SAAS_ESERIALIZATION) {
         return saas_reply_verdict_impl(rq, SAAS_UNAVAILABLE);
     }
+    if (rv == SAAS_ELIMIT) {
+        return saas_limits_reply(rq);
+    }
     SAAS_RLOG(rq->r, APLOG_ERR, rv < APR_OS_START_USERERR ? rv : 0, "SAAS1401",
               "%s %s failed (status %d): the client was told 500; an earlier line says why", rq->r->method,
               rq->route ? rq->route->path : rq->r->uri, rv);

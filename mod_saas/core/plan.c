@@ -232,3 +232,58 @@ const saas_plan_limit_t *saas_plan_limit(const saas_plan_t *plan, const char *na
     }
     return NULL;
 }
+
+/* --------------------------------------------------------------- limits -- */
+
+const saas_plan_limit_t *saas_plans_limit(const saas_plans_t *plans, const saas_plan_t *plan, const char *name)
+{
+    const saas_plan_limit_t *limit = saas_plan_limit(plan, name);
+    int i;
+    for (i = 0; !plan && !limit && i < plans->list->nelts; i++) {
+        limit = saas_plan_limit(at(plans, i), name);
+    }
+    return limit;
+}
+
+int saas_plans_count_by(const saas_plans_t *plans, const char *name, saas_per_e per)
+{
+    const saas_plan_limit_t *limit;
+    int i;
+    for (i = 0; i < plans->list->nelts; i++) {
+        if ((limit = saas_plan_limit(at(plans, i), name)) && limit->per == per) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+const char *saas_per_text(saas_per_e per)
+{
+    size_t i;
+    for (i = 0; i < sizeof(periods) / sizeof(*periods); i++) {
+        if (periods[i].per == per) {
+            return periods[i].word;
+        }
+    }
+    return NULL;
+}
+
+apr_time_t saas_per_next(saas_per_e per, apr_time_t t)
+{
+    apr_time_exp_t when;
+    apr_time_t next;
+
+    if (per == SAAS_PER_ALL || apr_time_exp_gmt(&when, t) != APR_SUCCESS) {
+        return 0;
+    }
+    when.tm_usec = when.tm_sec = when.tm_min = when.tm_hour = 0;
+    if (per == SAAS_PER_MONTH) {
+        when.tm_mday = 1;
+        when.tm_year += when.tm_mon == 11;
+        when.tm_mon = (when.tm_mon + 1) % 12;
+    }
+    if (apr_time_exp_gmt_get(&next, &when) != APR_SUCCESS) {
+        return 0;
+    }
+    return per == SAAS_PER_DAY ? next + apr_time_from_sec(24 * 60 * 60) : next;
+}

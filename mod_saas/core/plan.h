@@ -13,6 +13,7 @@
 
 #include <apr_pools.h>
 #include <apr_tables.h>
+#include <apr_time.h>
 
 /** What a limit is counted over. */
 typedef enum { SAAS_PER_ALL = 0, SAAS_PER_DAY, SAAS_PER_MONTH } saas_per_e;
@@ -61,7 +62,18 @@ apr_array_header_t *saas_plans_with(apr_pool_t *p, const saas_plans_t *plans, co
 /** A plan's limit, or NULL: there is none of this name. */
 const saas_plan_limit_t *saas_plan_limit(const saas_plan_t *plan, const char *name);
 
-/** NULL, or why it can be no name of a plan or feature: [a-z] and up to 63 more of [a-z0-9_.-]. */
+/** The limit of an organization that has this plan, or NULL: none.  Who has no plan (NULL) where there are some has those of
+ *  the lowest plan that names them: never more than somebody who pays. */
+const saas_plan_limit_t *saas_plans_limit(const saas_plans_t *plans, const saas_plan_t *plan, const char *name);
+/** Is there a plan that counts this limit by day, or by month? */
+int saas_plans_count_by(const saas_plans_t *plans, const char *name, saas_per_e per);
+
+/** "day", "month", or NULL for what is not counted over time. */
+const char *saas_per_text(saas_per_e per);
+/** When the day or month that t is in ends, in UTC: the first moment of the next one.  0 for what is not counted over time. */
+apr_time_t saas_per_next(saas_per_e per, apr_time_t t);
+
+/** NULL, or why it can be no name of a plan, feature or limit: [a-z] and up to 63 more of [a-z0-9_.-]. */
 const char *saas_plan_check_name(apr_pool_t *p, const char *name);
 
 #endif

@@ -138,6 +138,11 @@ apr_status_t saas_db_set_organization_impl(saas_db_t *db, const char *org_id)
     return APR_SUCCESS;
 }
 
+const char *saas_db_organization(const saas_db_t *db)
+{
+    return db->organization;
+}
+
 apr_status_t saas_db_begin_impl(saas_db_t *db, saas_transaction_e mode)
 {
     apr_status_t rv;

@@ -58,5 +58,7 @@ apr_status_t saas_db_stream_impl(saas_db_t *db, saas_statement_t *st, const char
 apr_uint64_t saas_db_stream_blanks_impl(const saas_db_t *db);
 apr_status_t saas_db_transaction_impl(saas_db_t *db, apr_status_t (*body)(saas_db_t *db, void *baton), void *baton);
 apr_status_t saas_db_set_organization_impl(saas_db_t *db, const char *org_id);
+/** The organization that tenant statements run for, or NULL; lives as long as the unit of work. */
+const char *saas_db_organization(const saas_db_t *db);
 
 #endif

@@ -21,6 +21,10 @@
 #define SAAS_ESERIALIZATION (APR_OS_START_USERERR + 4202)
 #define SAAS_EUNAVAILABLE (APR_OS_START_USERERR + 4203)
 #define SAAS_EDATABASE (APR_OS_START_USERERR + 4204)
+#define SAAS_ELIMIT (APR_OS_START_USERERR + 4205)
+
+/** The constraint that says SAAS_ELIMIT: of the table usage. */
+#define SAAS_LIMIT_CONSTRAINT "usage_within_plan"
 
 /** A statement as a driver sees it: its number says where its prepared form is kept. */
 typedef struct saas_driver_statement_t {

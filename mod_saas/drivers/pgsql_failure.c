@@ -104,6 +104,12 @@ apr_status_t saas_pgsql_failure(pgsql_t *c, const pgsql_command_t *command, cons
             break;
         }
     }
+    if (!strcmp(state, "23514")) { /* a check: ours, or anybody's */
+        const char *constraint = PQresultErrorField(res, PG_DIAG_CONSTRAINT_NAME);
+        if (constraint && !strcmp(constraint, SAAS_LIMIT_CONSTRAINT)) {
+            return SAAS_ELIMIT;
+        }
+    }
     if (gone && c->reading && !strcmp(state, "25006")) { /* no failover: a write in a SAAS_READ transaction */
         rv = SAAS_EDATABASE;
         gone = 0;

@@ -65,6 +65,9 @@ static apr_status_t map(const sqlite_t *c)
 {
     int extended = sqlite3_extended_errcode(c->db);
     unsigned i;
+    if (extended == SQLITE_CONSTRAINT_CHECK && !strcmp(sqlite3_errmsg(c->db), "CHECK constraint failed: " SAAS_LIMIT_CONSTRAINT)) {
+        return SAAS_ELIMIT;
+    }
     for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
         if (codes[i].code == (codes[i].code > 255 ? extended : extended & 255)) {
             return codes[i].rv == SAAS_ESERIALIZATION && !c->transaction ? SAAS_EUNAVAILABLE : codes[i].rv;

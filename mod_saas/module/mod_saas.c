@@ -44,6 +44,9 @@ static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
         err = saas_statements_register(pconf, "mod_saas", saas_metrics_statements);
     }
     if (!err) {
+        err = saas_limits_prepare(pconf);
+    }
+    if (!err) {
         err = saas_tenant_prepare(pconf);
     }
     if (!err) {
@@ -66,6 +69,9 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
     (void)plog;
     if (!err) {
         err = saas_config_check(ptemp, s);
+    }
+    if (!err) {
+        err = saas_limits_check(ptemp);
     }
     if (!err) {
         err = saas_throttle_check_config(pconf, ptemp, s);

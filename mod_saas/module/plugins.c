@@ -100,6 +100,9 @@ static const char *add_tables(apr_pool_t *pconf, const saas_plugin_t *plugin)
     saas_links_add(HAS(plugin, links) ? plugin->links : NULL);
     saas_periodic_add(HAS(plugin, periodic) ? plugin->periodic : NULL);
     saas_claims_add(HAS(plugin, claimed) ? plugin->claimed : NULL);
+    if ((err = saas_limits_add(pconf, plugin->name, HAS(plugin, limits) ? plugin->limits : NULL))) {
+        return err;
+    }
     saas_openapi_add(plugin->name, HAS(plugin, openapi) ? plugin->openapi : NULL);
     return saas_objects_add(pconf, plugin->name, plugin->objects);
 }
@@ -118,6 +121,7 @@ const char *saas_plugins_load(apr_pool_t *pconf, apr_pool_t *ptemp)
     saas_links_begin(pconf);
     saas_periodic_begin(pconf);
     saas_claims_begin(pconf);
+    saas_limits_begin(pconf);
     err = find_plugins(pconf, ptemp);
     for (i = 0; !err && i < plugins->nelts; i++) {
         err = add_tables(pconf, plugin_at(i));

@@ -211,6 +211,8 @@ static const saas_host_t services = {
     .guard_here = guard_here,
     .guard_ask = guard_ask,
     .guard_port = saas_guard_port,
+    .limit_take = saas_limit_take_impl,
+    .limits_usage = saas_limits_usage_impl,
 };
 
 static const saas_host_t *saas_host_services(const char *abi, unsigned minor)

@@ -156,7 +156,7 @@ saas_statement_t accounts_statements[ACCOUNTS_STATEMENTS + 1] = {
 
     [INVITE_FIND] = { .name = "invite_find", .scope = SAAS_TENANT, .sql =
         "SELECT i.id, i.email_key, i.role, i.state, i.expires_at > now(), o.name, o.slug, i.email,"
-        " CASE WHEN i.mail_hash = $2 THEN TRUE ELSE FALSE END"
+        " CASE WHEN i.mail_hash = $2 THEN TRUE ELSE FALSE END, " SAAS_STANDING_COLUMNS("o")
         " FROM invites i JOIN organizations o ON o.id = i.org_id AND o.deleted_at IS NULL"
         " WHERE i.org_id = $1 AND (i.hash = $2 OR i.mail_hash = $2) FOR UPDATE OF i" },
 

@@ -75,6 +75,9 @@ extern saas_statement_t accounts_statements[];
 #define ACCOUNTS_ORGANIZATION_MAX 200
 #define ACCOUNTS_PASSWORD_MAX 1024
 #define ACCOUNTS_REFERENCE_MAX 100
+
+/** What plans may limit, if a plugin declares it: whoever registers with an invite becomes a member. */
+#define ACCOUNTS_LIMIT_MEMBERS "members"
 #define ACCOUNTS_TOKEN_NAME_MAX 100
 
 /** Attempts that fail before the next one has to wait. */

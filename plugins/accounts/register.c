@@ -44,7 +44,7 @@ typedef struct registration_t {
 } registration_t;
 
 enum { INVITE_ID, INVITE_EMAIL_KEY, INVITE_ROLE, INVITE_STATE, INVITE_IN_TIME, INVITE_ORG_NAME, INVITE_ORG_SLUG, INVITE_EMAIL,
-       INVITE_BY_MAIL };
+       INVITE_BY_MAIL, INVITE_STANDING };
 
 static apr_status_t refuse(registration_t *reg, refusal_e refusal)
 {
@@ -189,7 +189,9 @@ static apr_status_t invited_organization(registration_t *reg, saas_db_t *db)
     if (accepted->affected != 1) {
         return refuse(reg, INVITE_USED);
     }
-    if ((rv = insert_membership(reg, db)) == APR_SUCCESS) {
+    if ((rv = insert_membership(reg, db)) == APR_SUCCESS
+        && (rv = saas_limit_take_of(reg->rq, db, saas_cells_standing(invite, 0, INVITE_STANDING), ACCOUNTS_LIMIT_MEMBERS, 1))
+               == APR_SUCCESS) {
         activity.new_value = json_pack("{s:s, s:s}", "user", reg->who->user_id, "role", saas_role_text(reg->role));
         rv = saas_activity(db, reg->rq, &activity);
         json_decref(activity.new_value);

@@ -209,6 +209,12 @@ static saas_job_kind_t jobs[] = {
     { .kind = NULL }
 };
 
+static const saas_limit_t limits[] = {
+    { .name = AUDITS_LIMIT, .kind = SAAS_LIMIT_COUNTED },
+    { .name = AUDITS_LIMIT_TARGETS, .kind = SAAS_LIMIT_EACH },
+    { .name = NULL }
+};
+
 static const char *check_config(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s)
 {
     (void)pconf;
@@ -227,6 +233,7 @@ static const saas_plugin_t plugin = {
     .jobs = jobs,
     .check_config = check_config,
     .counters = counters,
+    .limits = limits,
 };
 
 static void register_hooks(apr_pool_t *p)

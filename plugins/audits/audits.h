@@ -28,6 +28,10 @@ SAAS_DIRECTIVES_DECLARE(audits_config, saas_audits_module, AUDITS_DIRECTIVES)
 #define AUDIT_ATTEMPTS 3
 #define AUDIT_TARGETS_MAX 200
 
+/** What plans may limit: audits that are started, and targets of one. */
+#define AUDITS_LIMIT "audits"
+#define AUDITS_LIMIT_TARGETS "targets"
+
 /** Statements; audits.c has their texts in this order. */
 enum {
     AUDIT_CREATE,

@@ -135,6 +135,7 @@ typedef struct start_t {
     const char *engine;
     const char *targets;   /**< JSON */
     const char *total;
+    apr_int64_t ntargets;
     const char *key;       /**< NULL: none */
     saas_rows_t *rows;
     int created;
@@ -156,7 +157,10 @@ static apr_status_t start_body(saas_db_t *db, void *baton)
         /* Deleted between the two statements: the next try creates it. */
         return rv == APR_SUCCESS && start->rows->count == 0 ? SAAS_ESERIALIZATION : rv;
     }
-    if ((rv = saas_job_enqueue(db, AUDIT_JOB, rq->who->org_id, start->id, NULL, 0)) != APR_SUCCESS) {
+    /* Only now: an audit that was there already takes nothing. */
+    if ((rv = saas_limit_take(rq, db, AUDITS_LIMIT_TARGETS, start->ntargets)) != APR_SUCCESS
+        || (rv = saas_limit_take(rq, db, AUDITS_LIMIT, 1)) != APR_SUCCESS
+        || (rv = saas_job_enqueue(db, AUDIT_JOB, rq->who->org_id, start->id, NULL, 0)) != APR_SUCCESS) {
         return rv;
     }
     return audits_activity(db, rq, NULL, "audit.started", rq->pool, start->rows);
@@ -201,7 +205,8 @@ int audits_start(saas_request_t *rq)
     text = json_dumps(targets, JSON_COMPACT);
     start.targets = apr_pstrdup(rq->pool, text);
     free(text);
-    start.total = apr_itoa(rq->pool, (int)json_array_size(targets));
+    start.ntargets = (apr_int64_t)json_array_size(targets);
+    start.total = apr_itoa(rq->pool, (int)start.ntargets);
     json_decref(targets);
     start.id = saas_uuid(rq->pool);
 

@@ -190,6 +190,7 @@ static const saas_route_t routes[] = {
     { .method = SAAS_GET, .path = "/billing/return/", .handler = saas_billing_return, SAAS_GATES(saas_is_user) },
     { .method = SAAS_GET, .path = "/billing/subscription/", .handler = saas_billing_subscription,
       SAAS_GATES(saas_is_member) },
+    { .method = SAAS_GET, .path = "/billing/usage/", .handler = saas_billing_usage, SAAS_GATES(saas_is_member) },
     { 0 }
 };
 

@@ -81,6 +81,8 @@ int saas_billing_portal(saas_request_t *rq) __attribute__((visibility("hidden"))
 int saas_billing_return(saas_request_t *rq) __attribute__((visibility("hidden")));
 /** GET billing/subscription/ */
 int saas_billing_subscription(saas_request_t *rq) __attribute__((visibility("hidden")));
+/** GET billing/usage/ */
+int saas_billing_usage(saas_request_t *rq) __attribute__((visibility("hidden")));
 
 /* What a checkout offers. */
 

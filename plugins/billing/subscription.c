@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0: see LICENSE. */
 
-/* GET billing/subscription/: what Stripe's events have made of it, in one round
- * trip and without asking Stripe. */
+/* GET billing/subscription/: what Stripe's events have made of it; GET billing/usage/: what of its plan the organization
+ * uses.  Each in one round trip and without asking Stripe. */
 #include "billing.h"
 
 enum {
@@ -42,4 +42,12 @@ int saas_billing_subscription(saas_request_t *rq)
                                      "started_at", saas_cell_json_time(rq->pool, rows, 0, COL_STARTED_AT),
                                      "has_active_subscription", saas_cell_bool(rows, 0, COL_HAS_ACTIVE),
                                      "grace", grace(rq, rows)));
+}
+
+int saas_billing_usage(saas_request_t *rq)
+{
+    json_t *usage;
+    apr_status_t rv = saas_limits_usage(rq, &usage);
+
+    return rv == APR_SUCCESS ? saas_reply_json(rq, HTTP_OK, usage) : saas_reply_failure(rq, rv);
 }

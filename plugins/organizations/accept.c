@@ -17,7 +17,7 @@
 
 /* INVITE_BY_TOKEN. */
 enum { COLUMN_ID, COLUMN_EMAIL, COLUMN_EMAIL_KEY, COLUMN_ROLE, COLUMN_STATE, COLUMN_EXPIRES, COLUMN_ORG_NAME,
-       COLUMN_ORG_SLUG, COLUMN_BY_NAME, COLUMN_BY_EMAIL, COLUMN_HAS_ACCOUNT, COLUMN_BY_MAIL };
+       COLUMN_ORG_SLUG, COLUMN_BY_NAME, COLUMN_BY_EMAIL, COLUMN_HAS_ACCOUNT, COLUMN_BY_MAIL, COLUMN_STANDING };
 
 #define WINDOW_SECONDS 300
 
@@ -189,7 +189,7 @@ static apr_status_t check_caller(acceptance_t *acceptance, saas_db_t *db)
     return rv == APR_SUCCESS && rows->count == 0 ? refuse(acceptance, &token_is_bound) : rv;
 }
 
-/* Joins with the invite's role, or keeps the membership that is there. */
+/* Joins with the invite's role, if the organization's plan has room, or keeps the membership that is there. */
 static apr_status_t join(acceptance_t *acceptance, saas_db_t *db)
 {
     const char *user_id = acceptance->rq->who->user_id;
@@ -203,7 +203,8 @@ static apr_status_t join(acceptance_t *acceptance, saas_db_t *db)
     acceptance->joined = rows->affected == 1;
     acceptance->role = saas_cell(acceptance->invite, 0, COLUMN_ROLE);
     if (acceptance->joined) {
-        return APR_SUCCESS;
+        return saas_limit_take_of(acceptance->rq, db, saas_cells_standing(acceptance->invite, 0, COLUMN_STANDING),
+                                  ORGANIZATIONS_LIMIT_MEMBERS, 1);
     }
     rv = saas_db_query(db, &organizations_statements[CALLER_ROLE], &rows, SAAS_ARGS(user_id));
     if (rv == APR_SUCCESS) {

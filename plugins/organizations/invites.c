@@ -175,7 +175,8 @@ static apr_status_t create_invite(saas_db_t *db, void *baton)
     if (rows->affected != 1) {
         return refuse(invite, &already_pending);
     }
-    if ((rv = read_invite(invite, db)) == APR_SUCCESS && (rv = note(invite, db, "invite.created")) == APR_SUCCESS) {
+    if ((rv = saas_limit_promise(rq, db, ORGANIZATIONS_LIMIT_MEMBERS, 1)) == APR_SUCCESS
+        && (rv = read_invite(invite, db)) == APR_SUCCESS && (rv = note(invite, db, "invite.created")) == APR_SUCCESS) {
         rv = enqueue_mail(invite, db, 1);
     }
     return rv;
@@ -186,15 +187,22 @@ static apr_status_t resend_invite(saas_db_t *db, void *baton)
     invite_t *invite = baton;
     saas_rows_t *rows;
     apr_status_t rv;
+    int had_expired;
 
-    if ((rv = enter(invite, db)) != APR_SUCCESS || (rv = read_invite(invite, db)) != APR_SUCCESS
-        || (rv = saas_db_query(db, &organizations_statements[INVITE_RENEW], &rows,
+    if ((rv = enter(invite, db)) != APR_SUCCESS || (rv = read_invite(invite, db)) != APR_SUCCESS) {
+        return rv;
+    }
+    had_expired = !strcmp(saas_cell(invite->row, 0, COLUMN_STATE), "expired");
+    if ((rv = saas_db_query(db, &organizations_statements[INVITE_RENEW], &rows,
                                SAAS_ARGS(invite->id, saas_token_hash(invite->rq->pool, invite->token),
                                          ORGANIZATIONS_INVITE_SECONDS))) != APR_SUCCESS) {
         return rv;
     }
     if (rows->affected != 1) {
         return refuse(invite, &not_pending);
+    }
+    if (had_expired && (rv = saas_limit_promise(invite->rq, db, ORGANIZATIONS_LIMIT_MEMBERS, 1)) != APR_SUCCESS) {
+        return rv;
     }
     if ((rv = read_invite(invite, db)) == APR_SUCCESS && (rv = note(invite, db, "invite.resent")) == APR_SUCCESS) {
         rv = enqueue_mail(invite, db, 1);

@@ -63,6 +63,13 @@ static const saas_link_t links[] = {
     { .name = NULL }
 };
 
+static const saas_limit_t limits[] = {
+    { .name = ORGANIZATIONS_LIMIT_MEMBERS, .kind = SAAS_LIMIT_HELD,
+      .held = "SELECT count(*) FROM memberships m WHERE m.org_id = $1",
+      .promised = "SELECT count(*) FROM invites i WHERE i.org_id = $1 AND i.state = 'pending' AND i.expires_at > now()" },
+    { .name = NULL }
+};
+
 static int says_name(const ap_directive_t *lines)
 {
     for (; lines; lines = lines->next) {
@@ -113,6 +120,7 @@ static const saas_plugin_t plugin = {
     .routes = routes,
     .jobs = jobs,
     .links = links,
+    .limits = limits,
     .check_config = check_config,
 };
 

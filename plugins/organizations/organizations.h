@@ -91,6 +91,8 @@ json_t *organizations_detail_json(apr_pool_t *p, const saas_rows_t *rows, saas_r
 #define ORGANIZATIONS_INVITE_SECONDS "604800"
 /** The job that sends a message, if a plugin is loaded that does. */
 #define ORGANIZATIONS_MAIL_JOB "mail"
+/** What plans may limit: members; invites are promises of some. */
+#define ORGANIZATIONS_LIMIT_MEMBERS "members"
 /** Longest token that is looked at, in characters. */
 #define ORGANIZATIONS_TOKEN_MAX 200
 

@@ -26,7 +26,7 @@
 #define INVITE_BY_TOKEN \
     "SELECT i.id, i.email, i.email_key, i.role, " INVITE_STATE ", i.expires_at, o.name, o.slug, u.name, u.email," \
     " EXISTS (SELECT 1 FROM users a WHERE a.email_key = i.email_key)," \
-    " CASE WHEN i.mail_hash = $2 THEN TRUE ELSE FALSE END" \
+    " CASE WHEN i.mail_hash = $2 THEN TRUE ELSE FALSE END, " SAAS_STANDING_COLUMNS("o") \
     " FROM invites i JOIN organizations o ON o.id = i.org_id AND o.deleted_at IS NULL" \
     " LEFT JOIN users u ON u.id = i.invited_by WHERE i.org_id = $1 AND (i.hash = $2 OR i.mail_hash = $2)"
 

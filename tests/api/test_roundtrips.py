@@ -3,6 +3,7 @@ the transactions itself, and each of the server's statements outside of a transa
 waits for an answer of the database's, which is what a distance between them multiplies: a relay counts."""
 
 import contextlib
+import secrets
 import socket
 import statistics
 import threading
@@ -11,7 +12,9 @@ import uuid
 
 import pytest
 
-from saastest import Site, stripe
+from saastest import Api, Site, stripe
+from saastest.client import PASSWORD, invite_token
+from test_invites import address, invite
 
 pytestmark = pytest.mark.only_db("pgsql")
 
@@ -116,8 +119,8 @@ class Counting:
             client.shutdown(socket.SHUT_RDWR)
 
 
-@pytest.fixture(scope="module")
-def counted(site):
+@contextlib.contextmanager
+def relayed(site, conf=""):
     """A second httpd on the same database, through the relay."""
     relay = Counting(site.database.cluster)
 
@@ -130,7 +133,7 @@ def counted(site):
         def close(self):
             pass
 
-    made = Site(Relayed(), conf="SaasJobThreads 0\nSaasCacheSize 0\n", mpm="prefork", with_stripe=False)
+    made = Site(Relayed(), conf=f"SaasJobThreads 0\nSaasCacheSize 0\n{conf}", mpm="prefork", with_stripe=False)
     try:
         made.start()
         made.relay = relay
@@ -138,6 +141,20 @@ def counted(site):
     finally:
         made.close()
         relay.close()
+
+
+@pytest.fixture(scope="module")
+def counted(site):
+    with relayed(site) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def planned(site):
+    """One with plans, all of which limit what there is."""
+    with relayed(site, "SaasPlan free limit.members=500 limit.audits=1000/month limit.targets=5\n"
+                       "SaasPlan pro price_pro limit.members=500 limit.audits=1000/day limit.targets=5\n") as made:
+        yield made
 
 
 def waits(site, events):
@@ -161,3 +178,51 @@ def test_how_often_a_webhook_waits_for_the_database(counted, site, person):
     assert waits(counted, [stripe.Story(str(uuid.uuid4()), counted.price).updated("active") for _ in range(20)]) == 2, "nobody's"
     verdicts = "SELECT verdict, count(*), sum(attempts) FROM stripe_events GROUP BY verdict ORDER BY verdict"
     assert site.database.execute(verdicts) == [("applied", 20, 40), ("ignored:type", 20, 20), ("ignored:unbound", 20, 20)]
+
+
+def usual(site, calls):
+    """How often each of these calls waited; the usual number."""
+    seen = []
+    for call in calls:
+        before = site.relay.waits
+        assert call().status_code in (200, 201, 202)
+        seen.append(site.relay.waits - before)
+    return statistics.mode(seen)
+
+
+def starts(site, server, person):
+    api = Api(server.base, token=person.new_token(organization=person.org["id"])["token"])
+    return [lambda: api.post("audits/start/", {"targets": ["http://127.0.0.1:9/"]}) for _ in range(9)]
+
+
+def keyed(site, server, person):
+    """The same audit again and again."""
+    api, key = Api(server.base, token=person.new_token(organization=person.org["id"])["token"]), secrets.token_hex(8)
+    return [lambda: api.post("audits/start/", {"targets": ["http://127.0.0.1:9/"]}, headers={"Idempotency-Key": key}) for _ in range(9)]
+
+
+def acceptances(site, server, person):
+    def accept(guest):
+        api, token = Api(server.base, token=guest.new_token()["token"]), invite_token(invite(person, guest.email))
+        return lambda: api.post("invites/accept/", {"token": token})
+    return [accept(site.newcomer()) for _ in range(9)]
+
+
+def registrations(site, server, person):
+    def register(email):
+        token = invite_token(invite(person, email))
+        return lambda: Api(server.base).post("auth/register/", {"email": email, "password": PASSWORD, "invite": token})
+    return [register(address()) for _ in range(5)]
+
+
+def invitations(site, server, person):
+    api = Api(server.base, token=person.new_token(organization=person.org["id"])["token"])
+    return [lambda: api.post(f"organizations/{person.org['id']}/invites/", {"email": address(), "role": "MEMBER"}) for _ in range(9)]
+
+
+@pytest.mark.parametrize("made, most", [(starts, 3), (keyed, 4), (acceptances, 10), (registrations, 4), (invitations, 6)])
+def test_a_limit_costs_no_round_trip(counted, planned, site, made, most):
+    """Not with plans, and not counting where there are none; most: what it was before there were limits."""
+    person = site.newcomer()
+    without, with_plans = usual(counted, made(site, counted, person)), usual(planned, made(site, planned, person))
+    assert without == with_plans == most

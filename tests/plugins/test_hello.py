@@ -170,7 +170,7 @@ def db_kind():
 @pytest.fixture(scope="module")
 def site(databases, hello):
     scratch = Places()
-    made = Site(databases.fresh("sqlite", scratch), conf=load(hello) + GATED, places=scratch, with_stripe=False)
+    made = Site(databases.fresh("sqlite", scratch), conf=load(hello) + GATED + "SaasPlan free limit.greetings=1000/month\n", places=scratch, with_stripe=False)
     for folder in ("vowel", "ou", "not"):
         made.httpd.page(f"{folder}/index.html", "behind the gate")
     try:
@@ -290,6 +290,17 @@ def test_its_gauge_is_in_the_metrics(site):
     assert families(site)["saas_hello_users"].samples[0].value == family.samples[0].value + 1
 
 
+def test_its_limit_is_taken_and_told(site):
+    person = site.register(organization="Ouagadougou")
+    person.ok("GET", "hello/")
+    found = {limit["name"]: limit for limit in person.ok("GET", "billing/usage/")["limits"]}
+    assert (found["greetings"]["limit"], found["greetings"]["used"], found["greetings"]["per"]) == (1000, 1, "month")
+    site.database.execute("UPDATE usage SET used = 999 WHERE org_id = ? AND name = 'greetings'", person.org["id"])
+    person.ok("GET", "hello/")
+    refused = person.get("hello/")
+    assert refused.status_code == 403 and refused.json()["code"] == "limit_reached" and refused.json()["used"] == 1000
+
+
 def test_its_counter_is_in_the_metrics(site, consonants):
     family = families(site)["saas_hello_greetings"]
     assert family.type == "counter" and family.documentation == "Members greeted, by whether their organization has others."
@@ -321,7 +332,7 @@ def test_a_strange_name_of_a_gate_is_escaped(places, installed, databases):
     made = Site(databases.fresh("sqlite", scratch), conf=load(so) + status, places=scratch, with_stripe=False)
     try:
         gates = {sample.labels["gate"] for sample in families(made.start())["saas_requests"].samples}
-        assert gates == {"user", "member", "role", "subscription", "account", "verified", 'a<b>"\\c'}
+        assert gates == {"user", "member", "role", "subscription", "account", "verified", "feature", "plan", 'a<b>"\\c'}
         text = made.nobody().get("/server-status").text
         assert "saas-a&lt;b&gt;" in text and "saas-a<b>" not in text
     finally:
@@ -421,7 +432,7 @@ static int hello(saas_request_t *rq)
 
 def lists(source):
     """hello.c with a list in place of its greeting."""
-    source = re.sub(r"static int hello\(.*?(?=static const saas_route_t)", lambda found: LIST, source, flags=re.S)
+    source = re.sub(r"typedef struct greeting_t .*?(?=static const saas_route_t)", lambda found: LIST, source, flags=re.S)
     before, found, behind = source.partition('FROM users" },\n')
     return before + found + LIST_STATEMENT + behind.replace("    { 0 }\n", "", 1)
 
@@ -553,16 +564,21 @@ def test_a_plugin_for_another_host_is_refused(httpd, places, installed, old, new
 # What has been appended to a plugin's table, by the minor that did.
 APPENDED = {1: ["    const char *openapi;\n"], 2: ["    saas_counter_t *counters;\n"],
             3: ["    const saas_link_t *links;\n", "    const saas_periodic_t *periodic;\n"],
-            4: ["    const saas_gauge_t *gauges;\n"]}
+            4: ["    const saas_gauge_t *gauges;\n", "    const saas_limit_t *limits;\n"]}
 # How hello.c is without it.
 GAUGES = """static const saas_gauge_t gauges[] = {
     { .name = "hello_users", .statement = &statements[1], .help = "Users who might be greeted." },
     { 0 }
 };
 """
+LIMITS = """static const saas_limit_t limits[] = {
+    { .name = "greetings", .kind = SAAS_LIMIT_COUNTED },
+    { 0 }
+};
+"""
 WITHOUT = {2: [(" .counters = counters,", ""), ("    saas_count(", "    if (0) saas_count(")],
            3: [(", .periodic = periodic", ""), ('static const saas_periodic_t periodic[] = { { "hello.tick", 1 }, { NULL, 0 } };\n', "")],
-           4: [(", .gauges = gauges", ""), (GAUGES, "")]}
+           4: [(", .gauges = gauges,\n    .limits = limits", ""), (GAUGES, ""), (LIMITS, "")]}
 
 
 @pytest.mark.parametrize("minor", range(max(APPENDED)))
@@ -616,6 +632,27 @@ def test_a_counter_that_is_wrong_is_refused(httpd, places, installed, old, new, 
 def test_a_gauge_that_is_wrong_is_refused(httpd, places, installed, old, new, words):
     name = "hello-gauge-" + re.sub(r"\W+", "", old + new).lower()[:60]
     refused(httpd, load(build(places, name, installed.include, edit=lambda source: source.replace(old, new, 1))) + DB + MOUNTS, "hello: gauge", *words)
+
+
+@pytest.mark.parametrize("old, new, words", [
+    ('"greetings", .kind', '"Greetings", .kind', ["Greetings", "is no name"]),
+    ('"greetings", .kind', '"greet\'ings", .kind', ["greet'ings", "is no name"]),
+    ('"greetings", .kind', '"audits", .kind', ["audits is audits's already"]),
+    (".kind = SAAS_LIMIT_COUNTED", ".kind = 0", ["greetings", "no kind"]),
+    (".kind = SAAS_LIMIT_COUNTED", ".kind = SAAS_LIMIT_HELD", ["greetings", "no text that counts"]),
+    (".kind = SAAS_LIMIT_COUNTED", '.kind = SAAS_LIMIT_COUNTED, .held = "SELECT 1"', ["greetings", "no text that counts"]),
+    (".kind = SAAS_LIMIT_COUNTED", '.kind = SAAS_LIMIT_EACH, .promised = "SELECT 1"', ["greetings", "no text that counts"]),
+])
+def test_a_limit_that_is_wrong_is_refused(httpd, places, installed, old, new, words):
+    name = "hello-limit-" + re.sub(r"\W+", "", old + new)[:80]
+    refused(httpd, load(build(places, name, installed.include, edit=lambda source: source.replace(old, new, 1))) + DB + MOUNTS, *words)
+
+
+def test_its_limit_is_one_of_plans_with_it_alone(httpd, hello):
+    plan = "SaasPlan pro price_a limit.greetings=2/day\n"
+    status, said = httpd.configtest(load(hello) + DB + MOUNTS + plan)
+    assert status == 0, said
+    refused(httpd, DB + MOUNTS + plan, "SaasPlan pro", "limit.greetings")
 
 
 OPERATION = {"operationId": "hello", "tags": ["Greetings"], "summary": "Says \"hello\" – in UTF-8", "responses": {"200": {"description": "Hello."}},

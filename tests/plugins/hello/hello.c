@@ -1,8 +1,8 @@
 /* Licensed under the Apache License, Version 2.0: see LICENSE. */
 
 /*
- * The smallest useful plugin: one route, one gate, two counters, a gauge, two
- * directives, and work that comes back.  It greets the members of an organization whose name has a vowel,
+ * The smallest useful plugin: one route, one gate, two counters, a gauge, a limit of
+ * plans, two directives, and work that comes back.  It greets the members of an organization whose name has a vowel,
  * which is what the gate "saas-has-vowel" decides, in its own route table and in
  * httpd.conf alike, as often as SaasHelloTimes says, and counts how many it has
  * greeted.
@@ -62,6 +62,11 @@ static const saas_gauge_t gauges[] = {
     { 0 }
 };
 
+static const saas_limit_t limits[] = {
+    { .name = "greetings", .kind = SAAS_LIMIT_COUNTED },
+    { 0 }
+};
+
 /* Once a second on one of the nodes. */
 static apr_status_t tick(saas_job_t *job)
 {
@@ -76,15 +81,34 @@ static const saas_job_kind_t jobs[] = {
 
 static const saas_periodic_t periodic[] = { { "hello.tick", 1 }, { NULL, 0 } };
 
+typedef struct greeting_t {
+    saas_request_t *rq;
+    saas_rows_t *rows;
+} greeting_t;
+
+static apr_status_t greet(saas_db_t *db, void *baton)
+{
+    greeting_t *greeting = baton;
+    apr_status_t rv = saas_db_query(db, &statements[0], &greeting->rows, SAAS_NO_ARGS);
+    return rv == APR_SUCCESS ? saas_limit_take(greeting->rq, db, "greetings", 1) : rv;
+}
+
 static int hello(saas_request_t *rq)
 {
     const char *word = hello_config_word(rq->r->server), *said = word;
     int times = hello_config_times(rq->r->server);
+    greeting_t greeting = { .rq = rq };
     saas_rows_t *rows;
-    apr_status_t rv = saas_query(rq, &statements[0], &rows, SAAS_NO_ARGS);
+    saas_db_t *db;
+    apr_status_t rv = saas_request_db(rq, &db);
+    if (rv == APR_SUCCESS) {
+        rv = saas_db_transaction(db, greet, &greeting);
+        saas_db_close(db);
+    }
     if (rv != APR_SUCCESS) {
         return saas_reply_failure(rq, rv);
     }
+    rows = greeting.rows;
     saas_count(&counters[0], saas_cell_int(rows, 0, 0) > 1 ? AMONG_OTHERS : ALONE, 1);
     while (--times > 0) {
         said = apr_pstrcat(rq->pool, said, " ", word, NULL);
@@ -101,7 +125,8 @@ static const saas_route_t routes[] = {
 
 static const saas_plugin_t plugin = {
     SAAS_PLUGIN_INIT("hello"), .statements = statements, .routes = routes, .gates = gates,
-    .counters = counters, .jobs = jobs, .periodic = periodic, .gauges = gauges
+    .counters = counters, .jobs = jobs, .periodic = periodic, .gauges = gauges,
+    .limits = limits
 };
 
 static void register_hooks(apr_pool_t *p)
