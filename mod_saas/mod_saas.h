@@ -661,6 +661,7 @@ typedef struct saas_host_t {
     apr_status_t (*limit_take)(saas_request_t *rq, saas_db_t *db, const saas_standing_t *standing, const char *name,
                                apr_int64_t n, int promised);
     apr_status_t (*limits_usage)(saas_request_t *rq, json_t **usage);
+    json_t *(*plans)(void);
 } saas_host_t;
 
 APR_DECLARE_OPTIONAL_FN(const saas_host_t *, saas_host_services, (const char *abi, unsigned minor));
@@ -1716,6 +1717,15 @@ static inline const char *saas_check_key(apr_pool_t *p, const char *arg, const c
 {
     const char *wrong = saas_secret_read(p, arg, value);
     return wrong ? wrong : saas_check_plain(p, *value, value);
+}
+
+/* Plans ---------------------------------------------------------------- */
+
+/** Since minor 4.  The plans of SaasPlan in the order of their rank, new: [{"name", "rank", "prices": [id], "features": [name]
+ *  or null for all, "limits": [{"name", "limit", "per": null, "day" or "month"}], "seats": bool}]; empty: there are none. */
+static inline json_t *saas_plans(void)
+{
+    return saas_host()->plans();
 }
 
 /* Address guard -------------------------------------------------------- */

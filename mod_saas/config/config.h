@@ -85,6 +85,8 @@ const char *saas_config_check(apr_pool_t *p, const server_rec *main_server);
 void saas_config_plans_begin(apr_pool_t *pconf);
 /** The plans of this server; never NULL. */
 const saas_plans_t *saas_config_plans(void);
+/** The same for plugins: see saas_plans(). */
+json_t *saas_config_plans_json(void);
 /** The lines they come from, const char *, as they are written. */
 const apr_array_header_t *saas_config_plan_lines(void);
 /** A gate asks for a plan, or for a feature; line: where. */

@@ -88,3 +88,34 @@ void saas_config_plans_warn(request_rec *r, const char *org_id, const char *pric
                   org_id, price);
     }
 }
+
+static json_t *words_of(const apr_array_header_t *list)
+{
+    json_t *words = list ? json_array() : json_null();
+    int i;
+    for (i = 0; list && i < list->nelts; i++) {
+        json_array_append_new(words, json_string(APR_ARRAY_IDX(list, i, const char *)));
+    }
+    return words;
+}
+
+json_t *saas_config_plans_json(void)
+{
+    static const char *const per[] = { [SAAS_PER_ALL] = NULL, [SAAS_PER_DAY] = "day", [SAAS_PER_MONTH] = "month" };
+    json_t *all = json_array();
+    int i, k;
+
+    for (i = 0; i < plans.list->nelts; i++) {
+        const saas_plan_t *plan = APR_ARRAY_IDX(plans.list, i, const saas_plan_t *);
+        json_t *limits = json_array();
+        for (k = 0; k < plan->limits->nelts; k++) {
+            const saas_plan_limit_t *limit = &APR_ARRAY_IDX(plan->limits, k, saas_plan_limit_t);
+            json_array_append_new(limits, json_pack("{s:s, s:I, s:s?}", "name", limit->name, "limit", (json_int_t)limit->most,
+                                                    "per", per[limit->per]));
+        }
+        json_array_append_new(all, json_pack("{s:s, s:i, s:o, s:o, s:o, s:b}", "name", plan->name, "rank", plan->rank, "prices",
+                                             words_of(plan->prices), "features", words_of(plan->features), "limits", limits,
+                                             "seats", plan->seats));
+    }
+    return all;
+}

@@ -149,6 +149,7 @@ static const saas_host_t services = {
     .db_rollback = saas_db_rollback_impl,
     .db_stream = saas_db_stream_impl,
     .db_stream_blanks = saas_db_stream_blanks_impl,
+    .plans = saas_config_plans_json,
     .db_transaction = saas_db_transaction_impl,
     .db_set_organization = saas_db_set_organization_impl,
     .request_parameter = saas_request_parameter_impl,

@@ -188,6 +188,7 @@ static const saas_route_t routes[] = {
     { .method = SAAS_POST, .path = "/billing/portal-session/", .handler = saas_billing_portal, SAAS_GATES(saas_is_admin),
       .body = SAAS_BODY_JSON },
     { .method = SAAS_GET, .path = "/billing/return/", .handler = saas_billing_return, SAAS_GATES(saas_is_user) },
+    { .method = SAAS_GET, .path = "/billing/plans/", .handler = saas_billing_plans },
     { .method = SAAS_GET, .path = "/billing/subscription/", .handler = saas_billing_subscription,
       SAAS_GATES(saas_is_member) },
     { .method = SAAS_GET, .path = "/billing/usage/", .handler = saas_billing_usage, SAAS_GATES(saas_is_member) },
@@ -240,7 +241,7 @@ static apr_status_t release_curl(void *nothing)
 
 static void child_init(apr_pool_t *p, server_rec *s)
 {
-    if (!saas_stripe_global_init()) {
+    if (saas_billing_plans_begin(p) != APR_SUCCESS || !saas_stripe_global_init()) {
         SAAS_LOG(s, APLOG_ERR, 0, "SAAS1502", "libcurl could not be initialized: calls to Stripe will fail");
         return;
     }

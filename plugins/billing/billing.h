@@ -79,6 +79,10 @@ int saas_billing_checkout(saas_request_t *rq) __attribute__((visibility("hidden"
 int saas_billing_portal(saas_request_t *rq) __attribute__((visibility("hidden")));
 /** GET billing/return/ */
 int saas_billing_return(saas_request_t *rq) __attribute__((visibility("hidden")));
+/** GET billing/plans/ */
+int saas_billing_plans(saas_request_t *rq) __attribute__((visibility("hidden")));
+/** In a child that begins: there is room for what Stripe says of prices. */
+apr_status_t saas_billing_plans_begin(apr_pool_t *p) __attribute__((visibility("hidden")));
 /** GET billing/subscription/ */
 int saas_billing_subscription(saas_request_t *rq) __attribute__((visibility("hidden")));
 /** GET billing/usage/ */
