@@ -23,16 +23,18 @@
 
 enum { COL_ID, COL_NAME, COL_SLUG, COL_STATUS, COL_ACTIVE };
 
-/* Whether Stripe may be asked now; then it is this request that asks.  Sessions share places: one may have to do with the
- * rows because another was asked for, until the next time. */
+/* Whether Stripe may be asked now; then it is this request that asks.  A place remembers the session that was asked for last
+ * (its hash, above) and when (below): another one that shares it does not have to wait. */
 static int may_ask(const char *id)
 {
-    static volatile apr_uint32_t asked[PLACES];
+    static volatile apr_uint64_t asked[PLACES];
     apr_ssize_t len = APR_HASH_KEY_STRING;
-    volatile apr_uint32_t *place = &asked[apr_hashfunc_default(id, &len) % PLACES];
-    apr_uint32_t last = apr_atomic_read32(place), now = (apr_uint32_t)apr_time_sec(apr_time_now());
+    apr_uint32_t hash = apr_hashfunc_default(id, &len), now = (apr_uint32_t)apr_time_sec(apr_time_now());
+    volatile apr_uint64_t *place = &asked[hash % PLACES];
+    apr_uint64_t last = apr_atomic_read64(place);
 
-    return now - last >= ASK_SECONDS && apr_atomic_cas32(place, now, last) == last;
+    return ((apr_uint32_t)(last >> 32) != hash || now - (apr_uint32_t)last >= ASK_SECONDS)
+           && apr_atomic_cas64(place, (apr_uint64_t)hash << 32 | now, last) == last;
 }
 
 static const char *text_of(const saas_stripe_result_t *result, const char *key, const char *const *words)
