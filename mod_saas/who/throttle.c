@@ -25,7 +25,7 @@
 #define ALIGNMENT 64 /* what a table wants; apr_shm puts a header of its own first */
 #define ID_LEN 32    /* hex digits of a key's SHA-256; memcached takes keys of 250 */
 #define REST_SECONDS 5 /* after a failure the server is left alone for so long */
-#define SLOW apr_time_from_msec(500)
+#define SLOW apr_time_from_sec(1)
 #define SLOW_IN_A_ROW 2 /* one is a hiccup, and no reason to let somebody guess at each node anew */
 
 static struct {
