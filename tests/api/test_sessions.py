@@ -385,6 +385,7 @@ def nodes(site, redis, quiet_log):
     second.start("\n".join([*site.parts, conf, "SaasNodeName other"]))
     quiet_log.append(second.watch())
     yield site, second
+    quiet_log[-1].keep()  # as of the site, what it says while it serves
     second.close()
     site.httpd.modules = tuple(m for m in site.httpd.modules if m != "socache_redis")
     site.httpd.restart("\n".join(site.parts))

@@ -59,8 +59,9 @@ class LogWatch:
         self.kept = None
 
     def keep(self):
-        """Remembers the text, for after the log is gone."""
-        self.kept = self.text()
+        """Remembers the text of until now, for after the log is gone."""
+        if self.kept is None:
+            self.kept = self.text()
 
     def text(self):
         if self.kept is not None:
