@@ -32,7 +32,7 @@ typedef struct saas_plan_limit_t {
 typedef struct saas_plan_t {
     const char *name;
     int rank;                     /**< from 0 on; the later line is the higher plan */
-    int seats;                    /**< its quantity at Stripe is the number of members */
+    int seats;                    /**< it is paid for each member */
     apr_array_header_t *prices;   /**< const char * */
     apr_array_header_t *features; /**< const char *; NULL: all of them */
     apr_array_header_t *limits;   /**< saas_plan_limit_t */
