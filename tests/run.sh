@@ -49,16 +49,27 @@ pytest() {
     "$python" -m pytest -p no:cacheprovider -q -rs "$@"
 }
 
+# What a command has said before, and how it ended.
+told() {
+    sed '/^exit=/d' "$1"
+    return "$(sed -n 's/^exit=//p' "$1" | tail -n 1)"
+}
+
 # Of four workers two wait at any time, for a server, a clock or a database that is away.
 several() {
     pytest -n 4 --dist loadgroup "$@"
 }
 
-part unit build/unit/run-unit
 if [ "${1:-all}" = check ]; then
+    # All unit tests in one process, which looks for leaks once and not after each test; beside them the guards, which
+    # wait for PostgreSQL half of the time. What it says is told below, as of every part.
+    { CK_FORK=no timeout 300 build/unit/run-unit; echo "exit=$?"; } > "$out/unit.check" 2>&1 &
     part guards pytest -n 2 --dist loadgroup tests/guards
+    wait
+    part unit told "$out/unit.check"
     part smoke pytest -n 2 --dist loadgroup -m smoke tests/api
 else
+    part unit build/unit/run-unit
     part guards pytest tests/guards
     part fuzz pytest tests/fuzz
     part sandbox pytest tests/sandbox

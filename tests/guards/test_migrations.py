@@ -87,10 +87,10 @@ def test_a_changed_file_is_not(tree):
 
 @pytest.fixture(scope="module")
 def make_database(request, db_kind, places):
-    def make(name, to):
+    def make(name, to, copied=None):
         if db_kind == "sqlite":
-            return Sqlite(places, name + ".db", to=to)
-        return Pgsql(request.getfixturevalue("cluster"), "saas_" + name, to=to)
+            return Sqlite(places, name + ".db", copied and copied.path, to=to)
+        return Pgsql(request.getfixturevalue("cluster"), "saas_" + name, copied and copied.name, to=to)
     return make
 
 
@@ -130,19 +130,24 @@ def assert_filled(database, upto):
     told = {table for number, table in made if number <= upto and not gone(table, None, number, upto)}
     tables = catalog.tables() - {"schema_migrations"}
     assert tables == told, f"version {upto} has {sorted(tables ^ told)} without rows, or not at all: tests/guards/fillings.py"
-    empty = [f"{table}.{column}" for table in sorted(tables) for column in catalog.columns(table)
-             if not catalog.ask(f"SELECT count({column}) FROM {table}")[0][0]]
+    empty = []
+    for table in sorted(tables):
+        columns = list(catalog.columns(table))
+        values = catalog.ask(f"SELECT {', '.join(f'count({column})' for column in columns)} FROM {table}")[0]
+        empty += [f"{table}.{column}" for column, there in zip(columns, values) if not there]
     assert not empty, f"version {upto} has no value in {empty}: tests/guards/fillings.py"
 
 
-def filled(make_database, name, upto):
-    """A database of a version, whose rows were each written in the version that they are told for."""
-    database = make_database(name, 1)
-    for number in range(1, upto + 1):
-        saasctl(database.url, "migrate", "--to", str(number))
-        insert(database, fillings.ROWS.get(number, ()))
-    assert_filled(database, upto)
-    return database
+@pytest.fixture(scope="module")
+def filled(make_database):
+    """Databases by version: each one's rows were written in the version that they are told for, one migration after the other
+    on one database, of which each is the copy that was made on the way."""
+    growing, copies = make_database("growing", 1), {}
+    for number in range(1, version() + 1):
+        saasctl(growing.url, "migrate", "--to", str(number))
+        insert(growing, fillings.ROWS.get(number, ()))
+        copies[number] = make_database(f"filled{number}", None, growing)
+    return copies
 
 
 def columns_of(database):
@@ -171,8 +176,9 @@ def in_order(rows):
 
 # The newest, too: what it has made is full before there is a next one.
 @pytest.mark.parametrize("since", range(1, version() + 1))
-def test_a_filled_database_becomes_what_a_fresh_one_is(make_database, fresh, since):
-    database = filled(make_database, f"from{since}", since)
+def test_a_filled_database_becomes_what_a_fresh_one_is(filled, fresh, since):
+    database = filled[since]
+    assert_filled(database, since)
     assert [row[0] for row in catalog_of(database).ask("SELECT version FROM schema_migrations ORDER BY version")] == list(range(1, since + 1))
     columns = columns_of(database)
     before = rows_of(database, columns)
@@ -191,9 +197,9 @@ def test_a_filled_database_becomes_what_a_fresh_one_is(make_database, fresh, sin
 
 
 @pytest.mark.parametrize("since", [2, version() - 1])
-def test_a_server_works_on_it(make_database, since):
+def test_a_server_works_on_it(make_database, filled, since):
     """Who was logged in still is, with role, organizations and audits."""
-    database = filled(make_database, f"serves{since}", since)
+    database = make_database(f"serves{since}", None, filled[since])
     saasctl(database.url, "migrate")
     listed = saasctl(database.url, "org", "list")
     assert all(f"organization-{n}" in listed for n in (0, 1))
