@@ -341,8 +341,8 @@ static int reply(saas_request_t *rq, const taken_t *taken, const saas_rows_t *ro
     return saas_reply_json_impl(
         rq, HTTP_FORBIDDEN,
         json_pack("{s:s, s:s, s:s, s:I, s:I, s:o}", "detail",
-                  apr_psprintf(rq->pool, "The plan allows no more than %" APR_INT64_T_FMT " %s%s%s.", taken->most, limit->name,
-                               per ? " a " : "", per ? per : ""),
+                  apr_psprintf(rq->pool, "The plan allows no more: its limit of %s%s%s is %" APR_INT64_T_FMT ".", limit->name,
+                               per ? " a " : "", per ? per : "", taken->most),
                   "code", "limit_reached", "name", limit->name, "limit", (json_int_t)taken->most, "used",
                   (json_int_t)(each ? taken->n : used(rows, taken->what, taken->per, taken->promised)), "resets_at",
                   resets_at(rq->pool, rows, taken->per)));

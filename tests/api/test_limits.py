@@ -71,7 +71,7 @@ def reached(reply, name, limit, used, per=None):
     assert reply.status_code == 403, reply.text
     # A test that runs over midnight sees the end of either day.
     resets = ends(per) if per else None
-    assert reply.json() == {"detail": f"The plan allows no more than {limit} {name}{f' a {per}' if per else ''}.", "code": "limit_reached",
+    assert reply.json() == {"detail": f"The plan allows no more: its limit of {name}{f' a {per}' if per else ''} is {limit}.", "code": "limit_reached",
                             "name": name, "limit": limit, "used": used, "resets_at": resets}
 
 

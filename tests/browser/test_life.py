@@ -1,5 +1,5 @@
-"""The whole life of a customer in a browser: trial, upgrade, pay, another plan, a payment that fails, grace, the end of
-it, paying again, cancelling, coming back - on the frontend's pages, Stripe's checkout and Stripe's portal, both of the
+"""The whole life of a customer in a browser: trial, upgrade, pay, a limit that is used up, another plan, a payment that
+fails, grace, the end of it, paying again, cancelling, coming back - on the frontend's pages, Stripe's checkout and Stripe's portal, both of the
 sandbox, whose clock lets the months pass. What each state is worth is asked of the export, which a subscription opens.
 """
 
@@ -21,6 +21,9 @@ SITE_CONF = f"""
 SaasStripePrice {BUSINESS}
 SaasStripeTrialDays 14
 SaasStripeTrialWithoutCard pause
+SaasPlan free limit.audits=1/month
+SaasPlan premium {PRICE} features=export limit.audits=2/month
+SaasPlan business {BUSINESS} features=export
 """
 # A refused call is told in the console, and meant.
 SHOWN = re.compile(r"Failed to load resource: the server responded with a status of (401|402|403)")
@@ -48,6 +51,15 @@ class Customer:
         self.page.reload()
         for word in words:
             self.page.shows("#subscription", word)
+
+    def audits(self, done):
+        """Starts one more, with which there are so many."""
+        self.fill("#audit", target=f"{self.site.base}/")
+        self.page.shows("#audits", f"{done}: {self.site.base}/ completed")
+
+    def is_refused_an_audit(self, words):
+        self.fill("#audit", target=f"{self.site.base}/")
+        self.page.shows("#said", words)
 
     def may_export(self, allowed=True):
         if allowed:
@@ -79,7 +91,7 @@ class Customer:
         self.page.wait("#subscription")
 
 
-@pytest.mark.long(40)
+@pytest.mark.long(60)
 def test_from_trial_to_coming_back(site, page):
     stripe = site.sandbox
     stripe.control("POST", "prices", {"id": BUSINESS, "amount": 9900, "product": "Business"})
@@ -90,10 +102,10 @@ def test_from_trial_to_coming_back(site, page):
     email = f"owner-{fresh_address()}@example.test"
     who.fill("#register", email=email, password=PASSWORD, organization="Acme")
     page.shows("#subscription", "free")
-    who.fill("#audit", target=f"{site.base}/")
-    page.shows("#audits", "completed")
+    who.audits(1)
     page.shows("#evidence", " of ")
     who.may_export(False)
+    who.is_refused_an_audit("its limit of audits a month is 1.")
 
     # Trial: nothing to pay, no card.
     who.buys("Pay $0.00", card="none")
@@ -111,9 +123,14 @@ def test_from_trial_to_coming_back(site, page):
     who.reads("active", PRICE)
     who.may_export()
 
-    # Another plan.
+    # What the plan allows is used up.
+    who.audits(2)
+    who.is_refused_an_audit("its limit of audits a month is 2.")
+
+    # Another plan, which allows more.
     who.at_the_portal(("#price", BUSINESS, "#change-plan"))
     who.reads("active", BUSINESS)
+    who.audits(3)
     stripe.advance("32d")
     who.reads("active", BUSINESS)
     who.may_export()

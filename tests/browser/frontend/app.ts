@@ -136,7 +136,8 @@ async function download(audit: Audit): Promise<void> {
 async function list(): Promise<void> {
     const audits = await must(api.GET("/audits/", { params: { query: { ordering: "-created_at" } } }));
     const latest = audits.results[0];
-    text("#audits", audits.results.map(audit => `${audit.targets.join(" ")} ${audit.status} ${audit.progress.done}/${audit.progress.total}`).join(", "));
+    const words = audits.results.map(audit => `${audit.targets.join(" ")} ${audit.status} ${audit.progress.done}/${audit.progress.total}`);
+    text("#audits", `${audits.count}: ${words.join(", ")}`);
     if (latest && ["queued", "running"].includes(latest.status)) {
         setTimeout(() => list().catch(console.error), 200);
     }
