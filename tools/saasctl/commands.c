@@ -12,7 +12,11 @@
 
 const ctl_command_t ctl_commands[] = {
     { "migrate", NULL, ctl_migrate, { NULL }, { "!status", "to" }, "[--to N | --status]",
-      "Applies the migrations that are missing; --status lists them.", 1 },
+      "Applies the migrations that are missing; --status lists them.", CTL_CREATES },
+    { "backup", NULL, ctl_backup, { "FILE" }, { NULL }, "FILE",
+      "Writes a checked copy of a SQLite database, of one moment, while httpd goes on.", CTL_BY_ITSELF },
+    { "restore", NULL, ctl_restore, { "FILE" }, { "!replace" }, "FILE [--replace]",
+      "Puts such a copy in the place of the SQLite database, whole or not at all, while httpd goes on.", CTL_BY_ITSELF },
     { "import-django", NULL, ctl_import_django, { "FILE" }, { "*ignore", "*as", "!skip-users-without-email", "!assume-utc",
       "!dry-run" }, "FILE [--ignore APP.MODEL]... [--as APP.MODEL=KIND]... [--skip-users-without-email] [--assume-utc] [--dry-run]",
       "Imports what Django's dumpdata has written into a database without users, all or nothing; - is standard input.", 0 },

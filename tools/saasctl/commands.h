@@ -11,6 +11,8 @@
 
 int ctl_migrate(ctl_t *ctl);
 int ctl_import_django(ctl_t *ctl);
+int ctl_backup(ctl_t *ctl);
+int ctl_restore(ctl_t *ctl);
 
 int ctl_user_list(ctl_t *ctl);
 int ctl_user_show(ctl_t *ctl);

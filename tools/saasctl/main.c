@@ -156,8 +156,10 @@ static int read_command_line(ctl_t *ctl, const ctl_command_t *command, int argc,
 
 static int run(ctl_t *ctl, const ctl_command_t *command)
 {
-    int code = ctl_connect(ctl, command->creates && !apr_table_get(ctl->options, "status"));
-    if (code == CTL_OK && !command->creates) {
+    int code = command->connects == CTL_BY_ITSELF
+                   ? CTL_OK
+                   : ctl_connect(ctl, command->connects == CTL_CREATES && !apr_table_get(ctl->options, "status"));
+    if (code == CTL_OK && command->connects == CTL_MIGRATED) {
         code = ctl_check_schema(ctl);
     }
     if (code == CTL_OK) {

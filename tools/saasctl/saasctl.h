@@ -45,7 +45,11 @@ typedef struct ctl_command_t {
     const char *options[CTL_OPTIONS];   /**< "!" in front: a flag without a value; "*": may be given again */
     const char *synopsis;
     const char *help;
-    int creates;                /**< may make a new SQLite file; needs no schema */
+    enum {
+        CTL_MIGRATED = 0,       /**< works on a database whose schema is this build's */
+        CTL_CREATES,            /**< may make a new SQLite file; needs no schema */
+        CTL_BY_ITSELF           /**< connects when it knows that there is something to do; needs no schema */
+    } connects;
 } ctl_command_t;
 
 extern const ctl_command_t ctl_commands[]; /**< ends with object NULL */
