@@ -1,10 +1,12 @@
 /* See fetch.h. Every transfer uses a fresh connection and a fresh TLS session,
  * so that each hop shows its whole certificate chain. This file must never let
  * libcurl follow a redirect, read a configuration file or choose a proxy, and
- * never open a socket without asking the guard.
+ * never open a socket without asking the guard; and never hold more of what a
+ * server sends than the limits of fetch.h, however it is sent.
  */
 #include "fetch.h"
 
+#include <apr_hash.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <curl/curl.h>
@@ -13,13 +15,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What a fetcher knows of a host (its open requests) or of an origin (has it
+ * ever answered, and how many requests has it left unanswered?). */
+typedef struct {
+    int open;
+    int answered, silent;
+} place_t;
+
 typedef struct {
     saas_web_fetcher_t *fetcher;
     saas_web_fetch_t *fetch; /* NULL: the slot is free */
     CURL *easy;
     saas_web_hop_t *hop;
+    place_t *host;                 /* that the open request is counted with */
+    const saas_web_target_t *next; /* the redirect that waits for its host, since: */
+    apr_time_t waits;
     apr_time_t deadline;
-    apr_size_t header_bytes;
+    apr_size_t header_bytes; /* of all hops */
+    int fields;
+    char *line; /* the field that is arriving, with its continuations */
+    apr_size_t line_len, line_size;
     char *body;
     apr_size_t body_len, body_size;
     int truncated, headers_too_big, headers_done, in_body;
@@ -35,12 +50,30 @@ struct saas_web_fetcher_t {
     CURLM *multi;
     slot_t *slots;
     int max_open;
+    apr_interval_time_t timeout;
     int (*stopped)(void *baton);
     void *baton;
-    apr_array_header_t *queue; /* saas_web_fetch_t * */
+    apr_array_header_t *queue; /* saas_web_fetch_t *, NULL for one that has been begun */
     int queue_at;
+    apr_hash_t *hosts, *origins; /* place_t */
     apr_size_t bodies; /* bytes held by all slots */
 };
+
+static place_t *find_place(saas_web_fetcher_t *fr, apr_hash_t *places, const char *name)
+{
+    place_t *place = apr_hash_get(places, name, APR_HASH_KEY_STRING);
+
+    if (!place) {
+        place = apr_pcalloc(fr->pool, sizeof(*place));
+        apr_hash_set(places, apr_pstrdup(fr->pool, name), APR_HASH_KEY_STRING, place);
+    }
+    return place;
+}
+
+static int has_room(saas_web_fetcher_t *fr, const saas_web_target_t *at)
+{
+    return find_place(fr, fr->hosts, at->host)->open < SAAS_WEB_PER_HOST;
+}
 
 static curl_socket_t open_guarded(void *data, curlsocktype purpose, struct curl_sockaddr *address)
 {
@@ -78,14 +111,31 @@ static apr_status_t free_chain(void *data)
     return APR_SUCCESS;
 }
 
+/* A chain takes many times its size on the wire; only one of a fetch is judged. */
+static int wants_chain(const slot_t *s)
+{
+    const apr_array_header_t *hops = s->fetch->reply->hops;
+
+    if (!s->fetch->keep_chain || strcmp(s->hop->at->host, s->fetch->at->host) != 0) {
+        return 0;
+    }
+    for (int i = 0; i < hops->nelts - 1; i++) {
+        if (APR_ARRAY_IDX(hops, i, saas_web_hop_t *)->tls.chain->nelts) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 /* In place of verification: keeps the chain as sent and lets the handshake go on. */
 static int keep_chain(X509_STORE_CTX *ctx, void *data)
 {
     saas_web_hop_t *hop = ((slot_t *)data)->hop;
     STACK_OF(X509) *sent = X509_STORE_CTX_get0_untrusted(ctx);
+    int n = wants_chain(data) ? sk_X509_num(sent) : 0;
 
     free_chain(hop->tls.chain);
-    for (int i = 0; i < sk_X509_num(sent) && i < 32; i++) {
+    for (int i = 0; i < n && i < 32; i++) {
         X509 *x = sk_X509_value(sent, i);
 
         X509_up_ref(x);
@@ -138,60 +188,127 @@ static CURLcode prepare_tls(CURL *easy, void *ssl_ctx, void *data)
     return CURLE_OK;
 }
 
-static const char *trimmed(apr_pool_t *p, const char *from, const char *to)
+static void trim(const char **from, const char **to)
 {
-    while (from < to && apr_isspace(*from)) {
-        from++;
+    while (*from < *to && apr_isspace(**from)) {
+        ++*from;
     }
-    while (to > from && apr_isspace(to[-1])) {
-        to--;
+    while (*to > *from && apr_isspace((*to)[-1])) {
+        --*to;
     }
+}
+
+static char *trimmed(apr_pool_t *p, const char *from, const char *to)
+{
+    trim(&from, &to);
     return apr_pstrmemdup(p, from, to - from);
+}
+
+/* The field that has arrived, if any, becomes one of the hop's. */
+static void commit_field(slot_t *s)
+{
+    apr_pool_t *p = s->fetch->pool;
+    const char *end = s->line + s->line_len;
+    const char *colon = s->line_len ? memchr(s->line, ':', s->line_len) : NULL;
+
+    if (colon && colon > s->line) {
+        saas_web_header_t *h = apr_array_push(s->hop->headers);
+        char *name = trimmed(p, s->line, colon);
+
+        for (char *c = name; *c; c++) {
+            *c = apr_tolower(*c);
+        }
+        h->name = name;
+        h->value = trimmed(p, colon + 1, end);
+    }
+    s->line_len = 0;
+}
+
+static int append(slot_t *s, const char *text, apr_size_t len)
+{
+    if (s->line_len + len > s->line_size) {
+        apr_size_t want = s->line_size ? s->line_size : 1024;
+        char *grown;
+
+        while (want < s->line_len + len) {
+            want *= 2;
+        }
+        grown = realloc(s->line, want);
+        if (!grown) {
+            return 0;
+        }
+        s->line = grown;
+        s->line_size = want;
+    }
+    memcpy(s->line + s->line_len, text, len);
+    s->line_len += len;
+    return 1;
+}
+
+/* Codings of the body, of whichever kind. */
+static int count_codings(const apr_array_header_t *headers)
+{
+    int n = 0;
+
+    for (int i = 0; i < headers->nelts; i++) {
+        const saas_web_header_t *h = &APR_ARRAY_IDX(headers, i, saas_web_header_t);
+        const char *word = h->value;
+
+        if (strcmp(h->name, "content-encoding") != 0 && strcmp(h->name, "transfer-encoding") != 0) {
+            continue;
+        }
+        while (*(word += strspn(word, ", \t"))) {
+            size_t len = strcspn(word, ", \t");
+
+            n += !(len == 7 && strncasecmp(word, "chunked", 7) == 0) && !(len == 8 && strncasecmp(word, "identity", 8) == 0);
+            word += len;
+        }
+    }
+    return n;
+}
+
+/* Of a response that is compressed twice, what comes out at last is no measure
+ * of what was unpacked on the way: its body is not read. */
+static size_t end_headers(slot_t *s, size_t len)
+{
+    long status = 0;
+
+    commit_field(s);
+    s->headers_done = 1;
+    curl_easy_getinfo(s->easy, CURLINFO_RESPONSE_CODE, &status);
+    return status >= 200 && count_codings(s->hop->headers) > 1 ? 0 : len;
 }
 
 static size_t take_header(char *line, size_t size, size_t n, void *data)
 {
     slot_t *s = data;
-    apr_pool_t *p = s->fetch->pool;
-    apr_array_header_t *headers = s->hop->headers;
     size_t len = size * n;
-    char *colon;
+    const char *from = line, *to = line + len;
 
     s->header_bytes += len;
-    if (s->header_bytes > SAAS_WEB_HEADERS_MAX) {
+    if (s->header_bytes > SAAS_WEB_HEADERS_MAX || s->fields > SAAS_WEB_FIELDS_MAX) {
         s->headers_too_big = 1;
         return 0;
     }
     if (s->in_body) {
         return len; /* trailers are no header fields of the response */
     }
+    trim(&from, &to);
+    if (s->line_len && from > line && from < to) {
+        return append(s, " ", 1) && append(s, from, to - from) ? len : 0; /* goes on in another line */
+    }
     if (len >= 5 && memcmp(line, "HTTP/", 5) == 0) {
-        apr_array_clear(headers); /* an interim response came before */
+        apr_array_clear(s->hop->headers); /* an interim response came before */
+        s->line_len = 0;
         s->headers_done = 0;
         return len;
     }
     if (line[0] == '\r' || line[0] == '\n') {
-        s->headers_done = 1;
-        return len;
+        return end_headers(s, len);
     }
-    if ((line[0] == ' ' || line[0] == '\t') && headers->nelts) {
-        saas_web_header_t *last = &APR_ARRAY_IDX(headers, headers->nelts - 1, saas_web_header_t);
-
-        last->value = apr_pstrcat(p, last->value, " ", trimmed(p, line, line + len), NULL);
-        return len;
-    }
-    colon = memchr(line, ':', len);
-    if (colon && colon > line) {
-        saas_web_header_t *h = apr_array_push(headers);
-        char *name = (char *)trimmed(p, line, colon);
-
-        for (char *c = name; *c; c++) {
-            *c = apr_tolower(*c);
-        }
-        h->name = name;
-        h->value = trimmed(p, colon + 1, line + len);
-    }
-    return len;
+    commit_field(s);
+    s->fields++;
+    return append(s, from, to - from) ? len : 0;
 }
 
 /* Body bytes are counted decoded. Over the limit the transfer ends, and what
@@ -242,8 +359,15 @@ static void drop_easy(slot_t *s)
         curl_easy_cleanup(s->easy);
         s->easy = NULL;
     }
+    if (s->host) {
+        s->host->open--;
+        s->host = NULL;
+    }
     curl_slist_free_all(s->request_headers);
     s->request_headers = NULL;
+    free(s->line);
+    s->line = NULL;
+    s->line_len = s->line_size = 0;
 }
 
 static apr_status_t destroy(void *data)
@@ -287,6 +411,7 @@ static int ask_stopped(void *data, curl_off_t total, curl_off_t now, curl_off_t 
 static apr_status_t set_options(slot_t *s, const saas_web_target_t *at, apr_time_t now)
 {
     CURL *e = s->easy;
+    long half = (long)apr_time_as_msec(s->fetcher->timeout) / 2;
     long left = (long)apr_time_as_msec(s->deadline - now);
     CURLcode rc = CURLE_OK;
 
@@ -308,9 +433,9 @@ static apr_status_t set_options(slot_t *s, const saas_web_target_t *at, apr_time
     SET(CURLOPT_USERAGENT, s->fetcher->user_agent);
     SET(CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
     SET(CURLOPT_TIMEOUT_MS, left > 1 ? left : 1);
-    SET(CURLOPT_CONNECTTIMEOUT_MS, 5000L);
+    SET(CURLOPT_CONNECTTIMEOUT_MS, half);
     SET(CURLOPT_LOW_SPEED_LIMIT, 64L);
-    SET(CURLOPT_LOW_SPEED_TIME, 5L);
+    SET(CURLOPT_LOW_SPEED_TIME, half >= 1000 ? half / 1000 : 1L);
     SET(CURLOPT_NOPROGRESS, 0L);
     SET(CURLOPT_XFERINFOFUNCTION, ask_stopped);
     SET(CURLOPT_XFERINFODATA, s);
@@ -345,8 +470,10 @@ static apr_status_t set_options(slot_t *s, const saas_web_target_t *at, apr_time
 /* Begins the next hop of a fetch; ends the fetch when that is impossible. */
 static void begin_hop(slot_t *s, const saas_web_target_t *at, apr_time_t now)
 {
+    saas_web_fetcher_t *fr = s->fetcher;
     apr_pool_t *p = s->fetch->pool;
     saas_web_hop_t *hop = apr_pcalloc(p, sizeof(*hop));
+    const place_t *origin = find_place(fr, fr->origins, at->origin);
 
     hop->at = at;
     hop->headers = apr_array_make(p, 24, sizeof(saas_web_header_t));
@@ -358,12 +485,30 @@ static void begin_hop(slot_t *s, const saas_web_target_t *at, apr_time_t now)
     drop_easy(s);
     drop_body(s);
     s->hop = hop;
-    s->header_bytes = 0;
+    s->next = NULL;
     s->truncated = s->headers_too_big = s->headers_done = s->in_body = s->guarded = s->admitted = 0;
+    if (!origin->answered && origin->silent >= SAAS_WEB_SILENT_MAX) {
+        finish(s, SAAS_WEB_FETCH_UNREACHABLE,
+               apr_psprintf(p, "%s port %d has answered none of %d requests in time and was asked no more", at->host,
+                            at->port, origin->silent));
+        return;
+    }
     s->easy = curl_easy_init();
     if (!s->easy || set_options(s, at, now) != APR_SUCCESS
-        || curl_multi_add_handle(s->fetcher->multi, s->easy) != CURLM_OK) {
+        || curl_multi_add_handle(fr->multi, s->easy) != CURLM_OK) {
         finish(s, SAAS_WEB_FETCH_FAILED, "the request could not be prepared");
+        return;
+    }
+    s->host = find_place(fr, fr->hosts, at->host);
+    s->host->open++;
+}
+
+/* The same when the host has room for it; waiting takes nothing of its time. */
+static void begin_waiting(slot_t *s, apr_time_t now)
+{
+    if (has_room(s->fetcher, s->next)) {
+        s->deadline += now - s->waits;
+        begin_hop(s, s->next, now);
     }
 }
 
@@ -397,13 +542,15 @@ static void fail(slot_t *s, CURLcode rc)
     const saas_web_target_t *at = s->hop->at;
     const char *where = apr_psprintf(p, "%s port %d", at->host, at->port);
     long error = 0;
-    curl_off_t connected = 0;
+    curl_off_t connected = 0, resolved = 0;
 
     curl_easy_getinfo(s->easy, CURLINFO_OS_ERRNO, &error);
     curl_easy_getinfo(s->easy, CURLINFO_CONNECT_TIME_T, &connected);
-    if (s->headers_too_big) {
+    /* What libcurl 7.88 says of a single header longer than it takes. */
+    if (s->headers_too_big || (rc == CURLE_OUT_OF_MEMORY && connected)) {
         finish(s, SAAS_WEB_FETCH_TOO_BIG,
-               apr_psprintf(p, "%s sent more than %d KiB of headers", where, SAAS_WEB_HEADERS_MAX / 1024));
+               apr_psprintf(p, "%s sent more than %d KiB or %d fields of headers", where, SAAS_WEB_HEADERS_MAX / 1024,
+                            SAAS_WEB_FIELDS_MAX));
         return;
     }
     if (s->guarded && connected == 0) {
@@ -423,7 +570,12 @@ static void fail(slot_t *s, CURLcode rc)
         }
         break;
     case CURLE_OPERATION_TIMEDOUT:
-        if (connected == 0) {
+        find_place(s->fetcher, s->fetcher->origins, at->origin)->silent++;
+        curl_easy_getinfo(s->easy, CURLINFO_NAMELOOKUP_TIME_T, &resolved);
+        if (resolved == 0) {
+            finish(s, SAAS_WEB_FETCH_NO_NAME, apr_psprintf(p, "the name %s was not resolved in time", at->host));
+        }
+        else if (connected == 0) {
             finish(s, SAAS_WEB_FETCH_UNREACHABLE, apr_psprintf(p, "%s did not answer in time", where));
         }
         else {
@@ -488,6 +640,7 @@ static void end_hop(slot_t *s, CURLcode rc, apr_time_t now)
         s->truncated = 1;
     }
     s->hop->status = (int)status;
+    find_place(s->fetcher, s->fetcher->origins, s->hop->at->origin)->answered = 1;
     curl_easy_getinfo(s->easy, CURLINFO_REDIRECT_URL, &location);
     if (!f->follow || !is_redirect(status) || !location) {
         finish(s, SAAS_WEB_FETCH_OK, NULL);
@@ -511,11 +664,15 @@ static void end_hop(slot_t *s, CURLcode rc, apr_time_t now)
                apr_psprintf(f->pool, "the redirects of %s take too long", saas_web_target_shown(f->pool, f->at)));
         return;
     }
-    begin_hop(s, next, now);
+    drop_easy(s);
+    s->next = next;
+    s->waits = now;
+    begin_waiting(s, now);
 }
 
 apr_status_t saas_web_fetcher_create(saas_web_fetcher_t **out, apr_pool_t *p, const saas_web_guard_t *g,
-                                     const char *user_agent, int max_open, int (*stopped)(void *baton), void *baton)
+                                     const char *user_agent, int max_open, apr_interval_time_t timeout,
+                                     int (*stopped)(void *baton), void *baton)
 {
     saas_web_fetcher_t *fr = apr_pcalloc(p, sizeof(*fr));
     const curl_version_info_data *v = curl_version_info(CURLVERSION_NOW);
@@ -527,6 +684,9 @@ apr_status_t saas_web_fetcher_create(saas_web_fetcher_t **out, apr_pool_t *p, co
     fr->guard = g;
     fr->user_agent = user_agent;
     fr->max_open = max_open;
+    fr->timeout = timeout;
+    fr->hosts = apr_hash_make(p);
+    fr->origins = apr_hash_make(p);
     fr->stopped = stopped;
     fr->baton = baton;
     fr->slots = apr_pcalloc(p, sizeof(slot_t) * max_open);
@@ -556,20 +716,53 @@ void saas_web_fetcher_add(saas_web_fetcher_t *fr, saas_web_fetch_t *f)
     APR_ARRAY_PUSH(fr->queue, saas_web_fetch_t *) = f;
 }
 
+/* Takes the first of the queue whose host has room; NULL: none has. */
+static saas_web_fetch_t *take(saas_web_fetcher_t *fr)
+{
+    for (int i = fr->queue_at; i < fr->queue->nelts; i++) {
+        saas_web_fetch_t *f = APR_ARRAY_IDX(fr->queue, i, saas_web_fetch_t *);
+
+        if (f && has_room(fr, f->at)) {
+            APR_ARRAY_IDX(fr->queue, i, saas_web_fetch_t *) = NULL;
+            while (fr->queue_at < fr->queue->nelts && !APR_ARRAY_IDX(fr->queue, fr->queue_at, saas_web_fetch_t *)) {
+                fr->queue_at++;
+            }
+            return f;
+        }
+    }
+    return NULL;
+}
+
+static void begin(saas_web_fetcher_t *fr, apr_time_t now)
+{
+    int more = 1;
+
+    for (int i = 0; i < fr->max_open; i++) {
+        slot_t *s = &fr->slots[i];
+
+        if (s->fetch && s->next) {
+            begin_waiting(s, now);
+        }
+        else if (!s->fetch && more) {
+            s->fetch = take(fr);
+            more = s->fetch != NULL;
+            if (!more) {
+                continue;
+            }
+            s->deadline = now + fr->timeout;
+            s->header_bytes = 0;
+            s->fields = 0;
+            begin_hop(s, s->fetch->at, now);
+        }
+    }
+}
+
 apr_status_t saas_web_fetcher_step(saas_web_fetcher_t *fr, apr_time_t now)
 {
     CURLMsg *m;
     int running, left;
 
-    for (int i = 0; i < fr->max_open && fr->queue_at < fr->queue->nelts; i++) {
-        slot_t *s = &fr->slots[i];
-
-        if (!s->fetch) {
-            s->fetch = APR_ARRAY_IDX(fr->queue, fr->queue_at++, saas_web_fetch_t *);
-            s->deadline = now + SAAS_WEB_FETCH_TIMEOUT;
-            begin_hop(s, s->fetch->at, now);
-        }
-    }
+    begin(fr, now);
     if (curl_multi_perform(fr->multi, &running) != CURLM_OK) {
         return APR_EGENERAL;
     }

@@ -141,6 +141,7 @@ static void begin_pages(scan_t *s)
     const saas_web_target_t *http = t->is_tls ? twin : t;
 
     s->pending = 1; /* held until everything is queued */
+    s->https.keep_chain = s->http.keep_chain = 1;
     s->e.https = https ? fetch(s, &s->https, https, "GET", NULL, 1) : not_made(s->pool);
     s->e.http = http ? fetch(s, &s->http, http, "GET", NULL, 1) : not_made(s->pool);
     step_done(s);
@@ -393,15 +394,16 @@ static int descriptors(int share)
 
 static apr_status_t prepare(loop_t *l)
 {
+    apr_interval_time_t timeout = l->run->timeout ? l->run->timeout : SAAS_WEB_TIMEOUT;
     apr_status_t rv;
 
     l->guard = l->run->guard;
     rv = saas_web_cert_store(&l->store, l->pool);
     if (rv == APR_SUCCESS) {
-        l->prober = saas_web_prober_create(l->pool, l->guard, descriptors(8));
+        l->prober = saas_web_prober_create(l->pool, l->guard, descriptors(8), timeout / 2);
         rv = saas_web_fetcher_create(&l->fetcher, l->pool, l->guard, l->run->user_agent,
                                      descriptors(12), /* one that resolves has three */
-                                     is_stopped, l);
+                                     timeout, is_stopped, l);
     }
     return rv;
 }

@@ -6,10 +6,13 @@
 
 #include "checks.h"
 
+#define SAAS_WEB_TIMEOUT apr_time_from_sec(10)
+
 typedef struct saas_web_run_t {
     apr_pool_t *pool;              /* nothing of the run outlives the call but what lies here */
     const saas_web_guard_t *guard; /* of this run: what the configuration allows, and where this machine is */
     const char *user_agent;
+    apr_interval_time_t timeout; /* of a request with its redirects; a hello has half of it. 0: SAAS_WEB_TIMEOUT */
     const char *const *targets;
     int ntargets;
     /* One verdict; strings are valid during the call. Non-success ends the run. */

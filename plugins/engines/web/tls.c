@@ -4,6 +4,7 @@
  */
 #include "tls.h"
 
+#include <apr_hash.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -14,8 +15,15 @@
 
 #define ANSWER_MAX 32768 /* a certificate chain fits before the DHE parameters */
 
+/* What a prober knows of one address, whatever the port. */
+typedef struct {
+    int open;
+    int answered, silent;
+} peer_t;
+
 typedef struct {
     saas_web_probe_t *probe; /* NULL: the slot is free */
+    peer_t *peer;
     apr_pool_t *pool;
     int fd;
     apr_time_t deadline;
@@ -30,9 +38,11 @@ struct saas_web_prober_t {
     const saas_web_guard_t *guard;
     slot_t *slots;
     int max_open;
+    apr_interval_time_t timeout;
     struct curl_waitfd *fds;
-    apr_array_header_t *queue; /* saas_web_probe_t * */
+    apr_array_header_t *queue; /* saas_web_probe_t *, NULL for one that has been begun */
     int queue_at;
+    apr_hash_t *peers; /* peer_t, by the address as text */
     unsigned char *scratch;
 };
 
@@ -49,13 +59,16 @@ static apr_status_t close_all(void *data)
     return APR_SUCCESS;
 }
 
-saas_web_prober_t *saas_web_prober_create(apr_pool_t *p, const saas_web_guard_t *g, int max_open)
+saas_web_prober_t *saas_web_prober_create(apr_pool_t *p, const saas_web_guard_t *g, int max_open,
+                                          apr_interval_time_t timeout)
 {
     saas_web_prober_t *pr = apr_pcalloc(p, sizeof(*pr));
 
     pr->pool = p;
     pr->guard = g;
     pr->max_open = max_open;
+    pr->timeout = timeout;
+    pr->peers = apr_hash_make(p);
     pr->slots = apr_pcalloc(p, sizeof(slot_t) * max_open);
     pr->fds = apr_pcalloc(p, sizeof(*pr->fds) * max_open);
     pr->queue = apr_array_make(p, max_open, sizeof(saas_web_probe_t *));
@@ -75,10 +88,29 @@ void saas_web_prober_add(saas_web_prober_t *pr, saas_web_probe_t *probe)
     APR_ARRAY_PUSH(pr->queue, saas_web_probe_t *) = probe;
 }
 
+static peer_t *find_peer(saas_web_prober_t *pr, saas_web_probe_t *probe)
+{
+    if (!probe->state) {
+        const char *name = saas_web_address_text(pr->pool, (const struct sockaddr *)&probe->peer);
+
+        probe->state = apr_hash_get(pr->peers, name, APR_HASH_KEY_STRING);
+        if (!probe->state) {
+            probe->state = apr_pcalloc(pr->pool, sizeof(peer_t));
+            apr_hash_set(pr->peers, name, APR_HASH_KEY_STRING, probe->state);
+        }
+    }
+    return probe->state;
+}
+
 static void finish(slot_t *s, saas_web_answer_e what)
 {
     saas_web_probe_t *probe = s->probe;
 
+    int silent = what == SAAS_WEB_ANSWER_TIMEOUT || what == SAAS_WEB_ANSWER_NO_CONNECTION;
+
+    s->peer->open--;
+    s->peer->silent += silent;
+    s->peer->answered |= !silent && what != SAAS_WEB_ANSWER_GUARDED;
     if (what != SAAS_WEB_ANSWER_NONE) {
         probe->answer.what = what;
     }
@@ -112,10 +144,16 @@ static void start(saas_web_prober_t *pr, slot_t *s, saas_web_probe_t *probe, apr
 
     memset(s, 0, sizeof(*s));
     s->probe = probe;
+    s->peer = find_peer(pr, probe);
+    s->peer->open++;
     s->fd = -1;
-    s->deadline = now + SAAS_WEB_PROBE_TIMEOUT;
+    s->deadline = now + pr->timeout;
     if (verdict != SAAS_WEB_ADMITTED && verdict != SAAS_WEB_ADMITTED_LISTED) {
         finish(s, SAAS_WEB_ANSWER_GUARDED);
+        return;
+    }
+    if (!s->peer->answered && s->peer->silent >= SAAS_WEB_PROBES_SILENT) {
+        finish(s, SAAS_WEB_ANSWER_TIMEOUT);
         return;
     }
     apr_pool_create(&s->pool, pr->pool);
@@ -200,13 +238,37 @@ int saas_web_prober_fds(saas_web_prober_t *pr, struct curl_waitfd **fds)
     return n;
 }
 
+/* Takes the first of the queue whose peer has room; NULL: none has. */
+static saas_web_probe_t *take(saas_web_prober_t *pr)
+{
+    for (int i = pr->queue_at; i < pr->queue->nelts; i++) {
+        saas_web_probe_t *probe = APR_ARRAY_IDX(pr->queue, i, saas_web_probe_t *);
+
+        if (probe && find_peer(pr, probe)->open < SAAS_WEB_PROBES_PER_PEER) {
+            APR_ARRAY_IDX(pr->queue, i, saas_web_probe_t *) = NULL;
+            while (pr->queue_at < pr->queue->nelts && !APR_ARRAY_IDX(pr->queue, pr->queue_at, saas_web_probe_t *)) {
+                pr->queue_at++;
+            }
+            return probe;
+        }
+    }
+    return NULL;
+}
+
 void saas_web_prober_step(saas_web_prober_t *pr, apr_time_t now)
 {
+    int more = 1;
+
     for (int i = 0; i < pr->max_open; i++) {
         slot_t *s = &pr->slots[i];
+        saas_web_probe_t *next;
 
-        if (!s->probe && pr->queue_at < pr->queue->nelts) {
-            start(pr, s, APR_ARRAY_IDX(pr->queue, pr->queue_at++, saas_web_probe_t *), now);
+        if (!s->probe && more) {
+            next = take(pr);
+            more = next != NULL;
+            if (next) {
+                start(pr, s, next, now);
+            }
         }
         if (!s->probe) {
             continue;

@@ -11,7 +11,8 @@
 #include <apr_time.h>
 #include <curl/multi.h>
 
-#define SAAS_WEB_PROBE_TIMEOUT apr_time_from_sec(5)
+#define SAAS_WEB_PROBES_PER_PEER 10 /* at a time */
+#define SAAS_WEB_PROBES_SILENT 3   /* a peer that has answered none of so many is asked no more */
 
 typedef struct saas_web_prober_t saas_web_prober_t;
 typedef struct saas_web_probe_t saas_web_probe_t;
@@ -25,11 +26,13 @@ struct saas_web_probe_t {
     saas_web_answer_t answer; /* valid when done is called */
     void (*done)(saas_web_probe_t *probe, void *baton);
     void *baton;
+    void *state; /* the prober's own */
 };
 
-/* At most max_open sockets at a time; further probes wait in order. The pool's
- * cleanup closes every socket; done is not called then. */
-saas_web_prober_t *saas_web_prober_create(apr_pool_t *p, const saas_web_guard_t *g, int max_open);
+/* At most max_open sockets at a time, each for at most timeout; further probes
+ * wait, those of a busy peer let others pass. The pool's cleanup closes every socket; done is not called then. */
+saas_web_prober_t *saas_web_prober_create(apr_pool_t *p, const saas_web_guard_t *g, int max_open,
+                                          apr_interval_time_t timeout);
 
 /* Queues a probe. It must live until done is called; done may queue others. */
 void saas_web_prober_add(saas_web_prober_t *pr, saas_web_probe_t *probe);

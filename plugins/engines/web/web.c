@@ -35,7 +35,9 @@ static const saas_guard_t *guard;
 
 #define WEB_DIRECTIVES(X, of) \
     X(of, LIST, scan_allow, "SaasScanAllow", SAAS_GLOBAL, NULL, SAAS_CHECKED(saas_check_range), \
-      "address ranges (CIDR) that audits may scan although they are not publicly routable, on every port; for labs and tests")
+      "address ranges (CIDR) that audits may scan although they are not publicly routable, on every port; for labs and tests") \
+    X(of, INTERVAL, scan_timeout, "SaasScanTimeout", SAAS_GLOBAL, "10s", SAAS_RANGE(apr_time_from_sec(1), apr_time_from_sec(60)), \
+      "how long an audit waits for one request with its redirects; for a connection or a TLS hello half of it")
 
 SAAS_DIRECTIVES_DECLARE(web_config, saas_engine_web_module, WEB_DIRECTIVES)
 SAAS_DIRECTIVES_DEFINE(web_config, saas_engine_web_module, WEB_DIRECTIVES)
@@ -114,6 +116,7 @@ static apr_status_t run_audit(saas_audit_run_t *run)
         .guard = &g,
         .user_agent = host ? apr_pstrcat(run->pool, "mod_saas-web-audit/1.0 (+https://", host, "/)", NULL)
                            : "mod_saas-web-audit/1.0",
+        .timeout = web_config_scan_timeout(run->server),
         .targets = run->targets,
         .ntargets = run->ntargets,
         .report = report,
