@@ -95,25 +95,40 @@ static int is_global4(const unsigned char *b)
     return 1;
 }
 
-static int is_global6(const unsigned char *b)
+/* The IPv4 addresses that packets to an IPv6 one go to on their way: none to two. */
+static int carried(const unsigned char *b, ip_t out[2])
 {
     static const unsigned char nat64[12] = { 0x00, 0x64, 0xff, 0x9b };
     static const unsigned char teredo[4] = { 0x20, 0x01, 0x00, 0x00 };
     static const unsigned char six_to_four[2] = { 0x20, 0x02 };
 
+    memset(out, 0, sizeof(ip_t) * 2);
+    out[0].bits = out[1].bits = 32;
     if (memcmp(b, nat64, sizeof(nat64)) == 0) {
-        return is_global4(b + 12);
+        memcpy(out[0].b, b + 12, 4);
+        return 1;
     }
     if (memcmp(b, six_to_four, sizeof(six_to_four)) == 0) {
-        return is_global4(b + 2);
+        memcpy(out[0].b, b + 2, 4);
+        return 1;
     }
     if (memcmp(b, teredo, sizeof(teredo)) == 0) {
-        unsigned char client[4]; /* stored inverted, RFC 4380 */
-
+        memcpy(out[0].b, b + 4, 4);
         for (int i = 0; i < 4; i++) {
-            client[i] = b[12 + i] ^ 0xff;
+            out[1].b[i] = b[12 + i] ^ 0xff; /* stored inverted, RFC 4380 */
         }
-        return is_global4(b + 4) && is_global4(client);
+        return 2;
+    }
+    return 0;
+}
+
+static int is_global6(const unsigned char *b)
+{
+    ip_t inside[2];
+    int n = carried(b, inside);
+
+    if (n > 0) {
+        return is_global4(inside[0].b) && (n == 1 || is_global4(inside[1].b));
     }
     if ((b[0] & 0xe0) != 0x20) {
         return 0;
@@ -183,6 +198,15 @@ static int is_own(const saas_guard_t *g, const ip_t *ip)
         }
     }
     return 0;
+}
+
+/* Also by way of a translator or relay, which would bring the packets back here. */
+static int leads_home(const saas_guard_t *g, const ip_t *ip)
+{
+    ip_t inside[2];
+    int n = ip->bits == 128 ? carried(ip->b, inside) : 0;
+
+    return is_own(g, ip) || (n > 0 && is_own(g, &inside[0])) || (n > 1 && is_own(g, &inside[1]));
 }
 
 saas_guard_t *saas_guard_create(apr_pool_t *p)
@@ -281,7 +305,7 @@ saas_guard_e saas_guard_ask(const saas_guard_t *g, const struct sockaddr *sa)
     if (is_listed(g, &ip)) {
         return SAAS_GUARD_LISTED;
     }
-    if (!(ip.bits == 32 ? is_global4(ip.b) : is_global6(ip.b)) || is_own(g, &ip)) {
+    if (!(ip.bits == 32 ? is_global4(ip.b) : is_global6(ip.b)) || leads_home(g, &ip)) {
         return SAAS_GUARD_REFUSED_ADDRESS;
     }
     return is_web_port(port) ? SAAS_GUARD_ADMITTED : SAAS_GUARD_REFUSED_PORT;

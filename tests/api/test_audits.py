@@ -142,6 +142,13 @@ def test_bad_bodies_are_refused_by_field(person, body, field):
     assert reply.status_code == 400 and list(reply.json()) == [field], reply.text
 
 
+def test_ten_thousand_targets_are_refused_with_the_cap(person):
+    reply = start(person, [f"https://n{n}.example/" for n in range(10000)])
+    assert reply.status_code == 400, reply.text
+    assert reply.json() == {"targets": ["Ensure this field has no more than 200 elements."]}
+    assert person.ok("GET", "audits/")["count"] == 0
+
+
 @pytest.mark.parametrize("address", ["http://10.0.0.1/", "http://192.168.1.1/", "http://169.254.169.254/latest/meta-data/", "http://[::1]/",
                                      "http://[::ffff:10.0.0.1]/", "http://0.0.0.0/", "http://100.64.0.1/", "http://[fd00::1]/", "http://2130706433.example:25/"])
 def test_private_addresses_are_never_asked(person, address):

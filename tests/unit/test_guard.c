@@ -234,6 +234,15 @@ START_TEST(own_addresses)
     ck_assert_int_eq(ask(g, "::ffff:8.8.8.8", 443), SAAS_GUARD_REFUSED_ADDRESS);
     ck_assert_int_eq(ask(g, "8.8.4.4", 443), SAAS_GUARD_ADMITTED);
 
+    /* By way of a translator or a relay: NAT64, 6to4, as a Teredo server, as a Teredo client. */
+    ck_assert_int_eq(ask(g, "64:ff9b::8.8.8.8", 443), SAAS_GUARD_REFUSED_ADDRESS);
+    ck_assert_int_eq(ask(g, "64:ff9b::8.8.4.4", 443), SAAS_GUARD_ADMITTED);
+    ck_assert_int_eq(ask(g, "2002:808:808::1", 443), SAAS_GUARD_REFUSED_ADDRESS);
+    ck_assert_int_eq(ask(g, "2002:808:404::1", 443), SAAS_GUARD_ADMITTED);
+    ck_assert_int_eq(ask(g, "2001:0:808:808::f7f7:fbfb", 443), SAAS_GUARD_REFUSED_ADDRESS);
+    ck_assert_int_eq(ask(g, "2001:0:808:404::f7f7:f7f7", 443), SAAS_GUARD_REFUSED_ADDRESS);
+    ck_assert_int_eq(ask(g, "2001:0:808:404::f7f7:fbfb", 443), SAAS_GUARD_ADMITTED);
+
     ck_assert_ptr_null(saas_guard_allow(lab, unit_pool, "8.8.8.8"));
     saas_guard_own(lab, (struct sockaddr *)&ss);
     ck_assert_int_eq(ask(lab, "8.8.8.8", 443), SAAS_GUARD_LISTED);

@@ -553,7 +553,7 @@ static void fail(slot_t *s, CURLcode rc)
                             SAAS_WEB_FIELDS_MAX));
         return;
     }
-    if (s->guarded && connected == 0) {
+    if (s->guarded && !s->admitted) {
         finish(s, SAAS_WEB_FETCH_GUARDED, refusal(s));
         return;
     }
