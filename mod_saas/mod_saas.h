@@ -90,6 +90,7 @@ typedef struct saas_principal_t {
     int email_verified;         /**< since minor 3: the address has been proven to be theirs */
     const char *price;          /**< since minor 4: of the subscription that gives access; NULL: none, or not known */
     const char *entitled;       /**< since minor 4: Stripe's lookup keys, a blank on both sides of each; NULL: none */
+    int in_trial;               /**< since minor 4: the access is a trial's, ours or Stripe's */
 } saas_principal_t;
 
 /** Text of a role ("ADMIN"), and back; an unknown text is SAAS_ROLE_NONE. */
@@ -730,7 +731,7 @@ static inline void saas_engine_register(apr_pool_t *p, const saas_engine_t *engi
  *     FLAG        int                   On or Off
  *     NUMBER      int                   SAAS_RANGE(least, most), least not below 0
  *     SIZE        apr_off_t             bytes, or with K, M or G behind; SAAS_RANGE, SAAS_RANGE_OR_0
- *     INTERVAL    apr_interval_time_t   5, 5s, 500ms, 2mi, 1h; SAAS_RANGE in microseconds
+ *     INTERVAL    apr_interval_time_t   5, 5s, 500ms, 2mi, 1h, 14d; SAAS_RANGE in microseconds
  *     WORD        int                   one of SAAS_WORDS("off", "try"), as its number; letter case is ignored
  *     TEXT        const char *          SAAS_ANY, or SAAS_CHECKED(function)
  *     EXPRESSION  ap_expr_info_t *      one of httpd's expressions that makes a text
@@ -823,11 +824,19 @@ static inline const char *saas_directive_number(const saas_directive_t *line, ap
                               line->most);
 }
 
+/** Most days that an interval may be told in: ten thousand years. */
+#define SAAS_DAYS_MAX 3652425
+
 static inline const char *saas_directive_interval(const saas_directive_t *line, apr_pool_t *p, const char *arg,
                                                   apr_interval_time_t *value)
 {
-    if (ap_timeout_parameter_parse(arg, value, "s") != APR_SUCCESS) {
-        return apr_psprintf(p, "\"%s\" is no time; write 5, 5s or 500ms", arg);
+    char *end;
+    apr_int64_t days = apr_strtoi64(arg, &end, 10);
+    if (end != arg && (*end == 'd' || *end == 'D') && !end[1] && days >= 0 && days <= SAAS_DAYS_MAX) {
+        *value = days * 86400 * APR_USEC_PER_SEC;
+    }
+    else if (ap_timeout_parameter_parse(arg, value, "s") != APR_SUCCESS) {
+        return apr_psprintf(p, "\"%s\" is no time; write 5, 5s, 500ms or 14d", arg);
     }
     return *value >= line->least && *value <= line->most
                ? NULL

@@ -59,5 +59,6 @@ const saas_decider_t saas_deciders[] = {
     { "verified", NULL, 0, saas_decide_verified },
     { "feature", saas_plan_check_name, 1, saas_decide_feature },
     { "plan", saas_plan_check_name, 1, saas_decide_plan },
+    { "trial", NULL, 0, saas_decide_trial },
     { 0 },
 };

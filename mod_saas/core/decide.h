@@ -63,6 +63,7 @@ typedef struct saas_facts_t {
     const char *price;           /**< of what gives access; may be NULL */
     const char *entitled;        /**< " key key ": Stripe's entitlements; may be NULL */
     const saas_plans_t *plans;   /**< never NULL */
+    int in_trial;             /**< what gives access is a trial */
 } saas_facts_t;
 
 typedef saas_decision_e saas_decide_fn(const saas_facts_t *who, int argc, const char *const *argv);
@@ -164,6 +165,13 @@ static inline saas_decision_e saas_decide_plan(const saas_facts_t *who, int argc
         }
     }
     return SAAS_DECIDED_NO_PLAN;
+}
+
+/** While a trial runs, ours or Stripe's; whoever has paid is in none. */
+static inline saas_decision_e saas_decide_trial(const saas_facts_t *who, int argc, const char *const *argv)
+{
+    (void)argc, (void)argv;
+    return !who->org_id ? SAAS_DECIDED_OUTSIDER : who->in_trial ? SAAS_DECIDED_GRANTED : SAAS_DECIDED_NO_SUBSCRIPTION;
 }
 
 /** The user, proven or not: what one needs to prove it, and to be rid of the account. */

@@ -242,11 +242,22 @@ static const char *ended(apr_pool_t *p, const saas_why_t *why)
                : "; no event in the trail says since when";
 }
 
+static void no_trial(apr_pool_t *p, const saas_why_t *why, saas_why_told_t *told)
+{
+    told->fact = apr_psprintf(p, "%s is in no trial; its subscription is %s%s", organization(p, why),
+                              why->who->subscription ? why->who->subscription : "none", ended(p, why));
+    told->way_out = apr_psprintf(p, "saasctl org trial %s 14d, unless it has a subscription", organization(p, why));
+}
+
 static void no_subscription(apr_pool_t *p, const saas_why_t *why, saas_why_told_t *told)
 {
     if (why->plugin || !why->who) {
         told->fact = "the plugin's gate has refused for want of a subscription";
         told->way_out = "see the plugin's manual";
+        return;
+    }
+    if (is_gate(why, "saas-trial")) {
+        no_trial(p, why, told);
         return;
     }
     told->fact = apr_psprintf(p, "the subscription of %s is %s%s", organization(p, why),
@@ -257,6 +268,13 @@ static void no_subscription(apr_pool_t *p, const saas_why_t *why, saas_why_told_
                      : why->who->has_active_subscription ? "have the gate name what it is"
                                                          : "an ADMIN subscribes",
                      organization(p, why));
+}
+
+static void in_trial(apr_pool_t *p, const saas_why_t *why, saas_why_told_t *told)
+{
+    told->fact = why->ends_at ? apr_psprintf(p, "%s is in a trial until %s", organization(p, why), time_text(p, why->ends_at))
+                              : apr_psprintf(p, "%s is in a trial", organization(p, why));
+    told->way_out = apr_psprintf(p, "an ADMIN subscribes, or saasctl org trial %s --end", organization(p, why));
 }
 
 static void wrong_role(apr_pool_t *p, const saas_why_t *why, saas_why_told_t *told)
@@ -273,6 +291,9 @@ static void wrong_role(apr_pool_t *p, const saas_why_t *why, saas_why_told_t *to
     }
     else if (why->turned && is_gate(why, "saas-subscription")) {
         no_subscription(p, why, told);
+    }
+    else if (why->turned && is_gate(why, "saas-trial")) {
+        in_trial(p, why, told);
     }
     else if (why->turned && is_gate(why, "saas-member")) {
         told->fact = apr_psprintf(p, "the request is for the organization %s, which the gate names under \"not\"",
@@ -416,7 +437,8 @@ apr_status_t saas_why_look(apr_pool_t *p, saas_why_t *why, const char *org_id, c
     const char **history = apr_pcalloc(p, sizeof(*history) * SAAS_WHY_KNOWN_COLUMNS);
     const char *const known[] = { why->user, org_id, slug, why->token }, *const *row;
     int paid = why->decision == SAAS_DECIDED_NO_SUBSCRIPTION || why->decision == SAAS_DECIDED_NO_FEATURE
-               || why->decision == SAAS_DECIDED_NO_PLAN || (why->turned && is_gate(why, "saas-subscription"));
+               || why->decision == SAAS_DECIDED_NO_PLAN
+               || (why->turned && (is_gate(why, "saas-subscription") || is_gate(why, "saas-trial")));
     apr_status_t rv = ask(baton, SAAS_WHY_ASK_KNOWN, known, 4, &row);
     if (rv == APR_SUCCESS && row) {
         memcpy(history, row, sizeof(*history) * SAAS_WHY_AT);

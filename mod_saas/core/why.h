@@ -44,8 +44,10 @@
                     " OR (x.action = 'invite.accepted' AND x.new_value ->> 'user' = $2::text" \
                     " AND coalesce(CAST(x.new_value ->> 'joined' AS text), 'true') NOT IN ('false', '0'))")
 
-/** And of its subscription.  Parameter: organization. */
-#define SAAS_WHY_PAID_SQL SAAS_WHY_NEWEST("x.created_at, x.actor_type, x.actor_id", "x.action = 'subscription.changed'")
+/** And of its subscription and its trial.  Parameter: organization. */
+#define SAAS_WHY_PAID_SQL \
+    SAAS_WHY_NEWEST("x.created_at, x.actor_type, x.actor_id", \
+                    "x.action IN ('subscription.changed', 'trial.started', 'trial.ended')")
 
 /** A credential that is nobody's.  Parameter: its hash, or the e-mail's key. */
 #define SAAS_WHY_TOKEN_SQL \

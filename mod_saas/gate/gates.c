@@ -28,7 +28,7 @@ SAAS_WARM static inline saas_facts_t facts_of(const saas_principal_t *who)
 {
     const saas_facts_t facts = { who->email, who->org_id, who->org_slug, saas_role_text(who->role), who->subscription,
                                  who->has_active_subscription, who->email_verified, who->price, who->entitled,
-                                 saas_config_plans() };
+                                 saas_config_plans(), who->in_trial };
     return facts;
 }
 
@@ -47,8 +47,9 @@ DECIDER(account)
 DECIDER(verified)
 DECIDER(feature)
 DECIDER(plan)
+DECIDER(trial)
 
-enum { GATE_USER, GATE_MEMBER, GATE_ROLE, GATE_SUBSCRIPTION, GATE_ACCOUNT, GATE_VERIFIED, GATE_FEATURE, GATE_PLAN };
+enum { GATE_USER, GATE_MEMBER, GATE_ROLE, GATE_SUBSCRIPTION, GATE_ACCOUNT, GATE_VERIFIED, GATE_FEATURE, GATE_PLAN, GATE_TRIAL };
 
 const saas_gate_t saas_host_gates[] = {
     [GATE_USER] = { "user", NULL, 0, -1, decide_user },
@@ -59,6 +60,7 @@ const saas_gate_t saas_host_gates[] = {
     [GATE_VERIFIED] = { "verified", NULL, 0, 0, decide_verified },
     [GATE_FEATURE] = { "feature", saas_plan_check_name, 1, -1, decide_feature },
     [GATE_PLAN] = { "plan", saas_plan_check_name, 1, -1, decide_plan },
+    [GATE_TRIAL] = { "trial", NULL, 0, 0, decide_trial },
     { 0 }
 };
 

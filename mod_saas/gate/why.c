@@ -210,6 +210,7 @@ static void take_principal(apr_pool_t *p, refused_t *refused, const saas_princip
     refused->facts.price = who->price ? apr_pstrdup(p, who->price) : NULL;
     refused->facts.entitled = who->entitled ? apr_pstrdup(p, who->entitled) : NULL;
     refused->facts.plans = saas_config_plans();
+    refused->facts.in_trial = who->in_trial;
     refused->why.who = &refused->facts;
 }
 

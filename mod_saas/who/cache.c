@@ -47,7 +47,7 @@ typedef struct record_t {
     apr_time_t ends_at;
     apr_uint32_t mark[3];
     apr_uint16_t nmarks;
-    apr_byte_t role, active, verified;
+    apr_byte_t role, active, verified, trial;
     apr_uint16_t at[N_TEXTS]; /* 1 + offset; 0: NULL */
     char text[];
 } record_t;
@@ -115,6 +115,7 @@ SAAS_WARM static void unpack(const record_t *record, const saas_credential_t *cr
     who->role = (saas_role_e)record->role;
     who->has_active_subscription = record->active;
     who->email_verified = record->verified;
+    who->in_trial = record->trial;
     who->subscription_ends_at = record->ends_at;
 }
 
@@ -217,6 +218,7 @@ void saas_cache_keep(request_rec *r, const saas_credential_t *credential, const 
     record->role = (apr_byte_t)who->role;
     record->active = who->has_active_subscription != 0;
     record->verified = who->email_verified != 0;
+    record->trial = who->in_trial != 0;
     for (i = 0; i < 3; i++) {
         if (subjects[i]) {
             record->mark[record->nmarks++] = saas_marks_of(saas_changes_marks(), subjects[i]);

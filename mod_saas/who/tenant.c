@@ -32,14 +32,14 @@
 #define TOUCH_EVERY apr_time_from_sec(60)
 
 enum { C_USER, C_EMAIL, C_NAME, C_DEFAULT, C_NOW, C_VERIFIED, C_CREDENTIAL, C_CAP, C_USED, C_EXPIRES, C_ORG, C_SLUG, C_ORG_NAME,
-       C_ROLE, C_SUBSCRIPTION, C_ENDS, C_ACTIVE, C_PRICE, C_ENTITLED };
+       C_ROLE, C_SUBSCRIPTION, C_ENDS, C_ACTIVE, C_PRICE, C_ENTITLED, C_TRIAL };
 
 #define COLUMNS_ORG \
     ", o.id, o.slug, o.name, m.role," \
     " CASE WHEN o.subscription_status = 'active' AND o.subscription_ends_at <= now() THEN 'expired'" \
     " ELSE o.subscription_status END, o.subscription_ends_at," \
     " o.subscription_status = 'active' AND (o.subscription_ends_at IS NULL OR o.subscription_ends_at > now())," \
-    " o.subscription_price, o.stripe_features"
+    " o.subscription_price, o.stripe_features, o.stripe_status = 'trialing' OR o.trial_ends_at = o.subscription_ends_at"
 
 /* The default one first. */
 #define IN_ORDER \
@@ -198,6 +198,7 @@ static void take_organization(const saas_rows_t *rows, int row, saas_principal_t
     who->has_active_subscription = saas_cell_bool(rows, row, C_ACTIVE);
     who->price = saas_cell(rows, row, C_PRICE);
     who->entitled = saas_cell(rows, row, C_ENTITLED);
+    who->in_trial = who->has_active_subscription && saas_cell_bool(rows, row, C_TRIAL);
     if (saas_cell(rows, row, C_ENDS)) {
         saas_time_parse(saas_cell(rows, row, C_ENDS), &who->subscription_ends_at);
     }

@@ -104,14 +104,14 @@ static const char *check_config(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec
 
 /* ---------------------------------------------------------- statements -- */
 
-/* The organization, whether it has subscribed before, and its checkouts that have not ended as far as is known. */
+/* The organization, whether it has subscribed or had a trial before, whose the access is, and its checkouts that have not ended as far as is known. */
 #define LOOK_COLUMNS \
     "SELECT o.name, o.subscription_status, o.stripe_status, o.stripe_customer_id," \
     " CASE WHEN o.subscription_ends_at IS NULL OR o.subscription_ends_at > now() THEN TRUE ELSE FALSE END," \
     " (SELECT count(*) FROM checkout_sessions n WHERE n.org_id = $1)," \
-    " CASE WHEN EXISTS (SELECT 1 FROM subscriptions b WHERE b.org_id = $1" \
+    " CASE WHEN o.trial_started_at IS NOT NULL OR EXISTS (SELECT 1 FROM subscriptions b WHERE b.org_id = $1" \
     " AND b.status NOT IN ('incomplete', 'incomplete_expired')) THEN TRUE ELSE FALSE END," \
-    " s.id, s.url, s.order_digest" \
+    " s.id, s.url, s.order_digest, CASE WHEN o.trial_ends_at = o.subscription_ends_at THEN TRUE ELSE FALSE END" \
     " FROM organizations o LEFT JOIN checkout_sessions s ON s.org_id = o.id AND s.status = 'open'" \
     " WHERE o.id = $1 AND o.deleted_at IS NULL ORDER BY s.created_at DESC LIMIT 20"
 
@@ -135,7 +135,9 @@ saas_statement_t saas_billing_statements[] = {
         " CASE WHEN s.cancel_at IS NOT NULL THEN TRUE ELSE s.cancel_at_period_end END, o.subscription_ends_at,"
         " o.subscription_started_at,"
         " CASE WHEN o.subscription_status = 'active'"
-        " AND (o.subscription_ends_at IS NULL OR o.subscription_ends_at > now()) THEN TRUE ELSE FALSE END"
+        " AND (o.subscription_ends_at IS NULL OR o.subscription_ends_at > now()) THEN TRUE ELSE FALSE END,"
+        " CASE WHEN o.stripe_status = 'trialing' THEN coalesce(o.subscription_ends_at, s.period_end) ELSE o.trial_ends_at END,"
+        " CASE WHEN o.stripe_status = 'trialing' OR o.trial_ends_at = o.subscription_ends_at THEN TRUE ELSE FALSE END"
         " FROM organizations o LEFT JOIN subscriptions s ON s.org_id = o.id AND s.id = o.stripe_subscription_id"
         " WHERE o.id = $1", NULL, 0 },
     [SAAS_BILLING_CUSTOMER] = { "billing_customer", SAAS_TENANT,

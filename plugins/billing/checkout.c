@@ -37,7 +37,7 @@
 /* Columns of SAAS_BILLING_LOOK. */
 enum {
     COL_NAME, COL_STATUS, COL_STRIPE_STATUS, COL_CUSTOMER, COL_IN_TIME, COL_SESSIONS, COL_SUBSCRIBED, COL_SESSION, COL_URL,
-    COL_ORDER
+    COL_ORDER, COL_BY_TRIAL
 };
 
 /* How a step leaves the request. */
@@ -97,7 +97,8 @@ static int is_live(const saas_rows_t *rows)
     int in_time = saas_cell_bool(rows, 0, COL_IN_TIME);
     apr_size_t i;
 
-    if (!strcmp(saas_cell(rows, 0, COL_STATUS), "active") && in_time) {
+    /* A trial of ours is no subscription: whoever is in one may subscribe. */
+    if (!strcmp(saas_cell(rows, 0, COL_STATUS), "active") && in_time && !saas_cell_bool(rows, 0, COL_BY_TRIAL)) {
         return 1;
     }
     for (i = 0; stripe_status && i < sizeof(going) / sizeof(going[0]); i++) {

@@ -1,12 +1,12 @@
 /* Licensed under the Apache License, Version 2.0: see LICENSE. */
 
-/* GET billing/subscription/: what Stripe's events have made of it; GET billing/usage/: what of its plan the organization
- * uses.  Each in one round trip and without asking Stripe. */
+/* GET billing/subscription/: what Stripe's events, or a trial of ours, have made of it; GET billing/usage/: what of its plan
+ * the organization uses.  Each in one round trip and without asking Stripe. */
 #include "billing.h"
 
 enum {
     COL_STATUS, COL_STRIPE_STATUS, COL_PRICE, COL_PERIOD_END, COL_CANCEL_SCHEDULED, COL_ENDS_AT, COL_STARTED_AT,
-    COL_HAS_ACTIVE
+    COL_HAS_ACTIVE, COL_TRIAL_ENDS_AT, COL_BY_TRIAL
 };
 
 /* Access while a renewal is unpaid, and until when. */
@@ -18,6 +18,16 @@ static json_t *grace(saas_request_t *rq, const saas_rows_t *rows)
     }
     return json_pack("{s:o, s:b}", "ends_at", saas_cell_json_time(rq->pool, rows, 0, COL_ENDS_AT), "running",
                      saas_cell_bool(rows, 0, COL_HAS_ACTIVE));
+}
+
+/* Ours, or Stripe's: what gives the access now, or did. */
+static json_t *trial(saas_request_t *rq, const saas_rows_t *rows)
+{
+    int running = saas_cell_bool(rows, 0, COL_HAS_ACTIVE) && saas_cell_bool(rows, 0, COL_BY_TRIAL);
+    if (!running && !saas_cell(rows, 0, COL_TRIAL_ENDS_AT)) {
+        return json_null();
+    }
+    return json_pack("{s:o, s:b}", "ends_at", saas_cell_json_time(rq->pool, rows, 0, COL_TRIAL_ENDS_AT), "running", running);
 }
 
 int saas_billing_subscription(saas_request_t *rq)
@@ -32,7 +42,7 @@ int saas_billing_subscription(saas_request_t *rq)
         return saas_reply_not_found(rq);
     }
     return saas_reply_json(rq, HTTP_OK,
-                           json_pack("{s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:b, s:o}",
+                           json_pack("{s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:b, s:o, s:o}",
                                      "status", saas_cell_json(rows, 0, COL_STATUS),
                                      "stripe_status", saas_cell_json(rows, 0, COL_STRIPE_STATUS),
                                      "price", saas_cell_json(rows, 0, COL_PRICE),
@@ -41,7 +51,7 @@ int saas_billing_subscription(saas_request_t *rq)
                                      "ends_at", saas_cell_json_time(rq->pool, rows, 0, COL_ENDS_AT),
                                      "started_at", saas_cell_json_time(rq->pool, rows, 0, COL_STARTED_AT),
                                      "has_active_subscription", saas_cell_bool(rows, 0, COL_HAS_ACTIVE),
-                                     "grace", grace(rq, rows)));
+                                     "grace", grace(rq, rows), "trial", trial(rq, rows)));
 }
 
 int saas_billing_usage(saas_request_t *rq)

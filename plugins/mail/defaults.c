@@ -95,5 +95,17 @@ const saas_mail_default_t saas_mail_defaults[] = {
            P("{{endpoint}}")
            P("Enable it again once it is mended: what it has missed in the last days can then be sent to it.")
            "{{#url}}" BUTTON("Open {{product}}") "{{/url}}") },
+    { "subscription_bought",
+      "Subject: {{organization}} has a subscription\n\n"
+      GREETING_TEXT
+      "{{#buyer}}{{buyer}}{{/buyer}}{{^buyer}}somebody{{/buyer}} has bought a subscription for {{organization}} at "
+      "{{product}}, on a page of its own. It is active for everybody there; the invoices go to who has bought it. If you do "
+      "not know them, tell your administrator.\n"
+      "{{#url}}\n{{url}}\n{{/url}}",
+      HTML(GREETING_HTML
+           P("<strong>{{#buyer}}{{buyer}}{{/buyer}}{{^buyer}}somebody{{/buyer}}</strong> has bought a subscription for "
+             "<strong>{{organization}}</strong> at {{product}}, on a page of its own. It is active for everybody there; the "
+             "invoices go to who has bought it. If you do not know them, tell your administrator.")
+           "{{#url}}" BUTTON("See the subscription") "{{/url}}") },
     { NULL, NULL, NULL }
 };

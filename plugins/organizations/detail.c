@@ -10,8 +10,10 @@
 
 json_t *organizations_detail_json(apr_pool_t *p, const saas_rows_t *rows, saas_role_e role)
 {
-    enum { ID, NAME, SLUG, MEMBERS, SUBSCRIPTION, ACTIVE, STARTED_AT, ENDS_AT, CUSTOMER, STRIPE_SUBSCRIPTION, STRIPE_STATUS };
-    json_t *body = json_pack("{s:o, s:o, s:o, s:s, s:I, s:o, s:b, s:o, s:o}",
+    enum { ID, NAME, SLUG, MEMBERS, SUBSCRIPTION, ACTIVE, STARTED_AT, ENDS_AT, CUSTOMER, STRIPE_SUBSCRIPTION, STRIPE_STATUS,
+           TRIAL_ENDS_AT, IN_TRIAL };
+    int in_trial = saas_cell_bool(rows, 0, IN_TRIAL);
+    json_t *body = json_pack("{s:o, s:o, s:o, s:s, s:I, s:o, s:b, s:o, s:o, s:o}",
                              "id", saas_cell_json(rows, 0, ID),
                              "name", saas_cell_json(rows, 0, NAME),
                              "slug", saas_cell_json(rows, 0, SLUG),
@@ -20,7 +22,11 @@ json_t *organizations_detail_json(apr_pool_t *p, const saas_rows_t *rows, saas_r
                              "subscription_status", saas_cell_json(rows, 0, SUBSCRIPTION),
                              "has_active_subscription", saas_cell_bool(rows, 0, ACTIVE),
                              "subscription_started_at", saas_cell_json_time(p, rows, 0, STARTED_AT),
-                             "subscription_ends_at", saas_cell_json_time(p, rows, 0, ENDS_AT));
+                             "subscription_ends_at", saas_cell_json_time(p, rows, 0, ENDS_AT),
+                             "trial", in_trial || saas_cell(rows, 0, TRIAL_ENDS_AT)
+                                          ? json_pack("{s:o, s:b}", "ends_at", saas_cell_json_time(p, rows, 0, TRIAL_ENDS_AT),
+                                                      "running", in_trial)
+                                          : json_null());
 
     if (role == SAAS_ROLE_ADMIN) {
         json_object_set_new(body, "stripe_customer_id", saas_cell_json(rows, 0, CUSTOMER));

@@ -41,8 +41,47 @@ typedef struct creation_t {
     saas_request_t *rq;
     const char *id, *name;
     const char *asked_slug; /* NULL: make one from the name */
-    saas_rows_t *detail;    /* set anew by each attempt */
+    /* set anew by each attempt */
+    const char *trial_from, *trial_to; /* NULL: it has no trial */
+    saas_rows_t *detail;
 } creation_t;
+
+/* A user's first organization has a trial, where there are any. */
+static apr_status_t give_trial(creation_t *creation, saas_db_t *db)
+{
+    saas_request_t *rq = creation->rq;
+    apr_interval_time_t length = organizations_config_trial(rq->r->server);
+    apr_time_t now = apr_time_now();
+    saas_rows_t *rows;
+    apr_status_t rv;
+
+    creation->trial_from = creation->trial_to = NULL;
+    if (!length) {
+        return APR_SUCCESS;
+    }
+    rv = saas_db_query(db, &organizations_statements[TRIAL_GIVE], &rows, SAAS_ARGS(rq->who->user_id));
+    if (rv == APR_SUCCESS && rows->affected == 1) {
+        creation->trial_from = saas_time_text(rq->pool, now);
+        creation->trial_to = saas_time_text(rq->pool, now + length);
+    }
+    return rv;
+}
+
+static apr_status_t note_trial(creation_t *creation, saas_db_t *db)
+{
+    saas_activity_t activity = {
+        .action = "trial.started", .target_type = "organization", .target_id = creation->id, .target_label = creation->name
+    };
+    apr_status_t rv;
+
+    if (!creation->trial_to) {
+        return APR_SUCCESS;
+    }
+    activity.new_value = json_pack("{s:s, s:s}", "status", "active", "ends_at", creation->trial_to);
+    rv = saas_activity(db, creation->rq, &activity);
+    json_decref(activity.new_value);
+    return rv;
+}
 
 /* Inserts the row; *slug is what it is known by. */
 static apr_status_t insert(creation_t *creation, saas_db_t *db, const char **slug)
@@ -54,7 +93,8 @@ static apr_status_t insert(creation_t *creation, saas_db_t *db, const char **slu
 
     for (attempt = 0; attempt < 5; attempt++) {
         *slug = creation->asked_slug ? creation->asked_slug : saas_slug_make(p, creation->name, attempt);
-        rv = saas_db_query(db, &organizations_statements[ORGANIZATION_INSERT], &rows, SAAS_ARGS(creation->name, *slug));
+        rv = saas_db_query(db, &organizations_statements[ORGANIZATION_INSERT], &rows,
+                           SAAS_ARGS(creation->name, *slug, creation->trial_from, creation->trial_to));
         if (rv != APR_SUCCESS || rows->affected == 1) {
             return rv;
         }
@@ -75,7 +115,7 @@ static apr_status_t create(saas_db_t *db, void *baton)
     const char *slug;
     apr_status_t rv;
 
-    if ((rv = saas_db_set_organization(db, creation->id)) != APR_SUCCESS
+    if ((rv = give_trial(creation, db)) != APR_SUCCESS || (rv = saas_db_set_organization(db, creation->id)) != APR_SUCCESS
         || (rv = insert(creation, db, &slug)) != APR_SUCCESS
         || (rv = saas_db_queue(db, &organizations_statements[ORGANIZATION_MEMBERSHIP],
                                SAAS_ARGS(creation->rq->who->user_id))) != APR_SUCCESS) {
@@ -84,6 +124,9 @@ static apr_status_t create(saas_db_t *db, void *baton)
     activity.new_value = json_pack("{s:s, s:s}", "name", creation->name, "slug", slug);
     rv = saas_activity(db, creation->rq, &activity);
     json_decref(activity.new_value);
+    if (rv == APR_SUCCESS) {
+        rv = note_trial(creation, db);
+    }
     if (rv == APR_SUCCESS) {
         rv = saas_db_query(db, &organizations_statements[ORGANIZATION_DETAIL], &creation->detail, SAAS_NO_ARGS);
     }

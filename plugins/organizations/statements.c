@@ -17,6 +17,14 @@
 #define HAS_ACTIVE_SUBSCRIPTION \
     "o.subscription_status = 'active' AND (o.subscription_ends_at IS NULL OR o.subscription_ends_at > now())"
 
+/* Ours, or Stripe's, of whose subscription the period is the trial; whoever has paid is in none any more. */
+#define TRIAL_ENDS_AT \
+    "CASE WHEN o.stripe_status = 'trialing' THEN coalesce(o.subscription_ends_at, (SELECT s.period_end FROM subscriptions s" \
+    " WHERE s.org_id = $1 AND s.id = o.stripe_subscription_id)) ELSE o.trial_ends_at END"
+#define IN_TRIAL \
+    "CASE WHEN " HAS_ACTIVE_SUBSCRIPTION " AND (o.stripe_status = 'trialing' OR o.trial_ends_at = o.subscription_ends_at)" \
+    " THEN TRUE ELSE FALSE END"
+
 /* What was never accepted and is too old has expired, whatever else befell it. */
 #define INVITE_STATE "CASE WHEN i.state <> 'accepted' AND i.expires_at <= now() THEN 'expired' ELSE i.state END"
 /* The columns that invites.c shows. */
@@ -57,9 +65,16 @@ saas_statement_t organizations_statements[ORGANIZATIONS_STATEMENTS + 1] = {
 
     /* A taken slug gives no row instead of an error, so that the transaction
      * can try another one. */
+    /* With a trial from $4 to $5, or without one: NULL. */
     [ORGANIZATION_INSERT] = { .name = "insert", .scope = SAAS_TENANT, .sql =
-        "INSERT INTO organizations (id, name, slug, created_at, updated_at) VALUES ($1, $2, $3, now(), now())"
-        " ON CONFLICT (slug) DO NOTHING" },
+        "INSERT INTO organizations (id, name, slug, created_at, updated_at, subscription_status, subscription_started_at,"
+        " subscription_ends_at, trial_started_at, trial_ends_at) VALUES ($1, $2, $3, now(), now(),"
+        " CASE WHEN $5::timestamptz IS NULL THEN 'free' ELSE 'active' END, $4::timestamptz, $5::timestamptz,"
+        " $4::timestamptz, $5::timestamptz) ON CONFLICT (slug) DO NOTHING" },
+
+    /* One trial for each user, whatever they found. */
+    [TRIAL_GIVE] = { .name = "trial_give", .scope = SAAS_SYSTEM, .sql =
+        "UPDATE users SET trial_given_at = now() WHERE id = $1::uuid AND trial_given_at IS NULL" },
 
     [ORGANIZATION_MEMBERSHIP] = { .name = "membership", .scope = SAAS_TENANT, .sql =
         "INSERT INTO memberships (org_id, user_id, role, created_at, updated_at)"
@@ -68,7 +83,7 @@ saas_statement_t organizations_statements[ORGANIZATIONS_STATEMENTS + 1] = {
     [ORGANIZATION_DETAIL] = { .name = "detail", .scope = SAAS_TENANT, .sql =
         "SELECT o.id, o.name, o.slug, (SELECT count(*) FROM memberships m WHERE m.org_id = $1),"
         " " SUBSCRIPTION_STATUS ", " HAS_ACTIVE_SUBSCRIPTION ", o.subscription_started_at, o.subscription_ends_at,"
-        " o.stripe_customer_id, o.stripe_subscription_id, o.stripe_status"
+        " o.stripe_customer_id, o.stripe_subscription_id, o.stripe_status, " TRIAL_ENDS_AT ", " IN_TRIAL
         " FROM organizations o WHERE o.id = $1 AND o.deleted_at IS NULL" },
 
     [ORGANIZATION_LOCK] = { .name = "lock", .scope = SAAS_TENANT, .sql =

@@ -12,13 +12,16 @@
  * Whose event it is (never decided by e-mail):
  *   1. the organization that its customer, subscription or checkout session is
  *      bound to - the session only because we created it;
- *   2. else the existing organization that the object's metadata names.
+ *   2. else the existing organization that the object's metadata names;
+ *   3. else, where that is switched on, the one for which it was paid elsewhere
+ *      (claims.h).
  * Two that disagree: the event is refused, recorded and warned about.  A
  * binding is never removed, so that late events of a deleted customer still find
  * home; the organization forgets that customer, and its next checkout makes one.
  */
 #include "webhooks.h"
 
+#include "claims.h"
 #include "state.h"
 
 #include <apr_strings.h>
@@ -37,7 +40,8 @@
 enum {
     COL_STATUS, COL_STARTED_AT, COL_ENDS_AT, COL_CUSTOMER, COL_SUBSCRIPTION, COL_STRIPE_STATUS, COL_PRICE,
     COL_SUB, COL_SUB_CUSTOMER, COL_SUB_STATUS, COL_SUB_PRICE, COL_SUB_PERIOD_END, COL_SUB_CANCEL_AT,
-    COL_SUB_CANCEL_AT_END, COL_SUB_STARTED_AT, COL_SUB_ENDED_AT, COL_SUB_PAST_DUE, COL_SUB_CREATED, COL_SUB_RANK
+    COL_SUB_CANCEL_AT_END, COL_SUB_STARTED_AT, COL_SUB_ENDED_AT, COL_SUB_PAST_DUE, COL_SUB_CREATED, COL_SUB_RANK,
+    COL_TRIAL_STARTED_AT, COL_TRIAL_ENDS_AT
 };
 
 typedef struct {
@@ -53,9 +57,11 @@ typedef struct {
     /* Set anew by each try of the transaction. */
     const char *org;       /* whose event it is */
     int customer_bound, subscription_bound;
+    int claimed;           /* it is bound now, to an organization for which it was paid elsewhere */
+    const char *buyer;     /* by whom; NULL: not known */
     const char *verdict;
     const char *differed;  /* an answer: what it changed, in words */
-    int mail;              /* some was written */
+    int wake;              /* jobs were added */
 } work_t;
 
 static saas_statement_t *statement(int index)
@@ -106,6 +112,18 @@ static saas_stripe_mode_e mode_of(const server_rec *s)
                                   : SAAS_STRIPE_TEST;
 }
 
+/* A job is of no server: any that takes such events will do. */
+static int is_of_mode(const work_t *w)
+{
+    const server_rec *s;
+    for (s = w->server; s; s = w->job ? s->next : NULL) {
+        if (mode_of(s) == SAAS_STRIPE_ANY || w->event->livemode == (mode_of(s) == SAAS_STRIPE_LIVE)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* Why an event is none of ours, from itself alone; NULL: it may be ours. */
 static const char *foreign(const work_t *w)
 {
@@ -114,7 +132,7 @@ static const char *foreign(const work_t *w)
     if (event->account) {
         return "ignored:connected account";
     }
-    if (!w->asked && mode_of(w->server) != SAAS_STRIPE_ANY && event->livemode != (mode_of(w->server) == SAAS_STRIPE_LIVE)) {
+    if (!w->asked && !is_of_mode(w)) {
         return OTHER_MODE;
     }
     switch (event->kind) {
@@ -148,6 +166,22 @@ static apr_status_t record(work_t *w)
                          SAAS_ARGS(event->id, event->type, event->api_version, event->livemode ? "live" : "test",
                                    apr_psprintf(w->pool, "%" APR_INT64_T_FMT, event->created), w->verdict,
                                    w->payload));
+}
+
+/* Nobody's, unless it was paid for somebody elsewhere. */
+static apr_status_t find_claim(work_t *w)
+{
+    saas_claim_t claim;
+    apr_status_t rv = saas_webhooks_claim(w->db, w->pool, w->server, w->job != NULL, w->event, &claim);
+
+    w->org = claim.org;
+    w->claimed = claim.org != NULL;
+    w->buyer = claim.buyer;
+    w->wake |= claim.wake;
+    if (!claim.org) {
+        w->verdict = claim.verdict;
+    }
+    return rv;
 }
 
 /* Finds the organization: w->org, or w->verdict says why there is none, also that the event was recorded before. */
@@ -192,18 +226,20 @@ static apr_status_t resolve(work_t *w)
         w->verdict = "refused:its metadata names another organization";
         return APR_SUCCESS;
     }
-    w->org = bound ? bound : named;
-    if (!w->org) {
-        w->verdict = "ignored:unbound";
+    if (bound && event->reference_org && strcmp(bound, event->reference_org)
+        && saas_webhooks_claims_on(w->server, w->job != NULL)) {
+        w->verdict = "refused:its client_reference_id names another organization";
+        return APR_SUCCESS;
     }
-    return APR_SUCCESS;
+    w->org = bound ? bound : named;
+    return w->org ? APR_SUCCESS : find_claim(w);
 }
 
 /* A subscription to something else that this Stripe account sells.  What our
  * own checkout made carries our metadata and our customer. */
 static int is_other_product(const work_t *w, int price_is_ours)
 {
-    return !price_is_ours && !w->subscription_bound && !(w->customer_bound && w->event->metadata_org);
+    return !price_is_ours && !w->subscription_bound && !w->claimed && !(w->customer_bound && w->event->metadata_org);
 }
 
 static void read_row(const saas_rows_t *rows, int row, saas_subscription_t *s)
@@ -283,11 +319,14 @@ static apr_status_t settle(work_t *w, const saas_rows_t *rows, const saas_subscr
     apr_pool_t *p = w->pool;
     const saas_event_t *event = w->event;
     const char *customer = saas_cell(rows, 0, COL_CUSTOMER);
-    int i, deleted = event->kind == SAAS_EVENT_CUSTOMER_DELETED;
+    const char *trial_end = saas_cell(rows, 0, COL_TRIAL_ENDS_AT);
+    const saas_trial_t trial = { time_cell(rows, 0, COL_TRIAL_STARTED_AT), time_cell(rows, 0, COL_TRIAL_ENDS_AT) };
+    int i, deleted = event->kind == SAAS_EVENT_CUSTOMER_DELETED, by_trial;
     saas_effective_t now;
     apr_status_t rv;
 
     saas_subscription_effective(subs, n, grace_of(w), &now);
+    by_trial = saas_subscription_try(&now, &trial, apr_time_sec(apr_time_now()));
     for (i = 0; event->customer && i < n; i++) {
         deleted |= same(subs[i].id, event->customer);
     }
@@ -303,10 +342,14 @@ static apr_status_t settle(work_t *w, const saas_rows_t *rows, const saas_subscr
         && now.started_at == time_cell(rows, 0, COL_STARTED_AT) && now.ends_at == time_cell(rows, 0, COL_ENDS_AT)) {
         return APR_SUCCESS;
     }
+    /* The trial's end to the microsecond: the same end is how it is known that the access is the trial's. */
     rv = saas_db_queue(w->db, statement(SAAS_WEBHOOKS_EFFECTIVE),
-                       SAAS_ARGS(now.status, time_arg(p, now.started_at), time_arg(p, now.ends_at), now.subscription,
-                                 now.stripe_status, customer, now.price));
-    if (rv == APR_SUCCESS && !same(now.status, saas_cell(rows, 0, COL_STATUS))) {
+                       SAAS_ARGS(now.status, by_trial ? saas_cell(rows, 0, COL_TRIAL_STARTED_AT) : time_arg(p, now.started_at),
+                                 by_trial ? trial_end : time_arg(p, now.ends_at), now.subscription, now.stripe_status,
+                                 customer, now.price));
+    /* Access that somebody pays for from now on is another, though it goes on. */
+    if (rv == APR_SUCCESS && (!same(now.status, saas_cell(rows, 0, COL_STATUS))
+                              || by_trial != (trial_end && same(trial_end, saas_cell(rows, 0, COL_ENDS_AT))))) {
         rv = leave_trail(w, rows, &now);
     }
     return rv;
@@ -420,8 +463,8 @@ static apr_status_t expect_news(work_t *w, const saas_subscription_t *subs, int 
                                    apr_psprintf(w->pool, "%" APR_INT64_T_FMT, wait), saas_time_text(w->pool, w->asked)));
 }
 
-/* Mail to the ADMINs that a payment failed, where a plugin sends mail. */
-static apr_status_t tell_admins(work_t *w)
+/* Mail to the ADMINs, where a plugin sends mail. */
+static apr_status_t tell_admins(work_t *w, const char *template)
 {
     const char *frontend = saas_webhooks_config_frontend(w->server);
     saas_rows_t *rows;
@@ -433,13 +476,33 @@ static apr_status_t tell_admins(work_t *w)
     }
     rv = saas_db_query(w->db, statement(SAAS_WEBHOOKS_ADMINS), &rows, SAAS_NO_ARGS);
     for (row = 0; rv == APR_SUCCESS && row < rows->count; row++) {
-        json_t *payload = json_pack("{s:s, s:s, s:{s:s, s:s, s:s}}", "template", "payment_failed",
+        json_t *payload = json_pack("{s:s, s:s, s:{s:s, s:s, s:s, s:s*}}", "template", template,
                                     "to", saas_cell(rows, row, 0), "vars", "name", saas_cell(rows, row, 1),
                                     "organization", saas_cell(rows, row, 2), "url",
-                                    frontend ? apr_pstrcat(w->pool, frontend, "/billing", NULL) : "");
+                                    frontend ? apr_pstrcat(w->pool, frontend, "/billing", NULL) : "", "buyer", w->buyer);
         rv = saas_job_enqueue(w->db, "mail", w->org, w->event->id, payload, 0);
         json_decref(payload);
-        w->mail = 1;
+        w->wake = 1;
+    }
+    return rv;
+}
+
+/* A sale that did not begin here has been bound: its ADMINs are told, and what came before takes effect. */
+static apr_status_t begin_elsewhere(work_t *w)
+{
+    const saas_event_t *event = w->event;
+    saas_activity_t activity = {
+        .action = "checkout.bound", .target_type = "subscription", .target_id = event->subscription,
+        .target_label = w->buyer, .actor_type = "stripe", .actor_id = event->id,
+        .new_value = json_pack("{s:s, s:s, s:s?}", "customer", event->customer, "subscription", event->subscription,
+                               "buyer", w->buyer),
+    };
+    apr_status_t rv = saas_activity(w->db, w->rq, &activity);
+
+    json_decref(activity.new_value);
+    if (rv == APR_SUCCESS && (rv = tell_admins(w, "subscription_bought")) == APR_SUCCESS
+        && (rv = saas_webhooks_claim_replay(w->db, event, w->org, &w->wake)) == APR_SUCCESS) {
+        rv = saas_webhooks_claim_end(w->db, event);
     }
     return rv;
 }
@@ -488,8 +551,12 @@ static apr_status_t apply_to_organization(work_t *w)
         return rv;
     }
     if (!rows->count) {
-        w->verdict = "ignored:unbound";
+        w->verdict = SAAS_CLAIM_UNBOUND;
         return APR_SUCCESS;
+    }
+    if (w->claimed && saas_cell(rows, 0, COL_CUSTOMER) && !same(saas_cell(rows, 0, COL_CUSTOMER), event->customer)) {
+        w->verdict = SAAS_CLAIM_HAS_CUSTOMER;
+        return saas_webhooks_claim_end(w->db, event);
     }
     subs = apr_pcalloc(w->pool, sizeof(*subs) * (apr_size_t)(rows->count + 1));
     for (i = 0; i < rows->count; i++) {
@@ -525,8 +592,11 @@ static apr_status_t apply_to_organization(work_t *w)
     if (rv == APR_SUCCESS) {
         rv = settle(w, rows, subs, n);
     }
+    if (rv == APR_SUCCESS && w->claimed) {
+        rv = begin_elsewhere(w);
+    }
     if (rv == APR_SUCCESS && event->kind == SAAS_EVENT_INVOICE_FAILED && !strcmp(w->verdict, "applied")) {
-        rv = tell_admins(w);
+        rv = tell_admins(w, "payment_failed");
     }
     return rv;
 }
@@ -534,9 +604,17 @@ static apr_status_t apply_to_organization(work_t *w)
 static void begin(work_t *w, saas_db_t *db)
 {
     w->db = db;
-    w->org = w->differed = NULL;
-    w->customer_bound = w->subscription_bound = w->mail = 0;
+    w->org = w->differed = w->buyer = NULL;
+    w->customer_bound = w->subscription_bound = w->claimed = w->wake = 0;
     w->verdict = foreign(w);
+}
+
+static apr_status_t give_verdict(work_t *w)
+{
+    const saas_event_t *event = w->event;
+    return w->org ? saas_db_queue(w->db, statement(SAAS_WEBHOOKS_VERDICT), SAAS_ARGS(event->id, w->verdict, w->org))
+                  : saas_db_queue(w->db, statement(SAAS_WEBHOOKS_UNBOUND),
+                                  SAAS_ARGS(event->id, w->verdict, event->customer, event->subscription));
 }
 
 /* Three round trips to PostgreSQL: record and resolve; lock and load; what is written, with the commit. */
@@ -556,10 +634,7 @@ static apr_status_t transaction(saas_db_t *db, void *baton)
     if (w->org) {
         rv = apply_to_organization(w);
     }
-    if (rv == APR_SUCCESS && (w->org || strcmp(w->verdict, "applied"))) {
-        rv = saas_db_queue(db, statement(SAAS_WEBHOOKS_VERDICT), SAAS_ARGS(w->event->id, w->verdict, w->org));
-    }
-    return rv;
+    return rv == APR_SUCCESS && (w->org || strcmp(w->verdict, "applied")) ? give_verdict(w) : rv;
 }
 
 /* A verdict as it is stored, among those that are counted. */
@@ -573,7 +648,7 @@ static saas_webhook_e counted_as(const char *verdict)
         { DUPLICATE, SAAS_WEBHOOK_DUPLICATE },
         { "refused:", SAAS_WEBHOOK_REFUSED },
         { "ignored:superseded", SAAS_WEBHOOK_SUPERSEDED },
-        { "ignored:unbound", SAAS_WEBHOOK_UNBOUND },
+        { SAAS_CLAIM_UNBOUND, SAAS_WEBHOOK_UNBOUND },
         { "ignored:unknown status", SAAS_WEBHOOK_UNKNOWN_STATUS },
         { OTHER_MODE, SAAS_WEBHOOK_OTHER_MODE },
     };
@@ -595,7 +670,7 @@ static apr_status_t run(work_t *w, apr_status_t (*body)(saas_db_t *db, void *bat
         rv = saas_db_transaction(db, body, w);
         saas_db_close(db);
     }
-    if (rv == APR_SUCCESS && w->mail) {
+    if (rv == APR_SUCCESS && w->wake) {
         saas_jobs_wake();
     }
     return rv;
@@ -699,9 +774,7 @@ static apr_status_t again_transaction(saas_db_t *db, void *baton)
             rv = apply_to_organization(w);
         }
     }
-    return rv == APR_SUCCESS
-               ? saas_db_queue(db, statement(SAAS_WEBHOOKS_VERDICT), SAAS_ARGS(w->event->id, w->verdict, w->org))
-               : rv;
+    return rv == APR_SUCCESS ? give_verdict(w) : rv;
 }
 
 apr_status_t saas_webhooks_apply_again(saas_job_t *job, const saas_event_t *event)

@@ -44,9 +44,8 @@ static apr_int64_t get_time(const json_t *object, const char *key)
     return t > 0 && t <= TIME_MAX ? (apr_int64_t)t : 0;
 }
 
-static const char *get_org(apr_pool_t *p, const json_t *metadata)
+static const char *org_text(apr_pool_t *p, const char *text)
 {
-    const char *text = json_string_value(json_object_get(metadata, "org_id"));
     char *org;
     int i;
 
@@ -66,6 +65,27 @@ static const char *get_org(apr_pool_t *p, const json_t *metadata)
     return org;
 }
 
+static const char *get_org(apr_pool_t *p, const json_t *metadata)
+{
+    return org_text(p, json_string_value(json_object_get(metadata, "org_id")));
+}
+
+/* Whoever buys has typed it: no more is known of it than that it is short, and one word around an @. */
+static const char *get_buyer(apr_pool_t *p, const json_t *session)
+{
+    const char *text = json_string_value(json_object_get(json_object_get(session, "customer_details"), "email")), *c;
+
+    if (!text || strlen(text) > SAAS_EVENT_BUYER_MAX || !strchr(text, '@')) {
+        return NULL;
+    }
+    for (c = text; *c; c++) {
+        if ((unsigned char)*c <= ' ' || *c == 0x7f || strchr("<>\"", *c)) {
+            return NULL;
+        }
+    }
+    return apr_pstrdup(p, text);
+}
+
 static void add_price(saas_event_t *event, const char *price)
 {
     if (price) {
@@ -79,6 +99,8 @@ static void read_session(apr_pool_t *p, const json_t *session, saas_event_t *eve
     event->customer = get_id(p, session, "customer");
     event->subscription = get_id(p, session, "subscription");
     event->client_reference = get_id(p, session, "client_reference_id");
+    event->reference_org = event->client_reference ? org_text(p, event->client_reference) : NULL;
+    event->buyer = get_buyer(p, session);
     event->mode = get_id(p, session, "mode");
     event->payment_status = get_id(p, session, "payment_status");
 }

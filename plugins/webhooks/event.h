@@ -46,6 +46,8 @@ typedef struct saas_event_t {
     const char *subscription;
     const char *session;
     const char *client_reference; /**< may have been set by whoever opened a payment link */
+    const char *reference_org;    /**< the same when it is a UUID, lower-cased */
+    const char *buyer;            /**< of a checkout session: the address of mail that was given there; for people to read */
     const char *metadata_org;     /**< metadata.org_id when it is a UUID, lower-cased */
 
     const char *mode;             /**< of a checkout session */
@@ -69,6 +71,8 @@ typedef struct saas_event_t {
 #define SAAS_ENTITLEMENTS_MAX 64
 /** Longest id that is stored. */
 #define SAAS_EVENT_ID_MAX 255
+/** Longest address of mail that is kept (RFC 5321, 4.5.3.1.3). */
+#define SAAS_EVENT_BUYER_MAX 254
 
 /**
  * Reads an event.  The result borrows nothing from root.

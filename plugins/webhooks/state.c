@@ -399,3 +399,18 @@ void saas_subscription_effective(const saas_subscription_t *rows, int n, apr_int
         out->started_at = best->started_at;
     }
 }
+
+int saas_subscription_try(saas_effective_t *now, const saas_trial_t *trial, apr_int64_t at)
+{
+    int has_access = !strcmp(now->status, ours_text[OURS_ACTIVE]);
+
+    if (!trial->ends_at || trial->ends_at <= now->ends_at || (has_access && !now->ends_at)
+        || (trial->ends_at <= at && strcmp(now->status, ours_text[OURS_FREE]) != 0)) {
+        return 0;
+    }
+    now->status = ours_text[OURS_ACTIVE];
+    now->price = has_access ? now->price : NULL;
+    now->started_at = trial->started_at;
+    now->ends_at = trial->ends_at;
+    return 1;
+}

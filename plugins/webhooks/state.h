@@ -100,4 +100,17 @@ typedef struct saas_effective_t {
  */
 void saas_subscription_effective(const saas_subscription_t *rows, int n, apr_int64_t grace, saas_effective_t *out);
 
+/** A trial that Stripe knows nothing of; ends_at 0: the organization has had none. */
+typedef struct saas_trial_t {
+    apr_int64_t started_at, ends_at;
+} saas_trial_t;
+
+/**
+ * What a trial adds to what Stripe's subscriptions amount to: access until its end, where they do not give it for longer.
+ * What Stripe says of them stays. A trial that is over adds nothing, unless there is nothing else to tell: it has expired.
+ * @param at  the time, by which a trial may be over
+ * @return    whether status, started_at and ends_at are the trial's; the price stays one's that gives access, too
+ */
+int saas_subscription_try(saas_effective_t *now, const saas_trial_t *trial, apr_int64_t at);
+
 #endif

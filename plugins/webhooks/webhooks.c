@@ -4,7 +4,8 @@
  * The webhooks plugin: takes Stripe's events and keeps every organization's
  * subscription.  Here: directives, statements, the route, jobs.  receive.c
  * verifies, apply.c is the transaction, told.c and replay.c bring it what comes
- * by another way; signature.c, event.c and state.c are pure.
+ * by another way; claims.c is about sales that did not begin here; signature.c,
+ * event.c and state.c are pure.
  *
  * SaasStripeSecretKey, SaasStripePrice and SaasFrontendURL are the billing
  * plugin's; httpd calls every module that knows a directive, so this one reads
@@ -12,6 +13,8 @@
  * SaasStripeMode, live events are not expected.
  */
 #include "webhooks.h"
+
+#include "claims.h"
 
 #include <apr_strings.h>
 #include <stdlib.h>
@@ -97,7 +100,7 @@ saas_statement_t saas_webhooks_statements[] = {
         "SELECT o.subscription_status, o.subscription_started_at, o.subscription_ends_at, o.stripe_customer_id,"
         " o.stripe_subscription_id, o.stripe_status, o.subscription_price, s.id, s.customer_id, s.status, s.price_id, s.period_end,"
         " s.cancel_at, s.cancel_at_period_end, s.started_at, s.ended_at, s.past_due_since, s.last_event_created,"
-        " s.last_event_rank"
+        " s.last_event_rank, o.trial_started_at, o.trial_ends_at"
         " FROM organizations o LEFT JOIN subscriptions s ON s.org_id = o.id WHERE o.id = $1", NULL, 0 },
     [SAAS_WEBHOOKS_STORE] = { "webhooks_store", SAAS_TENANT,
         "INSERT INTO subscriptions (org_id, id, customer_id, status, price_id, period_end, cancel_at,"
@@ -149,6 +152,30 @@ saas_statement_t saas_webhooks_statements[] = {
     [SAAS_WEBHOOKS_ENTITLED] = { "webhooks_entitled", SAAS_TENANT,
         "UPDATE organizations SET stripe_features = $2, stripe_features_at = $3::bigint WHERE id = $1"
         " AND (stripe_features_at < $3::bigint OR (stripe_features_at = $3::bigint AND coalesce(stripe_features, '') < $2))", NULL, 0 },
+    /* Why an event is nobody's, and what it was about, so that it is found once that is known. */
+    [SAAS_WEBHOOKS_UNBOUND] = { "webhooks_unbound", SAAS_SYSTEM,
+        "UPDATE stripe_events SET verdict = $2, customer_id = $3, subscription_id = $4 WHERE id = $1", NULL, 0 },
+    [SAAS_WEBHOOKS_STRAYS] = { "webhooks_strays", SAAS_SYSTEM,
+        "SELECT id FROM stripe_events WHERE subscription_id = $1 AND organization_id IS NULL"
+        " AND verdict IN ('" SAAS_CLAIM_UNBOUND "', $3::text)"
+        " UNION SELECT id FROM stripe_events WHERE customer_id = $2 AND organization_id IS NULL"
+        " AND verdict IN ('" SAAS_CLAIM_UNBOUND "', $3::text) LIMIT 200", NULL, 0 },
+    [SAAS_WEBHOOKS_CLAIM] = { "webhooks_claim", SAAS_SYSTEM,
+        "INSERT INTO stripe_claims (subscription_id, customer_id, organization_id, buyer, created_at)"
+        " VALUES ($1, $2, $3::uuid, $4, now()) ON CONFLICT (subscription_id) DO UPDATE SET"
+        " customer_id = coalesce(stripe_claims.customer_id, excluded.customer_id),"
+        " organization_id = coalesce(stripe_claims.organization_id, excluded.organization_id),"
+        " buyer = coalesce(stripe_claims.buyer, excluded.buyer) RETURNING organization_id", NULL, 0 },
+    [SAAS_WEBHOOKS_CLAIM_MEET] = { "webhooks_claim_meet", SAAS_SYSTEM,
+        "INSERT INTO stripe_claims (subscription_id, created_at) VALUES ($1, now()) ON CONFLICT (subscription_id) DO UPDATE"
+        " SET subscription_id = excluded.subscription_id RETURNING organization_id, buyer", NULL, 0 },
+    [SAAS_WEBHOOKS_CLAIM_OTHER] = { "webhooks_claim_other", SAAS_SYSTEM,
+        "DELETE FROM stripe_claims WHERE subscription_id = $1 AND organization_id IS NOT NULL RETURNING subscription_id",
+        NULL, 0 },
+    [SAAS_WEBHOOKS_CLAIM_END] = { "webhooks_claim_end", SAAS_SYSTEM,
+        "DELETE FROM stripe_claims WHERE subscription_id = $1", NULL, 0 },
+    [SAAS_WEBHOOKS_CLAIMED] = { "webhooks_claimed", SAAS_SYSTEM,
+        "SELECT stripe_customer_id FROM organizations WHERE id = $1::uuid AND deleted_at IS NULL", NULL, 0 },
     { NULL, 0, NULL, NULL, 0 }
 };
 

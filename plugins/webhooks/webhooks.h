@@ -24,6 +24,8 @@ typedef enum { SAAS_STRIPE_TEST, SAAS_STRIPE_LIVE, SAAS_STRIPE_ANY } saas_stripe
       "URL of the product's own pages") \
     X(of, WORD, mode, "SaasStripeMode", SAAS_VHOST, NULL, SAAS_WORDS("test", "live", "any"), \
       "events of which of Stripe's modes count: test, live or any (default: as the secret key)") \
+    X(of, FLAG, client_reference, "SaasStripeClientReference", SAAS_VHOST, "Off", SAAS_ANY, \
+      "whether a sale that did not begin here may name its organization as client_reference_id") \
     X(of, NUMBER, grace_days, "SaasPastDueGrace", SAAS_VHOST, "14", SAAS_RANGE(0, 365), \
       "days of access after a renewal failed, 0: none") \
     X(of, FLAG, entitlements, "SaasStripeEntitlements", SAAS_GLOBAL, "Off", SAAS_ANY, \
@@ -52,7 +54,14 @@ enum {
     SAAS_WEBHOOKS_DETAIL,
     SAAS_WEBHOOKS_EVENT,
     SAAS_WEBHOOKS_OVERDUE,
-    SAAS_WEBHOOKS_ENTITLED
+    SAAS_WEBHOOKS_ENTITLED,
+    SAAS_WEBHOOKS_UNBOUND,
+    SAAS_WEBHOOKS_STRAYS,
+    SAAS_WEBHOOKS_CLAIM,
+    SAAS_WEBHOOKS_CLAIM_MEET,
+    SAAS_WEBHOOKS_CLAIM_OTHER,
+    SAAS_WEBHOOKS_CLAIM_END,
+    SAAS_WEBHOOKS_CLAIMED
 };
 extern saas_statement_t saas_webhooks_statements[] __attribute__((visibility("hidden")));
 

@@ -92,7 +92,7 @@ def test_the_table_says_the_same(site):
     assert cells["Database, when last wanted"] == "up" and cells["Change feed"] == "live"
     assert cells["Granted by gates"] == found["SaasGranted"] and cells["Refused by gates"] == found["SaasRefused"]
     gates = [row for row in html.rows if len(row) > 2]
-    assert [row[0] for row in gates] == ["Gate", "saas-user", "saas-member", "saas-role", "saas-subscription", "saas-account", "saas-verified", "saas-feature", "saas-plan"]
+    assert [row[0] for row in gates] == ["Gate", "saas-user", "saas-member", "saas-role", "saas-subscription", "saas-account", "saas-verified", "saas-feature", "saas-plan", "saas-trial"]
     assert {len(row) for row in gates} == {14} and gates[0][1] == "granted"
     assert sum(int(row[1]) for row in gates[1:]) == int(found["SaasGranted"])
 

@@ -147,6 +147,18 @@ ROWS = {
                                 stripe_status="active", subscription_price="price_1", stripe_features=" sso ", stripe_features_at=1767322800)]),
         ("usage", [dict(org_id=ORGS[0], name="audits", period="2026-01", used=3, most=100)]),
     ],
+    16: [
+        ("organizations", [dict(id=key(7, 14), name="Trying", slug="trying", created_at=THEN, updated_at=THEN, deleted_at=None,
+                                subscription_status="active", subscription_started_at=THEN, subscription_ends_at=LATER, stripe_customer_id=None,
+                                stripe_subscription_id=None, stripe_status=None, subscription_price=None, stripe_features=None, stripe_features_at=0, trial_started_at=THEN, trial_ends_at=LATER)]),
+        ("users", [dict(id=key(0, 14), email="Trying@example.test", email_key="trying@example.test", name="", password_hash=None, is_active=True,
+                        default_org_id=None, created_at=THEN, updated_at=THEN, last_login_at=None, email_verified_at=THEN, trial_given_at=THEN)]),
+        ("stripe_claims", [dict(subscription_id="sub_14", customer_id="cus_14", organization_id=ORGS[1], buyer="buyer@example.test", created_at=THEN),
+                           dict(subscription_id="sub_15", customer_id=None, organization_id=None, buyer=None, created_at=THEN)]),
+        ("stripe_events", [dict(id="evt_14", type="customer.subscription.created", api_version=None, livemode=False, created=1767322803,
+                                organization_id=None, verdict="ignored:unbound", error=None, attempts=1, payload='{"id": "evt_14"}', received_at=THEN,
+                                detail=None, customer_id="cus_14", subscription_id="sub_14")]),
+    ],
 }
 # What SQLite has instead of notifications: triggers fill it, and a migration may add to it. By the version that made it.
 TRIGGERED = {"sqlite": {"principal_changes": 6}, "pgsql": {}}

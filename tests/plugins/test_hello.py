@@ -332,7 +332,7 @@ def test_a_strange_name_of_a_gate_is_escaped(places, installed, databases):
     made = Site(databases.fresh("sqlite", scratch), conf=load(so) + status, places=scratch, with_stripe=False)
     try:
         gates = {sample.labels["gate"] for sample in families(made.start())["saas_requests"].samples}
-        assert gates == {"user", "member", "role", "subscription", "account", "verified", "feature", "plan", 'a<b>"\\c'}
+        assert gates == {"user", "member", "role", "subscription", "account", "verified", "feature", "plan", "trial", 'a<b>"\\c'}
         text = made.nobody().get("/server-status").text
         assert "saas-a&lt;b&gt;" in text and "saas-a<b>" not in text
     finally:

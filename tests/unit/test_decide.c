@@ -14,6 +14,8 @@ static const saas_facts_t paying = { .email = "ada@example.test", .org_id = ID, 
     .has_active_subscription = 1, .email_verified = 1 };
 static const saas_facts_t lapsed = { .email = "ada@example.test", .org_id = ID, .org_slug = "acme", .role = "MEMBER", .subscription = "expired",
     .has_active_subscription = 0, .email_verified = 1 };
+static const saas_facts_t trying = { .email = "ada@example.test", .org_id = ID, .org_slug = "acme", .role = "VIEWER", .subscription = "active",
+    .has_active_subscription = 1, .email_verified = 1, .in_trial = 1 };
 static const saas_facts_t capped = { .email = "ada@example.test", .org_id = ID, .org_slug = "acme", .role = "", .subscription = NULL,
     .has_active_subscription = 0, .email_verified = 1 };
 
@@ -43,6 +45,11 @@ START_TEST(decisions)
         { "verified", &nowhere, 0, { NULL }, SAAS_DECIDED_UNVERIFIED },
         { "verified", &viewer, 0, { NULL }, SAAS_DECIDED_UNVERIFIED },
         { "verified", &paying, 0, { NULL }, SAAS_DECIDED_GRANTED },
+        { "trial", &nowhere, 0, { NULL }, SAAS_DECIDED_OUTSIDER },
+        { "trial", &trying, 0, { NULL }, SAAS_DECIDED_GRANTED },
+        { "trial", &paying, 0, { NULL }, SAAS_DECIDED_NO_SUBSCRIPTION },
+        { "trial", &lapsed, 0, { NULL }, SAAS_DECIDED_NO_SUBSCRIPTION },
+        { "subscription", &trying, 1, { "active" }, SAAS_DECIDED_GRANTED },
         { "subscription", &nowhere, 1, { "free" }, SAAS_DECIDED_OUTSIDER },
         { "subscription", &viewer, 1, { "active" }, SAAS_DECIDED_NO_SUBSCRIPTION },
         { "subscription", &viewer, 2, { "canceled", "free" }, SAAS_DECIDED_GRANTED },

@@ -87,6 +87,54 @@ START_TEST(session)
 }
 END_TEST
 
+/* What a session says that was not made here: of whom it is, and who paid. */
+START_TEST(buyers)
+{
+    static const struct {
+        const char *session, *org, *buyer;
+    } cases[] = {
+        { "{\"client_reference_id\":\"0197F3A0-5c1e-7d2b-9a44-8f1c2d3e4f50\",\"customer_details\":{\"email\":\"eve@example.test\"}}",
+          "0197f3a0-5c1e-7d2b-9a44-8f1c2d3e4f50", "eve@example.test" },
+        { "{\"client_reference_id\":\"0197f3a0-5c1e-7d2b-9a44-8f1c2d3e4f5\"}", NULL, NULL },
+        { "{\"client_reference_id\":\"0197f3a0-5c1e-7d2b-9a44-8f1c2d3e4f50x\"}", NULL, NULL },
+        { "{\"client_reference_id\":\"0197f3a0x5c1e-7d2b-9a44-8f1c2d3e4f50\"}", NULL, NULL },
+        { "{\"client_reference_id\":42,\"customer_details\":\"eve@example.test\"}", NULL, NULL },
+        { "{\"client_reference_id\":null,\"customer_details\":{\"email\":null}}", NULL, NULL },
+        { "{\"customer_details\":{\"email\":\"eve\"}}", NULL, NULL },
+        { "{\"customer_details\":{\"email\":\"eve@x.test\\nBcc: all@x.test\"}}", NULL, NULL },
+        { "{\"customer_details\":{\"email\":\"<a@x.test>\"}}", NULL, NULL },
+        { "{\"customer_email\":\"eve@example.test\"}", NULL, NULL },
+        { "{\"customer_details\":{\"email\":\"ev\\u00e9@example.test\"}}", NULL, "ev\xc3\xa9@example.test" },
+    };
+    saas_event_t e;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        const char *wrong = read_text(apr_psprintf(unit_pool, "{\"object\":\"event\",\"id\":\"evt_1\",\"created\":1,"
+                                                   "\"type\":\"checkout.session.completed\",\"data\":{\"object\":%s}}",
+                                                   cases[i].session), &e);
+        ck_assert_ptr_null(wrong);
+        ck_assert_pstr_eq(e.reference_org, cases[i].org);
+        ck_assert_pstr_eq(e.buyer, cases[i].buyer);
+        ck_assert_ptr_null(e.metadata_org);
+    }
+}
+END_TEST
+
+START_TEST(too_long_a_buyer)
+{
+    char *address = apr_palloc(unit_pool, SAAS_EVENT_BUYER_MAX + 2);
+    saas_event_t e;
+    for (int more = 0; more < 2; more++) {
+        memset(address, 'e', SAAS_EVENT_BUYER_MAX + 1);
+        address[1] = '@';
+        address[SAAS_EVENT_BUYER_MAX + more] = '\0';
+        ck_assert_ptr_null(read_text(apr_psprintf(unit_pool, "{\"object\":\"event\",\"id\":\"evt_1\",\"created\":1,"
+                                                  "\"type\":\"checkout.session.completed\",\"data\":{\"object\":"
+                                                  "{\"customer_details\":{\"email\":\"%s\"}}}}", address), &e));
+        ck_assert_int_eq(e.buyer == NULL, more);
+    }
+}
+END_TEST
+
 START_TEST(others)
 {
     saas_event_t e;
@@ -161,6 +209,8 @@ Suite *suite_webhook_event(void)
     tcase_add_loop_test(tc, subscription, 0, 3);
     tcase_add_loop_test(tc, invoice, 0, 3);
     tcase_add_loop_test(tc, session, 0, 3);
+    tcase_add_test(tc, buyers);
+    tcase_add_test(tc, too_long_a_buyer);
     tcase_add_loop_test(tc, others, 0, 3);
     tcase_add_test(tc, no_events);
     tcase_add_test(tc, odd_members);

@@ -153,6 +153,60 @@ START_TEST(best_of_several)
 }
 END_TEST
 
+/* A trial of ours beside what Stripe says: from START + 10 to START + 20 days, seen at START + 12 and at START + 40. */
+START_TEST(trials)
+{
+    enum { DURING = 12, AFTER = 40 };
+    static const struct {
+        const char *stripe;    /* status of the one subscription; NULL: there is none */
+        int cancel, ended;     /* days; 0: not */
+        int at;
+        int tried;
+        const char *status;
+        int ends;
+    } cases[] = {
+        { NULL, 0, 0, DURING, 1, "active", 20 },
+        { NULL, 0, 0, AFTER, 1, "active", 20 },         /* which the clock has ended */
+        { "incomplete", 0, 0, DURING, 1, "active", 20 },
+        { "incomplete", 0, 0, AFTER, 1, "active", 20 },
+        { "active", 0, 0, DURING, 0, "active", 0 },
+        { "trialing", 0, 0, DURING, 0, "active", 0 },
+        { "active", 21, 0, DURING, 0, "active", 21 },
+        { "active", 20, 0, DURING, 0, "active", 20 },
+        { "active", 15, 0, DURING, 1, "active", 20 },   /* until whichever is later */
+        { "active", 15, 0, AFTER, 0, "active", 15 },
+        { "past_due", 0, 0, DURING, 1, "active", 20 },  /* its grace ends at START + 3 */
+        { "past_due", 0, 0, AFTER, 0, "active", 3 },
+        { "unpaid", 0, 0, DURING, 1, "active", 20 },
+        { "unpaid", 0, 0, AFTER, 0, "expired", 0 },
+        { "canceled", 0, 5, DURING, 1, "active", 20 },  /* an old subscription's end is not the trial's */
+        { "canceled", 0, 5, AFTER, 0, "canceled", 5 },
+        { "canceled", 0, 30, DURING, 0, "canceled", 30 }, /* paid during the trial, and ended since */
+        { "canceled", 0, 30, AFTER, 0, "canceled", 30 },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        const saas_trial_t trial = { START + 10 * DAY, START + 20 * DAY }, none = { 0, 0 };
+        saas_subscription_t row = snapshot(cases[i].stripe ? cases[i].stripe : "active", START);
+        saas_effective_t now, before;
+        row.cancel_at = cases[i].cancel ? START + cases[i].cancel * DAY : 0;
+        row.ended_at = cases[i].ended ? START + cases[i].ended * DAY : 0;
+        saas_subscription_effective(&row, cases[i].stripe != NULL, 3 * DAY, &now);
+        before = now;
+        ck_assert_int_eq(saas_subscription_try(&now, &none, START), 0);
+        ck_assert_int_eq(memcmp(&now, &before, sizeof(now)), 0);
+        ck_assert_msg(saas_subscription_try(&now, &trial, START + cases[i].at * DAY) == cases[i].tried, "case %d", (int)i);
+        ck_assert_msg(!strcmp(now.status, cases[i].status), "case %d: %s", (int)i, now.status);
+        ck_assert_msg(now.ends_at == (cases[i].ends ? START + cases[i].ends * DAY : 0), "case %d: %ld", (int)i, (long)now.ends_at);
+        /* What Stripe has is told, whoever gives the access. */
+        ck_assert_pstr_eq(now.stripe_status, before.stripe_status);
+        ck_assert_pstr_eq(now.subscription, before.subscription);
+        /* An old subscription's price is not the trial's; one that gives access beside it stays what is paid. */
+        ck_assert_pstr_eq(now.price, cases[i].tried && strcmp(before.status, "active") != 0 ? NULL : before.price);
+        ck_assert_int_eq(now.started_at, cases[i].tried ? trial.started_at : before.started_at);
+    }
+}
+END_TEST
+
 Suite *suite_webhook_state(void)
 {
     TCase *tc;
@@ -164,5 +218,6 @@ Suite *suite_webhook_state(void)
     tcase_add_test(tc, unknown_status);
     tcase_add_test(tc, grace);
     tcase_add_test(tc, best_of_several);
+    tcase_add_test(tc, trials);
     return suite;
 }

@@ -49,6 +49,8 @@ const ctl_command_t ctl_commands[] = {
       "Takes an organization from everybody at once; its rows stay, or are removed by a job with --purge.", 0 },
     { "org", "restore", ctl_org_restore, { "ORG" }, { "slug" }, "ORG [--slug S]",
       "Brings back an organization that is deleted and not purged.", 0 },
+    { "org", "trial", ctl_org_trial, { "ORG", "?TIME" }, { "!end", "!again" }, "ORG TIME [--again] | ORG --end",
+      "Gives an organization access for a time (14d, 36h), once unless --again is given; --end ends that now.", 0 },
 
     { "member", "list", ctl_member_list, { "ORG" }, { LIST }, "ORG [--limit N]", "Lists who is in an organization.", 0 },
     { "member", "add", ctl_member_add, { "ORG", "USER" }, { "role" }, "ORG USER [--role ADMIN|MEMBER|VIEWER]",

@@ -34,6 +34,7 @@ int ctl_org_show(ctl_t *ctl);
 int ctl_org_create(ctl_t *ctl);
 int ctl_org_delete(ctl_t *ctl);
 int ctl_org_restore(ctl_t *ctl);
+int ctl_org_trial(ctl_t *ctl);
 
 int ctl_member_list(ctl_t *ctl);
 int ctl_member_add(ctl_t *ctl);

@@ -1,7 +1,8 @@
 /* Licensed under the Apache License, Version 2.0: see LICENSE. */
 
 /*
- * saasctl org: organizations.  Whether one has paid is shown here and never changed: only Stripe's events do that.
+ * saasctl org: organizations.  Whether one has paid is shown here and never changed: only Stripe's events do that
+ * (trial.c has what needs no payment).
  */
 #include "commands.h"
 #include "statements.h"
@@ -26,13 +27,13 @@ int ctl_org_show(ctl_t *ctl)
 {
     static const char *const names[] = {
         "id", "slug", "name", "subscription", "subscription_started_at", "subscription_ends_at", "stripe_customer_id",
-        "stripe_subscription_id", "stripe_status", "members", "pending_invites", "audits", "created_at", "updated_at", "deleted_at"
+        "stripe_subscription_id", "stripe_status", "trial_started_at", "trial_ends_at", "members", "pending_invites", "audits", "created_at", "updated_at", "deleted_at"
     };
     saas_driver_rows_t *rows;
     ctl_org_t org;
     int code = ctl_org(ctl, ctl->operands[0], 1, &org);
     if (code == CTL_OK && (code = ctl_ask(ctl, CTL_ORG_SHOW, &rows, CTL_ARGS(org.id))) == CTL_OK) {
-        ctl_print_object(ctl, ctl_row_json(rows, 0, names, "ssssttsssiiittt"), NULL);
+        ctl_print_object(ctl, ctl_row_json(rows, 0, names, "ssssttsssttiiittt"), NULL);
     }
     return code;
 }

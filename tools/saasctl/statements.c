@@ -98,11 +98,27 @@ const saas_driver_statement_t ctl_statements[CTL_STATEMENTS] = {
         " WHERE CASE WHEN o.deleted_at IS NULL THEN '0' ELSE '1' END = $1::text ORDER BY o.slug" LIMIT(2)),
     STATEMENT(CTL_ORG_SHOW, "show the organization",
         "SELECT o.id, o.slug, o.name, " SUBSCRIPTION ", o.subscription_started_at, o.subscription_ends_at,"
-        " o.stripe_customer_id, o.stripe_subscription_id, o.stripe_status,"
+        " o.stripe_customer_id, o.stripe_subscription_id, o.stripe_status, o.trial_started_at, o.trial_ends_at,"
         " (SELECT count(*) FROM memberships m WHERE m.org_id = o.id),"
         " (SELECT count(*) FROM invites i WHERE i.org_id = o.id AND i.state = 'pending' AND i.expires_at > now()),"
         " (SELECT count(*) FROM audits a WHERE a.org_id = o.id), o.created_at, o.updated_at, o.deleted_at"
         " FROM organizations o WHERE o.id = $1"),
+    /* One end for both columns: that they are the same says whose the access is. */
+    STATEMENT(CTL_ORG_TRIAL_LOOK, "look at the organization's trial",
+        "SELECT " SUBSCRIPTION ", o.subscription_ends_at, o.trial_ends_at, o.trial_started_at IS NOT NULL,"
+        " o.subscription_ends_at = o.trial_ends_at, o.trial_ends_at > now(),"
+        " o.subscription_status = 'active' AND (o.subscription_ends_at IS NULL"
+        " OR (o.subscription_ends_at > saas_now_plus(CAST($2 AS double precision))"
+        " AND (o.trial_ends_at IS NULL OR o.subscription_ends_at <> o.trial_ends_at))),"
+        " saas_now_plus(CAST($2 AS double precision)), now(), o.stripe_status FROM organizations o WHERE o.id = $1"),
+    STATEMENT(CTL_ORG_TRIAL_START, "start the trial",
+        "UPDATE organizations SET trial_started_at = $2::timestamptz, trial_ends_at = $3::timestamptz,"
+        " subscription_price = CASE WHEN subscription_status = 'active' AND subscription_ends_at > now() THEN subscription_price END,"
+        " subscription_status = 'active', subscription_started_at = $2::timestamptz, subscription_ends_at = $3::timestamptz,"
+        " updated_at = now() WHERE id = $1"),
+    STATEMENT(CTL_ORG_TRIAL_END, "end the trial",
+        "UPDATE organizations SET trial_ends_at = $2::timestamptz, updated_at = now(), subscription_ends_at ="
+        " CASE WHEN subscription_ends_at = trial_ends_at THEN $2::timestamptz ELSE subscription_ends_at END WHERE id = $1"),
     /* What the server locks, too, before it decides about members. */
     STATEMENT(CTL_ORG_LOCK, "lock the organization", "SELECT id FROM organizations WHERE id = $1 FOR UPDATE"),
     STATEMENT(CTL_ORG_ADD, "create the organization",
@@ -263,7 +279,8 @@ const saas_driver_statement_t ctl_statements[CTL_STATEMENTS] = {
     STATEMENT(CTL_WHY_ORGS, "look up the user's organizations",
         "SELECT o.id, o.slug, m.role, " SUBSCRIPTION ", o.subscription_ends_at,"
         " o.subscription_status = 'active' AND (o.subscription_ends_at IS NULL OR o.subscription_ends_at > now()),"
-        " o.id = u.default_org_id, o.subscription_price, o.stripe_features FROM users u JOIN user_organizations d ON d.user_id = u.id"
+        " o.id = u.default_org_id, o.subscription_price, o.stripe_features,"
+        " o.stripe_status = 'trialing' OR o.trial_ends_at = o.subscription_ends_at FROM users u JOIN user_organizations d ON d.user_id = u.id"
         " JOIN memberships m ON m.org_id = d.org_id AND m.user_id = d.user_id"
         " JOIN organizations o ON o.id = m.org_id AND o.deleted_at IS NULL WHERE u.id = $1 ORDER BY m.org_id"),
     /* The columns of SAAS_WHY_TOKEN_SQL, and two more. */

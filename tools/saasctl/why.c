@@ -21,7 +21,7 @@
 
 enum { TOKEN_CAP = SAAS_WHY_NOBODY_COLUMNS, TOKEN_ORG };
 
-enum { ORG_ID, ORG_SLUG, ORG_ROLE, ORG_STATUS, ORG_ENDS, ORG_ACTIVE, ORG_DEFAULT, ORG_PRICE, ORG_ENTITLED };
+enum { ORG_ID, ORG_SLUG, ORG_ROLE, ORG_STATUS, ORG_ENDS, ORG_ACTIVE, ORG_DEFAULT, ORG_PRICE, ORG_ENTITLED, ORG_TRIAL };
 
 /* A user of now, for one organization. */
 typedef struct caller_t {
@@ -91,6 +91,7 @@ static void take(caller_t *caller, const saas_driver_rows_t *rows, int row)
     caller->facts.has_active_subscription = ctl_cell_true(rows, row, ORG_ACTIVE);
     caller->facts.price = ctl_cell(rows, row, ORG_PRICE);
     caller->facts.entitled = ctl_cell(rows, row, ORG_ENTITLED);
+    caller->facts.in_trial = caller->facts.has_active_subscription && ctl_cell_true(rows, row, ORG_TRIAL);
     if (ctl_cell(rows, row, ORG_ENDS)) {
         saas_time_parse(ctl_cell(rows, row, ORG_ENDS), &caller->ends_at);
     }

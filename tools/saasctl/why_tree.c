@@ -79,7 +79,8 @@ int ctl_why_check(ctl_t *ctl, const char *text)
     if (!(gate = read_gate(ctl->p, text, &argc, &argv))) {
         return ctl_say(CTL_USAGE,
                        "\"%s\" is neither a path or URL nor a gate of the host: those are saas-user, saas-member,"
-                       " saas-role ROLE..., saas-subscription STATUS..., saas-feature FEATURE... and saas-plan PLAN...",
+                       " saas-role ROLE..., saas-subscription STATUS..., saas-feature FEATURE...,"
+                       " saas-plan PLAN... and saas-trial",
                        text);
     }
     if (argc < gate->min_args) {
