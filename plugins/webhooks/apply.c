@@ -168,6 +168,8 @@ static apr_status_t record(work_t *w)
                                    w->payload));
 }
 
+static apr_status_t resolve(work_t *w);
+
 /* Nobody's, unless it was paid for somebody elsewhere. */
 static apr_status_t find_claim(work_t *w)
 {
@@ -178,6 +180,9 @@ static apr_status_t find_claim(work_t *w)
     w->claimed = claim.org != NULL;
     w->buyer = claim.buyer;
     w->wake |= claim.wake;
+    if (rv == APR_SUCCESS && claim.bound) {
+        return resolve(w); /* which finds it, as it is committed */
+    }
     if (!claim.org) {
         w->verdict = claim.verdict;
     }

@@ -97,6 +97,20 @@ static apr_status_t judge(saas_db_t *db, const saas_event_t *event, const char *
     return APR_SUCCESS;
 }
 
+/* Asked with the claim's row locked, so that nobody binds it from here on: has somebody done so while this event waited for
+ * the row?  Then the row is settled, and what the wait has left of it goes. */
+static apr_status_t look_again(saas_db_t *db, const saas_event_t *event, saas_claim_t *claim)
+{
+    saas_rows_t *rows;
+    apr_status_t rv = saas_db_query(db, statement(SAAS_WEBHOOKS_BOUND), &rows, SAAS_ARGS(event->subscription));
+
+    if (rv == APR_SUCCESS && rows->count) {
+        claim->bound = 1;
+        rv = saas_webhooks_claim_end(db, event);
+    }
+    return rv;
+}
+
 /* The session: leaves the claim, and binds where nothing is to be known of what was bought. */
 static apr_status_t claim_by_session(saas_db_t *db, const server_rec *s, int in_job, const saas_event_t *event,
                                      saas_claim_t *claim)
@@ -113,7 +127,7 @@ static apr_status_t claim_by_session(saas_db_t *db, const server_rec *s, int in_
     }
     rv = saas_db_query(db, statement(SAAS_WEBHOOKS_CLAIM), &rows,
                        SAAS_ARGS(event->subscription, event->customer, event->reference_org, event->buyer));
-    if (rv != APR_SUCCESS) {
+    if (rv != APR_SUCCESS || (rv = look_again(db, event, claim)) != APR_SUCCESS || claim->bound) {
         return rv;
     }
     if (strcmp(saas_cell(rows, 0, 0), event->reference_org) != 0) {
@@ -153,7 +167,7 @@ static apr_status_t claim_by_subscription(saas_db_t *db, apr_pool_t *p, const se
         return rv;
     }
     rv = saas_db_query(db, statement(SAAS_WEBHOOKS_CLAIM_MEET), &rows, SAAS_ARGS(event->subscription));
-    if (rv != APR_SUCCESS || !saas_cell(rows, 0, 0)) {
+    if (rv != APR_SUCCESS || (rv = look_again(db, event, claim)) != APR_SUCCESS || claim->bound || !saas_cell(rows, 0, 0)) {
         return rv;
     }
     claim->org = apr_pstrdup(p, saas_cell(rows, 0, 0));
@@ -190,7 +204,7 @@ apr_status_t saas_webhooks_claim(saas_db_t *db, apr_pool_t *p, const server_rec 
             break;
         }
     }
-    if (!claim->org && !claim->verdict) {
+    if (!claim->org && !claim->verdict && !claim->bound) {
         claim->verdict = SAAS_CLAIM_UNBOUND;
     }
     return rv;

@@ -6,7 +6,8 @@
  * Two of Stripe's events have to meet. The checkout session says for which organization the buyer has paid, in a text that
  * whoever opens the page may set (client_reference_id), but not what was bought; the subscription's own events say what was
  * bought, but not for whom. The first leaves a claim, the second sees whether that is sold here; whichever comes second
- * binds customer and subscription. Both write the same row of stripe_claims, so the second waits for the first's commit.
+ * binds customer and subscription. Both write the same row of stripe_claims, so the second waits for the first's commit, and
+ * so does a third, which then finds the binding instead of the claim.
  */
 #ifndef SAAS_WEBHOOKS_CLAIMS_H
 #define SAAS_WEBHOOKS_CLAIMS_H
@@ -26,6 +27,7 @@ typedef struct saas_claim_t {
     const char *org;     /**< the organization that it is for, to be bound; NULL: see the verdict */
     const char *buyer;   /**< with org: who paid, an address of mail; NULL: not known */
     const char *verdict; /**< without org */
+    int bound;           /**< without org: somebody has bound it meanwhile, so look again who it belongs to */
     int wake;            /**< jobs were added */
 } saas_claim_t;
 

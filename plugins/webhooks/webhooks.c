@@ -176,6 +176,8 @@ saas_statement_t saas_webhooks_statements[] = {
         "DELETE FROM stripe_claims WHERE subscription_id = $1", NULL, 0 },
     [SAAS_WEBHOOKS_CLAIMED] = { "webhooks_claimed", SAAS_SYSTEM,
         "SELECT stripe_customer_id FROM organizations WHERE id = $1::uuid AND deleted_at IS NULL", NULL, 0 },
+    [SAAS_WEBHOOKS_BOUND] = { "webhooks_bound", SAAS_SYSTEM,
+        "SELECT organization_id FROM stripe_bindings WHERE stripe_id = $1", NULL, 0 },
     { NULL, 0, NULL, NULL, 0 }
 };
 

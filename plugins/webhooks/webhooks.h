@@ -61,7 +61,8 @@ enum {
     SAAS_WEBHOOKS_CLAIM_MEET,
     SAAS_WEBHOOKS_CLAIM_OTHER,
     SAAS_WEBHOOKS_CLAIM_END,
-    SAAS_WEBHOOKS_CLAIMED
+    SAAS_WEBHOOKS_CLAIMED,
+    SAAS_WEBHOOKS_BOUND
 };
 extern saas_statement_t saas_webhooks_statements[] __attribute__((visibility("hidden")));
 

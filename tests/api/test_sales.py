@@ -1,5 +1,6 @@
 """Sales that did not begin here: payment links and pricing tables, whose sessions name an organization (SaasStripeClientReference)."""
 
+import concurrent.futures
 import itertools
 
 import pytest
@@ -127,6 +128,59 @@ def test_both_at_once(site, person):
     quiet(site)
     assert [s.id for s in sales if not site.database.execute("SELECT 1 FROM organizations WHERE id = ? AND stripe_subscription_id = ?"
                                                              " AND subscription_status = 'active'", s.org_id, s.id)] == []
+
+
+def waiting(site, count, or_done):
+    """So many transactions wait for a lock, or it turns out that none has to."""
+    connection = site.database.cluster.connect(site.database.name, "postgres")
+    cursor = connection.cursor()
+
+    def do_wait():
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+        return cursor.fetchone()[0] >= count or or_done()
+    until(do_wait)
+    connection.close()
+
+
+def one_behind_the_other(site, org, *events):
+    """Each event comes while the one before has its claim and is not committed: its organization is locked meanwhile."""
+    connection = site.database.connect()
+    connection.autocommit = False
+    connection.cursor().execute("SELECT 1 FROM organizations WHERE id = %s FOR UPDATE", (org["id"],))
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        sent = []
+        for event in events:
+            sent.append(pool.submit(give, site, event))
+            waiting(site, len(sent), sent[-1].done)
+        connection.rollback()
+        connection.close()
+        for each in sent:
+            each.result()
+
+
+@pytest.mark.only_db("pgsql")
+def test_a_subscription_event_waits_for_the_session_before_it(site, person):
+    """On SQLite there is one writer."""
+    org = founded(person)
+    sale = Sale(org["id"], site.price)
+    session, active = sale.session(), sale.updated("active")
+    one_behind_the_other(site, org, session, active)
+    assert verdicts(site, active) == ["applied"]
+    assert person.ok("GET", f"organizations/{org['id']}/")["subscription_status"] == "active"
+
+
+@pytest.mark.only_db("pgsql")
+@pytest.mark.parametrize("last", ["deleted", "session"])
+def test_what_comes_while_it_is_bound_finds_it_bound(site, person, last):
+    org = founded(person)
+    sale = Sale(org["id"], site.price)
+    give(site, sale.session())
+    active, late = sale.updated("active"), sale.deleted() if last == "deleted" else sale.session(payment_status="paid")
+    one_behind_the_other(site, org, active, late)
+    quiet(site)
+    assert verdicts(site, active) == ["applied"] and verdicts(site, late)[0] in ("applied", "ignored:superseded")
+    assert person.ok("GET", f"organizations/{org['id']}/")["subscription_status"] == ("canceled" if last == "deleted" else "active")
+    assert state(site, org, sale)[1:] == ({"customer", "subscription"}, [], 1)
 
 
 def test_access_opens_without_waiting_for_another_event(site, person):
