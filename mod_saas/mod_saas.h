@@ -150,6 +150,7 @@ typedef struct saas_gate_t {
 #define saas_is_admin "saas-role ADMIN"
 #define saas_has_active_subscription "saas-subscription active"
 #define saas_has_feature(name) "saas-feature " name /* since minor 4; without any SaasPlan as the line above */
+#define saas_in_trial "saas-trial"       /* since minor 4 */
 /** A route's gates, all of which must grant. */
 #define SAAS_GATES(...) .gates = { __VA_ARGS__ }
 #define SAAS_GATES_MAX 4

@@ -80,6 +80,25 @@ def seen(person):
     return {area for area in AREAS if person.get(f"/{area}/").status_code == 200}
 
 
+def test_a_trial_of_ours_has_the_lowest_that_is_for_sale(site):
+    person = site.newcomer()
+    site.saasctl("org", "trial", person.org["id"], "14d")
+    assert person.ok("GET", "billing/usage/")["plan"] == "basic"
+    assert seen(person) == {"look", "any", "not-free"}
+    # What was paid for before is over, and not the trial's.
+    gone = site.newcomer()
+    story = subscribe(site, gone, PRICES["business"])
+    assert site.deliver(story.deleted()).status_code == 200
+    site.saasctl("org", "trial", gone.org["id"], "14d")
+    assert seen(gone) == {"look", "any", "not-free"}
+    assert site.deliver(story.updated("canceled", at=70)).status_code == 200
+    assert seen(gone) == {"look", "any", "not-free"}
+    # What is paid for during a trial counts.
+    subscribe(site, person, PRICES["business"])
+    assert seen(person) == set(AREAS)
+
+
+
 @pytest.mark.smoke
 def test_what_each_plan_opens(people):
     assert seen(people["free"]) == {"look"}

@@ -339,6 +339,23 @@ def test_a_strange_name_of_a_gate_is_escaped(places, installed, databases):
         made.close()
 
 
+def test_a_route_for_who_is_in_a_trial(places, installed, databases):
+    scratch = Places()
+    so = build(places, "hello-trial", installed.include,
+               edit=lambda source: source.replace('SAAS_GATES(saas_is_member, "saas-has-vowel")', "SAAS_GATES(saas_in_trial)"))
+    made = Site(databases.fresh("sqlite", scratch), conf=load(so), places=scratch, with_stripe=False)
+    try:
+        alone = made.start().newcomer()
+        refused = alone.get("hello/")
+        assert (refused.status_code, refused.json()["code"]) == (403, "subscription_required")
+        made.saasctl("org", "trial", alone.org["id"], "14d")
+        assert alone.get("hello/").status_code == 200
+        made.saasctl("org", "trial", alone.org["id"], "--end")
+        assert alone.get("hello/").status_code == 403
+    finally:
+        made.close()
+
+
 def test_a_value_that_is_not_declared_counts_nothing(places, installed, databases):
     """Out of range, or a counter of no table: what is told does not change, and nothing else is overwritten."""
     def astray(source):

@@ -117,6 +117,32 @@ START_TEST(subscriptions)
 }
 END_TEST
 
+START_TEST(trials)
+{
+    saas_facts_t trying = viewer, paid = viewer;
+    saas_why_t why = refused(SAAS_DECIDED_NO_SUBSCRIPTION, "saas-trial");
+    saas_why_told_t told;
+    says(&why, "acme is in no trial; its subscription is expired (since when and by which event was not looked up)");
+    saas_why_tell(unit_pool, &why, &told);
+    ck_assert_str_eq(told.way_out, "saasctl org trial acme 14d, unless it has a subscription");
+    paid.subscription = "active";
+    why.who = &paid;
+    says(&why, "acme is in no trial; its subscription is active");
+    ck_assert(saas_why_has_history(&why));
+    /* Require not saas-trial */
+    why.decision = SAAS_DECIDED_WRONG_ROLE;
+    trying.subscription = "active";
+    trying.has_active_subscription = trying.in_trial = 1;
+    why.who = &trying;
+    why.turned = 1;
+    says(&why, "acme is in a trial");
+    why.ends_at = apr_time_from_sec(1767323045);
+    says(&why, "acme is in a trial until 2026-01-02T03:04:05Z");
+    saas_why_tell(unit_pool, &why, &told);
+    ck_assert_str_eq(told.way_out, "an ADMIN subscribes, or saasctl org trial acme --end");
+}
+END_TEST
+
 START_TEST(outsiders)
 {
     const char *row[SAAS_WHY_KNOWN_COLUMNS] = { NULL };
@@ -182,6 +208,7 @@ Suite *suite_why(void)
     tcase_add_test(tc, every_decision_has_words);
     tcase_add_test(tc, roles);
     tcase_add_test(tc, subscriptions);
+    tcase_add_test(tc, trials);
     tcase_add_test(tc, outsiders);
     tcase_add_test(tc, what_is_worth_a_look);
     tcase_add_test(tc, addresses_are_masked);
