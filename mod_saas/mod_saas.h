@@ -47,7 +47,7 @@ extern "C" {
  *  one is refused at configtest and has to be rebuilt. */
 #define SAAS_PLUGIN_ABI "1"
 /** Grows when a member is appended to a table; an older plugin keeps working. */
-#define SAAS_PLUGIN_MINOR 4
+#define SAAS_PLUGIN_MINOR 5
 
 typedef struct saas_request_t saas_request_t;
 typedef struct saas_db_t saas_db_t;
@@ -231,7 +231,8 @@ typedef enum { SAAS_GET = 1, SAAS_POST, SAAS_PUT, SAAS_PATCH, SAAS_DELETE } saas
 typedef enum {
     SAAS_BODY_NONE = 0, /**< none is expected; what comes is discarded */
     SAAS_BODY_JSON,     /**< one JSON object, in rq->body; an empty body is {} */
-    SAAS_BODY_RAW       /**< the bytes, in rq->raw */
+    SAAS_BODY_RAW,      /**< the bytes, in rq->raw */
+    SAAS_BODY_UNREAD    /**< since minor 5: the handler reads it, by saas_request_read(); what it leaves ends the connection */
 } saas_body_e;
 
 /** Whether the caller is looked up on a route without gates. */
@@ -542,6 +543,28 @@ struct saas_audit_run_t {
     void *baton;
 };
 
+/** Since minor 5.  A file of findings, as the engine sees it that reads it. */
+typedef struct saas_audit_file_t saas_audit_file_t;
+struct saas_audit_file_t {
+    apr_pool_t *pool;             /**< lives for the reading */
+    server_rec *server;
+    const char *audit_id;
+    const char *format;
+    /** Gives the next bytes, which live until the next call.  APR_EOF: there are no more.  Anything else: end, return it. */
+    apr_status_t (*next)(saas_audit_file_t *file, const char **data, apr_size_t *len);
+    /** Has next() begin anew. */
+    void (*rewind)(saas_audit_file_t *file);
+    /** Adds a finding (copied).  Non-success: end, return it. */
+    apr_status_t (*report)(saas_audit_file_t *file, const saas_finding_t *finding);
+    /** Counts a record that is none, and keeps the first of them: where it is ("line 7"), what is wrong (both copied; no
+     *  more of the file than the word in question). */
+    void (*bad)(saas_audit_file_t *file, const char *where, const char *what);
+    /** Counts a record that is well-formed and no finding. */
+    void (*skipped)(saas_audit_file_t *file);
+    const char *error;            /**< set by the engine, in pool: a sentence for the person who sent the file */
+    void *baton;
+};
+
 /** An audit engine, registered with saas_engine_register(). */
 typedef struct saas_engine_t {
     unsigned size, minor;
@@ -551,6 +574,12 @@ typedef struct saas_engine_t {
     const char *(*validate)(apr_pool_t *p, server_rec *s, const char *target, const char **canonical);
     /** Runs to the end, on a background thread. */
     apr_status_t (*run)(saas_audit_run_t *run);
+    /** Since minor 5.  Names of the formats of files that the engine reads findings from, unique among all engines:
+     *  [a-z0-9-]+; ends with NULL.  NULL: it reads none. */
+    const char *const *formats;
+    /** Since minor 5.  Reads a file of one of them to its end, on a background thread, with memory that does not grow with
+     *  it.  APR_EINVAL with file->error set: it is no such file, or not all of it; nothing of it is stored then. */
+    apr_status_t (*read)(saas_audit_file_t *file);
 } saas_engine_t;
 
 /* ------------------------------------------------------ address guard -- */
@@ -664,6 +693,11 @@ typedef struct saas_host_t {
                                apr_int64_t n, int promised);
     apr_status_t (*limits_usage)(saas_request_t *rq, json_t **usage);
     json_t *(*plans)(void);
+    apr_status_t (*db_load)(saas_db_t *db, saas_statement_t *st, const saas_rows_t *rows, const char *const *args,
+                            int nargs, apr_int64_t *affected);
+    apr_status_t (*job_beside)(saas_job_t *job, apr_status_t (*body)(saas_db_t *db, void *baton), void *baton);
+    int (*request_read)(saas_request_t *rq, char *to, apr_size_t room, apr_size_t *len);
+    apr_status_t (*temporary_file)(apr_file_t **file, apr_pool_t *p, server_rec *s);
 } saas_host_t;
 
 APR_DECLARE_OPTIONAL_FN(const saas_host_t *, saas_host_services, (const char *abi, unsigned minor));
@@ -1298,6 +1332,23 @@ static inline apr_uint64_t saas_db_stream_blanks(const saas_db_t *db)
     return saas_host()->db_stream_blanks(db);
 }
 
+/** Since minor 5.  Writes many rows by one statement, in a transaction: on PostgreSQL they come by COPY, as the rows of a
+ *  table saas_rows with columns c1, c2, … of type text, from which the statement selects; on SQLite it is run for each
+ *  row, whose cells follow the arguments.  Its two texts differ therefore.  *affected, which may be NULL: rows that were
+ *  written.  Every call is an answer awaited (SaasDBTimeout), so give it some thousand rows, not a million. */
+static inline apr_status_t saas_db_load(saas_db_t *db, saas_statement_t *st, const saas_rows_t *rows,
+                                        const char *const *args, int nargs, apr_int64_t *affected)
+{
+    return saas_host()->db_load(db, st, rows, args, nargs, affected);
+}
+
+/** Since minor 5.  A file in p that has no name any more, in SaasSpoolDir or the system's folder for temporary files: for
+ *  what is too large for memory.  It is gone with p, or the process. */
+static inline apr_status_t saas_temporary_file(apr_file_t **file, apr_pool_t *p, server_rec *s)
+{
+    return saas_host()->temporary_file(file, p, s);
+}
+
 /* Request -------------------------------------------------------------- */
 
 /** A path parameter, as the client sent it; never NULL for one of the route's.
@@ -1333,6 +1384,13 @@ static inline const char *saas_request_choice(saas_request_t *rq, const char *na
 static inline const char *saas_request_field(saas_request_t *rq, const char *name, unsigned flags, int max)
 {
     return saas_host()->request_field(rq, name, flags, max);
+}
+
+/** Since minor 5.  Reads on in the body of a SAAS_BODY_UNREAD route, at most room bytes; waits for the client, so hold
+ *  no connection meanwhile.  OK: *len bytes, 0 at the end.  Else what the handler has to return. */
+static inline int saas_request_read(saas_request_t *rq, char *to, apr_size_t room, apr_size_t *len)
+{
+    return saas_host()->request_read(rq, to, room, len);
 }
 
 /** Notes a field error; field NULL: "non_field_errors". */
@@ -1585,6 +1643,14 @@ static inline int saas_job_canceled(saas_job_t *job)
 static inline apr_status_t saas_job_fence(saas_job_t *job, saas_db_t *db)
 {
     return saas_host()->job_fence(job, db);
+}
+
+/** Since minor 5.  For a job that has a long transaction open: runs body in another one, on a connection of its own, as
+ *  saas_db_transaction() does.  APR_EBUSY: the database has one writer, which is this job (SQLite).  saas_job_stopped() may
+ *  be called in such a transaction for the same reason: it renews the lease beside it. */
+static inline apr_status_t saas_job_beside(saas_job_t *job, apr_status_t (*body)(saas_db_t *db, void *baton), void *baton)
+{
+    return saas_host()->job_beside(job, body, baton);
 }
 
 /** Since minor 3.  For the job that sends a message: has the plugin that knows

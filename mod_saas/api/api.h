@@ -66,6 +66,8 @@ typedef struct saas_call_t {
     apr_array_header_t *query;           /**< saas_param_t */
     saas_fields_t fields;
     apr_array_header_t *taken;           /**< of the plan's limits, limits.c's own; NULL: nothing */
+    apr_bucket_brigade *unread;          /**< SAAS_BODY_UNREAD: of what is read */
+    int read;                            /**< all of it is */
 } saas_call_t;
 
 /** Parses the query string; OK or a status already answered. */
@@ -73,6 +75,7 @@ int saas_request_parse_query(saas_call_t *call);
 /** Reads the body as the route wants it; OK or a status already answered. */
 int saas_request_read_body(saas_call_t *call);
 
+int saas_request_read_impl(saas_request_t *rq, char *to, apr_size_t room, apr_size_t *len);
 const char *saas_request_parameter_impl(saas_request_t *rq, const char *name);
 const char *saas_request_query_impl(saas_request_t *rq, const char *name);
 const char *saas_request_choice_impl(saas_request_t *rq, const char *name, const char *const *choices);
@@ -121,6 +124,9 @@ int saas_limits_reply(saas_request_t *rq);
 
 /** Makes the child's count of streams. */
 void saas_stream_child_init(apr_pool_t *pchild, server_rec *s);
+
+/** A file without a name in the folder of streams' files; it is gone with p. */
+apr_status_t saas_temporary_file_impl(apr_file_t **file, apr_pool_t *p, server_rec *s);
 
 apr_status_t saas_stream_begin_impl(saas_request_t *rq, const char *content_type, saas_stream_t **stream);
 apr_status_t saas_stream_write_impl(saas_stream_t *stream, const char *data, apr_size_t len);

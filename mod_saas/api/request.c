@@ -173,7 +173,37 @@ int saas_request_read_body(saas_call_t *call)
         return slurp(call, &rq->raw, &rq->raw_len);
     }
     saas_fields_init(&call->fields, rq->pool, NULL, 0);
+    if (rq->route->body == SAAS_BODY_UNREAD) {
+        /* Until it has been read to its end: a refused one may be large, and would be read to be thrown away. */
+        call->unread = apr_brigade_create(rq->pool, rq->r->connection->bucket_alloc);
+        rq->r->connection->keepalive = AP_CONN_CLOSE;
+        return OK;
+    }
     return ap_discard_request_body(rq->r);
+}
+
+int saas_request_read_impl(saas_request_t *rq, char *to, apr_size_t room, apr_size_t *len)
+{
+    saas_call_t *call = (saas_call_t *)rq;
+    apr_status_t rv;
+
+    *len = 0;
+    while (!call->read && !*len) {
+        if ((rv = ap_get_brigade(rq->r->input_filters, call->unread, AP_MODE_READBYTES, APR_BLOCK_READ, (apr_off_t)room))
+            != APR_SUCCESS) {
+            return ap_map_http_request_error(rv, HTTP_BAD_REQUEST);
+        }
+        if (!APR_BRIGADE_EMPTY(call->unread) && APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(call->unread))) {
+            call->read = 1;
+            rq->r->connection->keepalive = AP_CONN_UNKNOWN;
+        }
+        *len = room;
+        if ((rv = apr_brigade_flatten(call->unread, to, len)) != APR_SUCCESS) {
+            return ap_map_http_request_error(rv, HTTP_BAD_REQUEST);
+        }
+        apr_brigade_cleanup(call->unread);
+    }
+    return OK;
 }
 
 /* ---------------------------------------------------------- parameters -- */

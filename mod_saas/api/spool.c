@@ -45,21 +45,25 @@ static int sendfile_flag(request_rec *r)
     return core->enable_sendfile != ENABLE_SENDFILE_OFF ? APR_FOPEN_SENDFILE_ENABLED : 0;
 }
 
+apr_status_t saas_spool_file(apr_file_t **file, apr_pool_t *p, const char *folder, apr_int32_t flags)
+{
+    char *name = apr_pstrcat(p, folder, "/saas-XXXXXX", NULL);
+    apr_status_t rv = apr_file_mktemp(file, name,
+                                      APR_FOPEN_CREATE | APR_FOPEN_READ | APR_FOPEN_WRITE | APR_FOPEN_EXCL
+                                          | APR_FOPEN_BINARY | flags, p);
+    return rv == APR_SUCCESS ? apr_file_remove(name, p) : rv;
+}
+
 apr_status_t saas_spool_open(saas_spool_t **out, request_rec *r, const char *folder)
 {
     saas_spool_t *spool = apr_pcalloc(r->pool, sizeof(*spool));
-    char *name = apr_pstrcat(r->pool, folder, "/saas-export-XXXXXX", NULL);
     apr_status_t rv;
     spool->pool = r->connection->pool;
-    rv = apr_file_mktemp(&spool->file, name,
-                         APR_FOPEN_CREATE | APR_FOPEN_READ | APR_FOPEN_WRITE | APR_FOPEN_EXCL | APR_FOPEN_BINARY
-                             | sendfile_flag(r),
-                         spool->pool);
-    if (rv != APR_SUCCESS) {
+    if ((rv = saas_spool_file(&spool->file, spool->pool, folder, sendfile_flag(r))) != APR_SUCCESS) {
         return rv;
     }
     apr_pool_cleanup_register(r->pool, spool, close_file, apr_pool_cleanup_null);
-    if ((rv = apr_file_remove(name, r->pool)) == APR_SUCCESS && (rv = apr_os_file_get(&spool->fd, spool->file)) == APR_SUCCESS) {
+    if ((rv = apr_os_file_get(&spool->fd, spool->file)) == APR_SUCCESS) {
         *out = spool;
     }
     return rv;

@@ -9,6 +9,10 @@
 
 #include <httpd.h>
 #include <apr_buckets.h>
+#include <apr_file_io.h>
+
+/** A file in folder (mode 0600) that has no name any more, in p; flags: of apr_file_open(), beside those to read and write. */
+apr_status_t saas_spool_file(apr_file_t **file, apr_pool_t *p, const char *folder, apr_int32_t flags);
 
 typedef struct saas_spool_t saas_spool_t;
 

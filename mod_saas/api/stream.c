@@ -100,6 +100,15 @@ void saas_stream_child_init(apr_pool_t *pchild, server_rec *s)
     }
 }
 
+apr_status_t saas_temporary_file_impl(apr_file_t **file, apr_pool_t *p, server_rec *s)
+{
+    apr_status_t rv = saas_spool_file(file, p, folder, 0);
+    if (rv != APR_SUCCESS) {
+        SAAS_LOG(s, APLOG_ERR, rv, "SAAS1406", "no temporary file can be made in %s: see SaasSpoolDir", folder);
+    }
+    return rv;
+}
+
 static apr_status_t leave(void *unused)
 {
     (void)unused;

@@ -285,7 +285,7 @@ static void give_back(saas_db_t *db)
     db->rec = NULL;
     db->transaction = 0;
     if (held == db) {
-        held = NULL;
+        held = db->beside;
     }
     give_slot();
 }
@@ -369,6 +369,34 @@ apr_status_t saas_db_open_impl(saas_db_t **db, apr_pool_t *p, server_rec *s, con
     rv = open_db(db, p, s, org_id, &tag, &why);
     if (rv != APR_SUCCESS && may_log(tag)) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "%s: %s", tag, why);
+    }
+    return rv;
+}
+
+int saas_db_is_held(void)
+{
+    return held != NULL;
+}
+
+apr_status_t saas_db_open_beside(saas_db_t **db, apr_pool_t *p, server_rec *s, const char *org_id)
+{
+    saas_db_t *first = held;
+    apr_status_t rv;
+
+    *db = NULL;
+    if (first && first->beside) {
+        return saas_db_misuse(first, "SAAS1107", NULL, "this thread has a second connection already");
+    }
+    if (first && first->transaction && first->c->driver == &saas_driver_sqlite) {
+        return APR_EBUSY;
+    }
+    held = NULL;
+    rv = saas_db_open_impl(db, p, s, org_id);
+    if (rv == APR_SUCCESS) {
+        (*db)->beside = first;
+    }
+    else {
+        held = first;
     }
     return rv;
 }

@@ -22,6 +22,7 @@ struct saas_db_t {
     ap_dbd_t *rec; /* NULL: given back */
     saas_connection_t *c;
     const char *organization;
+    saas_db_t *beside; /* the thread's other one, whose transaction stays open meanwhile; NULL: none */
     int transaction;
     int failed;             /* the transaction has, and was counted */
     saas_pending_t changes; /* that the other requests of this node are to be told of */

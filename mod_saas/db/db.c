@@ -125,6 +125,24 @@ apr_status_t saas_db_stream_impl(saas_db_t *db, saas_statement_t *st, const char
                : rv;
 }
 
+apr_status_t saas_db_load_impl(saas_db_t *db, saas_statement_t *st, const saas_rows_t *rows, const char *const *args,
+                               int nargs, apr_int64_t *affected)
+{
+    saas_driver_statement_t statement;
+    saas_driver_rows_t loaded = { rows->count, rows->columns, 0, rows->cells };
+    apr_status_t rv = resolve(db, st, &args, &nargs, &statement);
+    if (rv == APR_SUCCESS && !db->transaction) {
+        return saas_db_misuse(db, "SAAS1107", st->name, "loads rows outside a transaction");
+    }
+    if (rv == APR_SUCCESS) {
+        rv = judged(db, db->c->driver->load(db->c, db->scratch, &statement, &loaded, args, nargs));
+    }
+    if (affected) {
+        *affected = rv == APR_SUCCESS ? loaded.affected : 0;
+    }
+    return rv;
+}
+
 apr_uint64_t saas_db_stream_blanks_impl(const saas_db_t *db)
 {
     return db->rec ? db->c->blanks : 0;

@@ -92,6 +92,9 @@ struct saas_driver_t {
     /** See saas_db_stream() in mod_saas.h; p is for scratch. */
     apr_status_t (*stream)(saas_connection_t *c, apr_pool_t *p, const saas_driver_statement_t *st,
                            const char *const *args, int nargs, saas_driver_sink_fn *sink, void *baton);
+    /** See saas_db_load() in mod_saas.h: inside a transaction only; sets rows->affected; p is for scratch. */
+    apr_status_t (*load)(saas_connection_t *c, apr_pool_t *p, const saas_driver_statement_t *st,
+                         saas_driver_rows_t *rows, const char *const *args, int nargs);
 };
 
 /** The native handle is a PGconn. */

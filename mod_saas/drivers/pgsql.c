@@ -32,7 +32,7 @@ apr_status_t saas_pgsql_begin(pgsql_t *c, int write)
     c->transaction = 1;
     c->reading = !write;
     c->failed = APR_SUCCESS;
-    c->tenant = 0;
+    c->tenant = c->loads = 0;
     return APR_SUCCESS;
 }
 
@@ -209,5 +209,6 @@ static void release(saas_connection_t *base)
 }
 
 const saas_driver_t saas_driver_pgsql = {
-    "pgsql", attach, ready, release, begin, query, queue, commit, rollback, saas_pgsql_stream
+    "pgsql", attach, ready, release, begin, query, queue, commit, rollback, saas_pgsql_stream,
+    saas_pgsql_load
 };

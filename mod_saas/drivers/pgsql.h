@@ -54,6 +54,7 @@ typedef struct pgsql_t {
     apr_status_t failed;       /* of the transaction: what every call returns until it is rolled back */
     Oid *types;                /* of the columns that were described last, in scratch */
     int columns;
+    int loads;                 /* columns of the table saas_rows of this transaction; 0: there is none */
     int tenant;                /* scope that the transaction is in */
     char organization[64];
 } pgsql_t;
@@ -101,6 +102,11 @@ apr_status_t saas_pgsql_lost(pgsql_t *c, const char *doing, const char *why);
 apr_status_t saas_pgsql_begin(pgsql_t *c, int write);
 void saas_pgsql_rollback(pgsql_t *c);
 
+/* -------------------------------------------------------- pgsql_load.c -- */
+
+apr_status_t saas_pgsql_load(saas_connection_t *base, apr_pool_t *p, const saas_driver_statement_t *st,
+                             saas_driver_rows_t *rows, const char *const *args, int nargs);
+
 /* ------------------------------------------------------- pgsql_setup.c -- */
 
 /** Looks whether an idle connection is still alive, and sets it up when it is new. */
@@ -108,6 +114,11 @@ apr_status_t saas_pgsql_awake(pgsql_t *c);
 
 /* -------------------------------------------------------- pgsql_copy.c -- */
 
+/** A deadline that was missed, or a connection that was lost. */
+apr_status_t saas_pgsql_missed(pgsql_t *c, const char *name, apr_status_t rv);
+/** Results outside pipeline mode, up to the NULL that ends the command; the first failure is returned.  *copying: it has
+ *  come to a COPY instead. */
+apr_status_t saas_pgsql_results(pgsql_t *c, const pgsql_command_t *command, int *copying);
 apr_status_t saas_pgsql_stream(saas_connection_t *base, apr_pool_t *p, const saas_driver_statement_t *st,
                                const char *const *args, int nargs, saas_driver_sink_fn *sink, void *baton);
 

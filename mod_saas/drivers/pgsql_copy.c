@@ -65,14 +65,14 @@ static apr_status_t prepare(pgsql_t *c, apr_pool_t *p, const char *name, const c
     return rv;
 }
 
-static apr_status_t missed(pgsql_t *c, const char *name, apr_status_t rv)
+apr_status_t saas_pgsql_missed(pgsql_t *c, const char *name, apr_status_t rv)
 {
-    return saas_pgsql_lost(c, name, rv == APR_TIMEUP ? "no row within the deadline (SaasDBTimeout)"
+    return saas_pgsql_lost(c, name, rv == APR_TIMEUP ? "no answer within the deadline (SaasDBTimeout)"
                                                      : PQerrorMessage(c->conn));
 }
 
 /* Results up to the NULL that ends the command; the first failure counts. */
-static apr_status_t take_results(pgsql_t *c, const pgsql_command_t *command, int *copying)
+apr_status_t saas_pgsql_results(pgsql_t *c, const pgsql_command_t *command, int *copying)
 {
     apr_status_t first = APR_SUCCESS, rv;
     *copying = 0;
@@ -80,13 +80,13 @@ static apr_status_t take_results(pgsql_t *c, const pgsql_command_t *command, int
         PGresult *res;
         ExecStatusType status;
         if ((rv = saas_pgsql_wait(c, 1)) != APR_SUCCESS) {
-            return missed(c, command->name, rv);
+            return saas_pgsql_missed(c, command->name, rv);
         }
         if (!(res = PQgetResult(c->conn))) {
             return first;
         }
         status = PQresultStatus(res);
-        if (status == PGRES_COPY_OUT) {
+        if (status == PGRES_COPY_OUT || status == PGRES_COPY_IN) {
             PQclear(res);
             *copying = 1;
             return first;
@@ -96,7 +96,7 @@ static apr_status_t take_results(pgsql_t *c, const pgsql_command_t *command, int
         }
         PQclear(res);
         if (PQstatus(c->conn) != CONNECTION_OK) {
-            return first != APR_SUCCESS ? first : missed(c, command->name, APR_SUCCESS);
+            return first != APR_SUCCESS ? first : saas_pgsql_missed(c, command->name, APR_SUCCESS);
         }
     }
 }
@@ -178,7 +178,7 @@ static apr_status_t pump(pgsql_t *c, writer_t *writer)
             return APR_SUCCESS; /* -1: the end; -2: a failure, which is the next result */
         }
         else if ((rv = saas_pgsql_wait(c, 0)) != APR_SUCCESS) {
-            return missed(c, writer->name, rv);
+            return saas_pgsql_missed(c, writer->name, rv);
         }
     }
 }
@@ -192,9 +192,9 @@ static apr_status_t copy(pgsql_t *c, const char *sql, writer_t *writer)
     if (!PQsendQuery(c->conn, sql)) {
         return saas_pgsql_lost(c, writer->name, PQerrorMessage(c->conn));
     }
-    if ((rv = take_results(c, &command, &copying)) == APR_SUCCESS && copying
+    if ((rv = saas_pgsql_results(c, &command, &copying)) == APR_SUCCESS && copying
         && (rv = pump(c, writer)) == APR_SUCCESS) {
-        rv = take_results(c, &command, &copying);
+        rv = saas_pgsql_results(c, &command, &copying);
     }
     return rv;
 }

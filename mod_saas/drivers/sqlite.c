@@ -416,6 +416,28 @@ static apr_status_t stream(saas_connection_t *base, apr_pool_t *p, const saas_dr
     return rv;
 }
 
+/* --------------------------------------------------------------- loads -- */
+
+static apr_status_t load(saas_connection_t *base, apr_pool_t *p, const saas_driver_statement_t *st, saas_driver_rows_t *rows,
+                         const char *const *args, int nargs)
+{
+    sqlite_t *c = (sqlite_t *)base;
+    sqlite3_mutex *mutex = sqlite3_db_mutex(c->db);
+    const char **all = apr_palloc(p, sizeof(*all) * (apr_size_t)(nargs + rows->columns));
+    int i;
+
+    memcpy(all, args, sizeof(*all) * (apr_size_t)nargs);
+    rows->affected = 0;
+    sqlite3_mutex_enter(mutex);
+    for (i = 0; i < rows->count && c->failed == APR_SUCCESS; i++) {
+        memcpy(all + nargs, rows->cells + (apr_size_t)i * (apr_size_t)rows->columns, sizeof(*all) * (apr_size_t)rows->columns);
+        c->failed = run(c, NULL, st, NULL, all, nargs + rows->columns);
+        rows->affected += c->failed == APR_SUCCESS ? sqlite3_changes64(c->db) : 0;
+    }
+    sqlite3_mutex_leave(mutex);
+    return c->failed;
+}
+
 /* ---------------------------------------------------------- connection -- */
 
 /* The first cell of a query as text, or NULL when it fails or has no row. */
@@ -540,5 +562,5 @@ static void release(saas_connection_t *base)
 }
 
 const saas_driver_t saas_driver_sqlite = {
-    "sqlite3", attach, ready, release, begin, query, queue, commit, rollback, stream
+    "sqlite3", attach, ready, release, begin, query, queue, commit, rollback, stream, load
 };

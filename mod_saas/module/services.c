@@ -214,6 +214,10 @@ static const saas_host_t services = {
     .guard_port = saas_guard_port,
     .limit_take = saas_limit_take_impl,
     .limits_usage = saas_limits_usage_impl,
+    .db_load = saas_db_load_impl,
+    .job_beside = saas_job_beside_impl,
+    .request_read = saas_request_read_impl,
+    .temporary_file = saas_temporary_file_impl,
 };
 
 static const saas_host_t *saas_host_services(const char *abi, unsigned minor)

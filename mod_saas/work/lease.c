@@ -21,8 +21,15 @@ static void renew(saas_job_t *job, claim_t *claim, apr_int64_t now)
 {
     saas_db_t *db;
     saas_rows_t *rows;
-    apr_status_t rv = saas_db_open_impl(&db, claim->scratch, job->server, NULL);
+    apr_status_t rv = saas_db_open_beside(&db, claim->scratch, job->server, NULL);
 
+    if (rv == APR_EBUSY) {
+        /* Whoever would take the job over has to write, and this job is the one that writes. */
+        claim->renew_at = now + RENEW_MS;
+        claim->expires = now + LEASE_SECONDS * 1000;
+        apr_pool_clear(claim->scratch);
+        return;
+    }
     if (rv == APR_SUCCESS) {
         rv = saas_db_query_impl(db, &saas_job_statements[JOB_RENEW], &rows, SAAS_ARGS(job->id, job->lease_owner));
         if (rv == APR_SUCCESS && rows->count == 0) {
@@ -37,6 +44,19 @@ static void renew(saas_job_t *job, claim_t *claim, apr_int64_t now)
     }
     claim->renew_at = rv == APR_SUCCESS ? now + RENEW_MS : saas_jobs_clock() + RENEW_RETRY_MS;
     apr_pool_clear(claim->scratch);
+}
+
+apr_status_t saas_job_beside_impl(saas_job_t *job, apr_status_t (*body)(saas_db_t *db, void *baton), void *baton)
+{
+    claim_t *claim = job->host;
+    saas_db_t *db;
+    apr_status_t rv = saas_db_open_beside(&db, claim->scratch, job->server, job->org_id);
+    if (rv == APR_SUCCESS) {
+        rv = saas_db_transaction_impl(db, body, baton);
+        saas_db_close_impl(db);
+    }
+    apr_pool_clear(claim->scratch);
+    return rv;
 }
 
 int saas_job_stopped_impl(saas_job_t *job)

@@ -27,6 +27,7 @@ int saas_job_canceled_impl(saas_job_t *job);
 apr_status_t saas_job_fence_impl(saas_job_t *job, saas_db_t *db);
 void saas_jobs_wake_impl(void);
 int saas_job_known_impl(const char *kind);
+apr_status_t saas_job_beside_impl(saas_job_t *job, apr_status_t (*body)(saas_db_t *db, void *baton), void *baton);
 void saas_job_fail_impl(saas_job_t *job, int final, const char *why);
 
 /** Forgets what comes back; adds a plugin's list, which ends with a zero element, or NULL. */

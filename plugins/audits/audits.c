@@ -13,6 +13,7 @@
  */
 
 #include "audits.h"
+#include "score.h"
 
 #include <apr_strings.h>
 
@@ -58,6 +59,9 @@ SAAS_DIRECTIVES_DEFINE(audits_config, saas_audits_module, AUDITS_DIRECTIVES)
     " FROM evidence WHERE " EVIDENCE_FILTER where " ORDER BY " order " LIMIT CAST($8 AS bigint)"
 #define EVIDENCE_INSERT \
     "INSERT INTO evidence (org_id, audit_id, number, resource_id, check_name, status, severity, observed_at, comment)"
+#define EVIDENCE_LOAD \
+    "INSERT INTO evidence (org_id, audit_id, number, resource_id, check_name, status, severity, observed_at, comment," \
+    " content_key)"
 #define SEVERITY_RANK \
     "CASE severity WHEN 'critical' THEN 0 WHEN 'high' THEN 1 WHEN 'medium' THEN 2 WHEN 'low' THEN 3 ELSE 4 END"
 
@@ -123,6 +127,46 @@ saas_statement_t audits_statements[] = {
     /* An id grows with the time of its making, and leads the primary key. */
     [AUDIT_ALL] = { .name = "audit_all", AUDIT_WHOLE("id DESC") },
     [AUDIT_ALL_OLDEST] = { .name = "audit_all_oldest", AUDIT_WHOLE("id") },
+
+    [IMPORT_AGAIN] = { .name = "import_again", .scope = SAAS_TENANT, .sql =
+        "UPDATE audits SET status = 'queued', progress_done = 0, progress_total = 100, error = NULL, started_at = NULL,"
+        " finished_at = NULL WHERE org_id = $1 AND id = $2 AND engine = $3"
+        " AND status IN ('completed', 'failed', 'canceled') RETURNING " AUDIT_COLUMNS },
+    [IMPORT_RUN] = { .name = "import_run", .scope = SAAS_TENANT, .sql =
+        "UPDATE audits SET status = 'running', started_at = coalesce(started_at, now())"
+        " WHERE org_id = $1 AND id = $2 AND status IN ('queued', 'running') RETURNING " AUDIT_COLUMNS },
+    [IMPORT_PROGRESS] = { .name = "import_progress", .scope = SAAS_TENANT, .sql =
+        "UPDATE audits SET progress_done = CAST($3 AS integer) WHERE org_id = $1 AND id = $2 AND status = 'running'"
+        " AND progress_done < CAST($3 AS integer)" },
+    [IMPORT_LAST] = { .name = "import_last", .scope = SAAS_TENANT, .sql =
+        "SELECT coalesce(max(number), 0) FROM evidence WHERE org_id = $1 AND audit_id = $2" },
+    [IMPORT_LOAD] = { .name = "import_load", .scope = SAAS_TENANT, .sql =
+        EVIDENCE_LOAD " SELECT $1::uuid, $2::uuid, CAST(c1 AS bigint), c2, c3, c4, c5, CAST(c6 AS timestamptz), c7,"
+        " CAST(c8 AS uuid) FROM saas_rows ON CONFLICT DO NOTHING", .sqlite =
+        EVIDENCE_LOAD " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING" },
+    [IMPORT_COUNTS] = { .name = "import_counts", .scope = SAAS_TENANT, .sql =
+        "SELECT count(*), count(CASE WHEN status = 'PASS' THEN 1 END), count(CASE WHEN status = 'FAIL' THEN 1 END),"
+        " count(CASE WHEN status = 'MANUAL' THEN 1 END), count(CASE WHEN status = 'ERROR' THEN 1 END),"
+        " count(CASE WHEN severity = 'critical' THEN 1 END), count(CASE WHEN severity = 'high' THEN 1 END),"
+        " count(CASE WHEN severity = 'medium' THEN 1 END), count(CASE WHEN severity = 'low' THEN 1 END),"
+        " count(CASE WHEN severity = 'informational' THEN 1 END) FROM evidence WHERE org_id = $1 AND audit_id = $2" },
+    /* As score.c does, in the database: of a file there may be as many resources as findings. */
+    [IMPORT_SCORE] = { .name = "import_score", .scope = SAAS_TENANT, .sql =
+        "SELECT CAST(sum(r.points) AS bigint) / count(*) FROM (SELECT CASE WHEN sum(e.cost) > 100 THEN 0"
+        " ELSE 100 - sum(e.cost) END AS points FROM (SELECT resource_id, CASE WHEN status = 'PASS' THEN 0 "
+        SAAS_SCORE_COSTS " ELSE 0 END AS cost FROM evidence WHERE org_id = $1 AND audit_id = $2"
+        " AND status IN ('PASS', 'FAIL')) e GROUP BY e.resource_id) r" },
+    [IMPORT_NOTE] = { .name = "import_note", .scope = SAAS_TENANT, .sql =
+        "UPDATE audits SET imports = imports || CAST($3 AS jsonb)"
+        " WHERE org_id = $1 AND id = $2 AND status IN ('queued', 'running') RETURNING id", .sqlite =
+        "UPDATE audits SET imports = json_insert(imports, '$[#]', json($3))"
+        " WHERE org_id = $1 AND id = $2 AND status IN ('queued', 'running') RETURNING id" },
+    [PART_ADD] = { .name = "part_add", .scope = SAAS_TENANT, .sql =
+        "INSERT INTO import_parts (org_id, audit_id, number, data) VALUES ($1, $2, CAST($3 AS integer), $4)" },
+    [PART_GET] = { .name = "part_get", .scope = SAAS_TENANT, .sql =
+        "SELECT data FROM import_parts WHERE org_id = $1 AND audit_id = $2 AND number = CAST($3 AS integer)" },
+    [PARTS_REMOVE] = { .name = "parts_remove", .scope = SAAS_TENANT, .sql =
+        "DELETE FROM import_parts WHERE org_id = $1 AND audit_id = $2" },
 
     [AUDIT_LIST] = { .name = "audit_list_created_desc", AUDIT_PAGE("id DESC") },
     { .name = "audit_list_created", AUDIT_PAGE("id") },
@@ -194,6 +238,8 @@ void audits_count_evidence(apr_size_t rows)
 static const saas_route_t routes[] = {
     { SAAS_GET, "/audits/", audits_list, SAAS_GATES(saas_is_member) },
     { SAAS_POST, "/audits/start/", audits_start, SAAS_GATES(saas_may_write), .body = SAAS_BODY_JSON },
+    { SAAS_POST, "/audits/import/", audits_import, SAAS_GATES(saas_may_write), .body = SAAS_BODY_UNREAD },
+    { SAAS_POST, "/audits/{audit}/import/", audits_import, SAAS_GATES(saas_may_write), .body = SAAS_BODY_UNREAD },
     { SAAS_GET, "/audits/{audit}/", audits_view, SAAS_GATES(saas_is_member) },
     { SAAS_DELETE, "/audits/{audit}/", audits_delete, SAAS_GATES(saas_is_admin) },
     { SAAS_POST, "/audits/{audit}/cancel/", audits_cancel, SAAS_GATES(saas_may_write) },

@@ -18,7 +18,9 @@ APLOG_USE_MODULE(saas_audits);
     X(of, NUMBER, per_node, "SaasAuditsPerNode", SAAS_GLOBAL, "8", SAAS_RANGE(0, 100000), \
       "audits that run at once on this node, 0 for any number") \
     X(of, NUMBER, deadline, "SaasAuditDeadline", SAAS_GLOBAL, "600", SAAS_RANGE(1, 86400), \
-      "seconds after which a running audit is failed")
+      "seconds after which a running audit is failed") \
+    X(of, SIZE, import_max, "SaasImportMaxBytes", SAAS_VHOST, "256M", SAAS_RANGE(1024, APR_INT64_C(68719476736)), \
+      "largest file of another scanner's findings, then 413")
 
 SAAS_DIRECTIVES_DECLARE(audits_config, saas_audits_module, AUDITS_DIRECTIVES)
 
@@ -52,6 +54,17 @@ enum {
     EVIDENCE_ALL_DESC,
     AUDIT_ALL,
     AUDIT_ALL_OLDEST,
+    IMPORT_AGAIN,
+    IMPORT_RUN,
+    IMPORT_PROGRESS,
+    IMPORT_LAST,
+    IMPORT_LOAD,
+    IMPORT_COUNTS,
+    IMPORT_SCORE,
+    IMPORT_NOTE,
+    PART_ADD,
+    PART_GET,
+    PARTS_REMOVE,
     /* Lists, one statement for each order: see audits_orders, evidence_orders. */
     AUDIT_LIST,
     EVIDENCE_LIST = AUDIT_LIST + 12,
@@ -70,9 +83,9 @@ int audits_order(const char *const *orders, const char *name);
 /** The columns that audits_members shows. */
 #define AUDIT_COLUMNS \
     "id, name, engine, targets, status, progress_done, progress_total, counts, evidence_count, score, error," \
-    " created_by, created_at, started_at, finished_at"
+    " created_by, created_at, started_at, finished_at, imports"
 enum { COLUMN_ID, COLUMN_NAME, COLUMN_ENGINE, COLUMN_TARGETS, COLUMN_STATUS, COLUMN_DONE, COLUMN_TOTAL, COLUMN_COUNTS,
-       COLUMN_EVIDENCE, COLUMN_SCORE, COLUMN_ERROR, COLUMN_CREATED_BY, COLUMN_CREATED, COLUMN_STARTED, COLUMN_FINISHED,
+       COLUMN_EVIDENCE, COLUMN_SCORE, COLUMN_ERROR, COLUMN_CREATED_BY, COLUMN_CREATED, COLUMN_STARTED, COLUMN_FINISHED, COLUMN_IMPORTS,
        AUDIT_COLUMNS_COUNT };
 
 /** An audit as the API shows it, of AUDIT_COLUMNS. */
@@ -92,6 +105,28 @@ void audits_count(audits_event_e event);
 /** Rows of evidence that have been written for good. */
 void audits_count_evidence(apr_size_t rows);
 
+/** Runs a body in a transaction on a connection borrowed for it, until the database answers; APR_EINTR when the job has
+ *  to stop before that. */
+apr_status_t audits_transact_patiently(saas_job_t *job, apr_pool_t *p, apr_status_t (*body)(saas_db_t *db, void *baton),
+                                       void *baton);
+
+/** Bytes of the texts of a finding, at most. */
+#define AUDIT_RESOURCE_MAX 2048
+#define AUDIT_CHECK_MAX 200
+#define AUDIT_COMMENT_MAX 8192
+/** A copy that a database takes and that is at most max bytes long: what is no UTF-8 becomes U+FFFD. */
+const char *audits_clean(apr_pool_t *p, const char *text, apr_size_t max);
+/** Milliseconds of a clock that nobody sets. */
+apr_int64_t audits_clock(void);
+
+/** True for 1 to 255 visible ASCII characters. */
+int audits_key_is_valid(const char *key);
+/** Parts of a file that waits to be read: raw bytes of one, but for the last. */
+#define AUDIT_PART (1024 * 1024)
+/** The engine that reads files of a format; NULL: none that is loaded. */
+const saas_engine_t *audits_reader(apr_pool_t *p, const char *format);
+
+int audits_import(saas_request_t *rq);
 int audits_start(saas_request_t *rq);
 int audits_list(saas_request_t *rq);
 int audits_view(saas_request_t *rq);
@@ -100,6 +135,8 @@ int audits_delete(saas_request_t *rq);
 int audits_evidence(saas_request_t *rq);
 
 apr_status_t audits_job_run(saas_job_t *job);
+/** The same job for an audit whose findings come from a file: it has a payload. */
+apr_status_t audits_job_import(saas_job_t *job);
 void audits_job_gave_up(saas_job_t *job, const char *why);
 
 #endif

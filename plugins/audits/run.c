@@ -23,9 +23,6 @@
 #define BATCH_MS 500          /* between two transactions, when there is something to write */
 #define WAITING_MAX 5000      /* findings that may wait for the database */
 #define RETRY_MS 1000         /* after the database was away */
-#define RESOURCE_MAX 2048     /* bytes of the texts of a finding */
-#define CHECK_MAX 200
-#define COMMENT_MAX 8192
 
 /** Why a run has to end before its engine is done.  ENDED_ELSEWHERE: the audit
  *  was canceled.  BROKEN: the database refuses, or another node has the job. */
@@ -46,7 +43,7 @@ typedef struct run_t {
     apr_status_t rv;              /* why, when BROKEN */
 } run_t;
 
-static apr_int64_t monotonic_ms(void)
+apr_int64_t audits_clock(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -79,9 +76,8 @@ static int utf8_char(const unsigned char *s)
     return 0;
 }
 
-/** A copy that a database takes and that is at most max bytes long: targets are
- *  hostile, and bytes that are no UTF-8 become U+FFFD. */
-static const char *clean(apr_pool_t *p, const char *text, apr_size_t max)
+/* Targets are hostile. */
+const char *audits_clean(apr_pool_t *p, const char *text, apr_size_t max)
 {
     const unsigned char *s = (const unsigned char *)(text ? text : "");
     apr_size_t len = strlen((const char *)s);
@@ -186,9 +182,7 @@ static apr_status_t transact(saas_job_t *job, apr_pool_t *p,
     return rv;
 }
 
-/** The same, until the database answers; APR_EINTR when the job has to stop
- *  before that. */
-static apr_status_t transact_patiently(saas_job_t *job, apr_pool_t *p,
+apr_status_t audits_transact_patiently(saas_job_t *job, apr_pool_t *p,
                                        apr_status_t (*body)(saas_db_t *db, void *baton), void *baton)
 {
     apr_status_t rv;
@@ -219,7 +213,7 @@ static void flush(run_t *run)
     apr_pool_create(&write.pool, run->job->pool);
     rv = transact(run->job, write.pool, write_body, &write);
     apr_pool_destroy(write.pool);
-    run->next_write = monotonic_ms() + (rv == SAAS_EUNAVAILABLE ? RETRY_MS : BATCH_MS);
+    run->next_write = audits_clock() + (rv == SAAS_EUNAVAILABLE ? RETRY_MS : BATCH_MS);
     if (rv == APR_SUCCESS) {
         written(run);
     }
@@ -251,19 +245,19 @@ static apr_status_t on_report(saas_audit_run_t *engine, const saas_finding_t *fi
     if ((unsigned)finding->status > SAAS_ERROR || (unsigned)finding->severity > SAAS_INFORMATIONAL) {
         return APR_EINVAL;
     }
-    resource = clean(run->batch, finding->resource_id, RESOURCE_MAX);
+    resource = audits_clean(run->batch, finding->resource_id, AUDIT_RESOURCE_MAX);
     row = json_pack("[I, s, s, s, s, s, s]", (json_int_t)++run->number, resource,
-                    clean(run->batch, finding->check_name, CHECK_MAX), saas_finding_statuses[finding->status],
+                    audits_clean(run->batch, finding->check_name, AUDIT_CHECK_MAX), saas_finding_statuses[finding->status],
                     saas_finding_severities[finding->severity],
                     saas_time_text(run->batch, finding->time ? finding->time : apr_time_now()),
-                    clean(run->batch, finding->comment, COMMENT_MAX));
+                    audits_clean(run->batch, finding->comment, AUDIT_COMMENT_MAX));
     if (!row) {
         return APR_ENOMEM;
     }
     json_array_append_new(run->rows, row);
     saas_score_add(run->score, resource, saas_finding_statuses[finding->status],
                    saas_finding_severities[finding->severity]);
-    if (json_array_size(run->rows) == BATCH || monotonic_ms() >= run->next_write) {
+    if (json_array_size(run->rows) == BATCH || audits_clock() >= run->next_write) {
         flush(run);
     }
     return halted(run);
@@ -278,7 +272,7 @@ static apr_status_t on_progress(saas_audit_run_t *engine, int done, int total)
         run->total = total;
         run->unwritten = 1;
     }
-    if (run->halt == GOING_ON && run->unwritten && monotonic_ms() >= run->next_write) {
+    if (run->halt == GOING_ON && run->unwritten && audits_clock() >= run->next_write) {
         flush(run);
     }
     return halted(run);
@@ -287,7 +281,7 @@ static apr_status_t on_progress(saas_audit_run_t *engine, int done, int total)
 static int on_stopped(saas_audit_run_t *engine)
 {
     run_t *run = (run_t *)engine;
-    apr_int64_t now = monotonic_ms();
+    apr_int64_t now = audits_clock();
 
     if (run->halt == GOING_ON && now >= run->deadline) {
         run->halt = TOO_LATE;
@@ -326,7 +320,7 @@ static apr_status_t begin_body(saas_db_t *db, void *baton)
 static apr_status_t end(run_t *run, const char *status, const char *error)
 {
     write_t write = { .run = run, .pool = run->job->pool, .status = status, .error = error };
-    apr_status_t rv = transact_patiently(run->job, run->job->pool, write_body, &write);
+    apr_status_t rv = audits_transact_patiently(run->job, run->job->pool, write_body, &write);
     if (rv == APR_SUCCESS) {
         written(run);
         audits_count(strcmp(status, "completed") ? AUDITS_FAILED : AUDITS_COMPLETED);
@@ -393,7 +387,10 @@ apr_status_t audits_job_run(saas_job_t *job)
     const char *name;
     apr_status_t rv;
 
-    rv = transact_patiently(job, p, begin_body, &begin);
+    if (job->payload) {
+        return audits_job_import(job);
+    }
+    rv = audits_transact_patiently(job, p, begin_body, &begin);
     if (rv != APR_SUCCESS) {
         return rv == APR_NOTFOUND ? APR_SUCCESS : rv;
     }
@@ -403,8 +400,8 @@ apr_status_t audits_job_run(saas_job_t *job)
     apr_pool_create(&run->batch, p);
     run->rows = json_array();
     apr_pool_cleanup_register(p, run->rows, drop_json, apr_pool_cleanup_null);
-    run->next_write = monotonic_ms() + BATCH_MS;
-    run->deadline = monotonic_ms() + (apr_int64_t)audits_config_deadline(job->server) * 1000;
+    run->next_write = audits_clock() + BATCH_MS;
+    run->deadline = audits_clock() + (apr_int64_t)audits_config_deadline(job->server) * 1000;
     run->engine.pool = p;
     run->engine.server = job->server;
     run->engine.audit_id = job->object_id;
@@ -447,6 +444,9 @@ static apr_status_t lost_body(saas_db_t *db, void *baton)
         return rv;
     }
     lost->ended = 1;
+    if ((rv = saas_db_queue(db, &audits_statements[PARTS_REMOVE], SAAS_ARGS(job->object_id))) != APR_SUCCESS) {
+        return rv;
+    }
     return audits_activity(db, NULL, job->id, "audit.failed", job->pool, rows);
 }
 
@@ -458,7 +458,7 @@ void audits_job_gave_up(saas_job_t *job, const char *why)
     lost.error = job->attempt > AUDIT_ATTEMPTS
                      ? "The server was interrupted too often while this audit ran."
                      : apr_psprintf(job->pool, "The audit could not be completed: %s.", why);
-    rv = transact_patiently(job, job->pool, lost_body, &lost);
+    rv = audits_transact_patiently(job, job->pool, lost_body, &lost);
     if (rv == APR_SUCCESS && lost.ended) {
         audits_count(AUDITS_FAILED);
     }

@@ -116,7 +116,7 @@ static json_t *read_targets(saas_request_t *rq, const saas_engine_t *engine)
     return targets;
 }
 
-static int key_is_valid(const char *key)
+int audits_key_is_valid(const char *key)
 {
     apr_size_t len = strlen(key);
     const char *c;
@@ -183,7 +183,7 @@ int audits_start(saas_request_t *rq)
     if (!start.engine) {
         start.engine = "web";
     }
-    if (start.key && !key_is_valid(start.key)) {
+    if (start.key && !audits_key_is_valid(start.key)) {
         saas_request_error(rq, NULL, "Idempotency-Key must be 1 to 255 visible ASCII characters.");
     }
     engine = ap_lookup_provider(SAAS_ENGINE_GROUP, start.engine, SAAS_PLUGIN_ABI);

@@ -29,6 +29,7 @@ const saas_json_member_t audits_members[] = {
     { "created_at", SAAS_JSON_TIME, .column = COLUMN_CREATED },
     { "started_at", SAAS_JSON_TIME, .column = COLUMN_STARTED },
     { "finished_at", SAAS_JSON_TIME, .column = COLUMN_FINISHED },
+    { "imports", SAAS_JSON_RAW, .column = COLUMN_IMPORTS, .otherwise = "[]" },
     { 0 }
 };
 
@@ -121,6 +122,10 @@ static apr_status_t change_body(saas_db_t *db, void *baton)
         return rv;
     }
     if (change->rows->count) {
+        if (change->statement == AUDIT_CANCEL
+            && (rv = saas_db_queue(db, &audits_statements[PARTS_REMOVE], SAAS_ARGS(id))) != APR_SUCCESS) {
+            return rv;
+        }
         return audits_activity(db, rq, NULL, change->action, rq->pool, change->rows);
     }
     rv = saas_db_query(db, &audits_statements[AUDIT_STATUS], &status, SAAS_ARGS(id));

@@ -159,6 +159,17 @@ ROWS = {
                                 organization_id=None, verdict="ignored:unbound", error=None, attempts=1, payload='{"id": "evt_14"}', received_at=THEN,
                                 detail=None, customer_id="cus_14", subscription_id="sub_14")]),
     ],
+    17: [
+        ("audits", both(lambda n, org: [dict(org_id=org, id=key(8, n), name="scanner", engine="import", targets=json.dumps(["findings.csv"]),
+                                             status=("completed", "queued")[n], progress_done=100, progress_total=100, evidence_count=1,
+                                             counts=COUNTS, score=75, error=None, idempotency_key=None, created_by=USERS[n], created_at=THEN,
+                                             started_at=THEN, finished_at=(THEN, None)[n],
+                                             imports=json.dumps([{"file": "findings.csv", "format": "generic", "bytes": 9, "records": 1, "added": 1,
+                                                                  "duplicates": 0, "skipped": 0, "bad": 0, "problems": [], "error": None}]))])),
+        ("evidence", both(lambda n, org: [dict(org_id=org, audit_id=key(8, n), number=1, resource_id="bucket", check_name="public", status="FAIL",
+                                               severity="high", observed_at=THEN, comment="open", content_key=key(9, n))])),
+        ("import_parts", both(lambda n, org: [dict(org_id=org, audit_id=key(8, n), number=0, data="eJwDAAAAAAE=")])),
+    ],
 }
 # What SQLite has instead of notifications: triggers fill it, and a migration may add to it. By the version that made it.
 TRIGGERED = {"sqlite": {"principal_changes": 6}, "pgsql": {}}

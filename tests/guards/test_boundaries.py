@@ -52,6 +52,8 @@ def _plugin_of(path):
 def test_a_plugin_knows_only_the_public_header_and_itself(path):
     own = {p.name for p in path.parent.glob("*.h")}
     project = {p.name for p in source.files("mod_saas/**/*.h", "plugins/**/*.h")} - own - {"mod_saas.h"}
+    # libcsv's header has the name of one of the core's, which no plugin has on its path.
+    project -= {"csv.h"} if "columns.h" in own else set()
     database = {"libpq-fe.h", "sqlite3.h", "mod_dbd.h", "apr_dbd.h", "apr_dbd_internal.h"}
     quoted, angled = source.includes(path)
     for name in quoted:
