@@ -613,8 +613,8 @@ def test_a_plugin_for_an_older_minor_keeps_working(httpd, places, installed, min
     (include / "mod_saas.h").write_text(edited((installed.include / "mod_saas.h").read_text(), [
         (f"#define SAAS_PLUGIN_MINOR {max(APPENDED)}", f"#define SAAS_PLUGIN_MINOR {minor}"),
         *((member, "") for since, members in APPENDED.items() if since > minor for member in members)]))
-    so = build(places, f"hello-older-{minor}", include,
-               edit=lambda source: edited(source, [change for since, changes in WITHOUT.items() if since > minor for change in changes]))
+    without = [change for since, changes in WITHOUT.items() if since > minor for change in changes]
+    so = build(places, f"hello-older-{minor}", include, **({"edit": lambda source: edited(source, without)} if without else {}))
     status, said = httpd.configtest(load(so) + DB + MOUNTS + GATED)
     assert status == 0, said
 
