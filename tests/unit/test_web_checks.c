@@ -6,6 +6,10 @@
 #include "web_guard.h"
 
 #include "plugins/engines/web/checks.h"
+#include "plugins/engines/web/document.h"
+
+#include <apr_lib.h>
+#include <jansson.h>
 
 static const saas_web_guard_t *guard;
 
@@ -76,6 +80,8 @@ static saas_web_evidence_t *good(void)
     set(h, "referrer-policy", "no-referrer");
     set(h, "permissions-policy", "camera=()");
     set(h, "cross-origin-opener-policy", "same-origin");
+    set(h, "cross-origin-embedder-policy", "require-corp");
+    set(h, "cross-origin-resource-policy", "same-origin");
     set(h, "set-cookie", "session=TOPSECRET; Secure; HttpOnly; SameSite=Lax");
     e->http = reply(SAAS_WEB_FETCH_OK, NULL);
     add_hop(e->http, "http://example.com/", 301);
@@ -381,9 +387,12 @@ START_TEST(content)
         { "referrer_policy_safe", "referrer-policy", NULL, SAAS_WEB_FAIL },
         { "referrer_policy_safe", "referrer-policy", "unsafe-url", SAAS_WEB_FAIL },
         { "permissions_policy_present", "permissions-policy", NULL, SAAS_WEB_FAIL },
-        { "cross_origin_isolation", "cross-origin-opener-policy", NULL, SAAS_WEB_FAIL },
-        { "cross_origin_isolation", "cross-origin-opener-policy", "sameorigin", SAAS_WEB_FAIL },
-        { "cross_origin_isolation", "cross-origin-embedder-policy", "require-corp; report-to=x", SAAS_WEB_PASS },
+        { "cross_origin_opener_policy", "cross-origin-opener-policy", NULL, SAAS_WEB_FAIL },
+        { "cross_origin_opener_policy", "cross-origin-opener-policy", "sameorigin", SAAS_WEB_FAIL },
+        { "cross_origin_embedder_policy", "cross-origin-embedder-policy", "require-corp; report-to=x", SAAS_WEB_PASS },
+        { "cross_origin_resource_policy", "cross-origin-resource-policy", "cross-origin", SAAS_WEB_FAIL },
+        { "cross_origin_isolation", "cross-origin-opener-policy", NULL, SAAS_WEB_PASS },
+        { "cookies_prefix_valid", "set-cookie", "__Secure-a=TOPSECRET", SAAS_WEB_FAIL },
         { "cookies_secure", "set-cookie", "a=TOPSECRET", SAAS_WEB_FAIL },
         { "cookies_httponly", "set-cookie", "a=TOPSECRET", SAAS_WEB_PASS },
         { "cookies_httponly", "set-cookie", "JSESSIONID=TOPSECRET; Secure", SAAS_WEB_FAIL },
@@ -442,6 +451,64 @@ START_TEST(extras)
 }
 END_TEST
 
+/* The evidence of a page that was served over plain http, as a case of tests/data/web/answers.json tells it. */
+static saas_web_evidence_t *answer(const json_t *row)
+{
+    saas_web_evidence_t *e = good();
+    const char *head = json_string_value(json_object_get(row, "head"));
+    const char *inner = json_string_value(json_object_get(row, "body"));
+    const char *body = apr_psprintf(unit_pool, "<!doctype html><html><head>%s</head><body>%s</body></html>", head, inner ? inner : "");
+    saas_web_hop_t *h;
+    json_t *pair;
+    size_t i;
+
+    ck_assert_ptr_null(saas_web_target_parse(unit_pool, guard, "http://example.com:8080/", &e->target));
+    e->https = reply(SAAS_WEB_FETCH_NOT_MADE, NULL);
+    e->http = reply(SAAS_WEB_FETCH_OK, NULL);
+    h = add_hop(e->http, "http://example.com:8080/", 200);
+    json_array_foreach (json_object_get(row, "headers"), i, pair) {
+        saas_web_header_t *f = apr_array_push(h->headers);
+        char *name = apr_pstrdup(unit_pool, json_string_value(json_array_get(pair, 0)));
+
+        for (char *c = name; *c; c++) {
+            *c = apr_tolower(*c);
+        }
+        f->name = name;
+        f->value = apr_pstrdup(unit_pool, json_string_value(json_array_get(pair, 1)));
+    }
+    e->main = e->http;
+    e->tls_hop = NULL;
+    memset(&e->cert, 0, sizeof(e->cert));
+    memset(e->hello, 0, sizeof(e->hello));
+    saas_web_document_read(unit_pool, h->at, "text/html", body, strlen(body), &e->document);
+    return e;
+}
+
+/* tests/api/test_web_answers.py has a server give the same answers. */
+START_TEST(answers)
+{
+    json_t *file = json_load_file("tests/data/web/answers.json", 0, NULL), *row, *want;
+    size_t i;
+
+    ck_assert_uint_ge(json_array_size(json_object_get(file, "cases")), 38);
+    json_array_foreach (json_object_get(file, "cases"), i, row) {
+        static const char *const words[] = { "PASS", "FAIL", "MANUAL", "ERROR" };
+        const char *name = json_string_value(json_object_get(row, "name"));
+        const saas_web_evidence_t *e = answer(row);
+        const char *check;
+
+        json_object_foreach (json_object_get(row, "want"), check, want) {
+            saas_web_verdict_t v = judge(e, check);
+            const char *says = json_string_value(json_object_get(json_object_get(row, "says"), check));
+
+            ck_assert_msg(strcmp(words[v.status], json_string_value(want)) == 0, "%s: %s is %s: %s", name, check, words[v.status], v.comment);
+            ck_assert_msg(!says || strstr(v.comment, says), "%s: %s says \"%s\", not \"%s\"", name, check, v.comment, says);
+        }
+    }
+    json_decref(file);
+}
+END_TEST
+
 Suite *suite_web_checks(void);
 Suite *suite_web_checks(void)
 {
@@ -458,5 +525,6 @@ Suite *suite_web_checks(void)
     tcase_add_test(tc, redirects);
     tcase_add_test(tc, content);
     tcase_add_test(tc, extras);
+    tcase_add_test(tc, answers);
     return s;
 }

@@ -151,14 +151,14 @@ START_TEST(cookies)
     saas_web_cookie_t c;
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        ck_assert_msg(saas_web_cookie_read(unit_pool, cases[i].value, &c), "%s", cases[i].value);
+        ck_assert_msg(saas_web_cookie_read(unit_pool, cases[i].value, 0, &c), "%s", cases[i].value);
         ck_assert_str_eq(c.name, cases[i].name);
         ck_assert_msg(c.secure == cases[i].secure && c.httponly == cases[i].httponly && c.samesite == cases[i].samesite
                           && c.is_session == cases[i].session && c.is_csrf == cases[i].csrf,
                       "%s", cases[i].value);
     }
     for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
-        ck_assert_msg(!saas_web_cookie_read(unit_pool, none[i], &c), "\"%s\"", none[i]);
+        ck_assert_msg(!saas_web_cookie_read(unit_pool, none[i], 0, &c), "\"%s\"", none[i]);
     }
 }
 END_TEST

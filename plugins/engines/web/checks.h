@@ -85,6 +85,10 @@ void saas_web_judge_nosniff(apr_pool_t *p, const saas_web_evidence_t *e, saas_we
 void saas_web_judge_referrer(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_permissions(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_cross_origin(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_opener_policy(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_embedder_policy(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_resource_policy(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_cookies_prefix(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_cookies_secure(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_cookies_httponly(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_cookies_samesite(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);

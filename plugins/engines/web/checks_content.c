@@ -37,6 +37,9 @@ void saas_web_judge_csp(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_ve
         saas_web_say(p, v, SAAS_WEB_PASS, "Content-Security-Policy: %s",
                      value ? saas_web_shown(p, value) : "set by a meta element of the page");
     }
+    else if (value) {
+        saas_web_say(p, v, SAAS_WEB_FAIL, "Content-Security-Policy has no directive: \"%s\".", saas_web_shown(p, value));
+    }
     else if (saas_web_header_get(hop, "content-security-policy-report-only", NULL)) {
         saas_web_say(p, v, SAAS_WEB_FAIL, "Content-Security-Policy is only reported, not enforced.");
     }
@@ -85,27 +88,48 @@ void saas_web_judge_clickjacking(apr_pool_t *p, const saas_web_evidence_t *e, sa
 {
     const saas_web_hop_t *hop = saas_web_reply_last(e->main);
     const char *xfo = saas_web_header_joined(p, hop, "x-frame-options");
+    const char *reported = saas_web_header_joined(p, hop, "content-security-policy-report-only");
+    const saas_web_csp_t *csp = policies(p, e);
+    const char *problem = saas_web_csp_framing_problem(csp, p);
+    const char *ancestors = saas_web_csp_frames_in_vain(csp) ? "frame-ancestors of a meta element has no effect"
+                            : reported && strstr(reported, "frame-ancestors") ? "frame-ancestors is only reported, not enforced"
+                                                                              : "frame-ancestors is not set";
 
-    if (!saas_web_csp_framing_problem(policies(p, e), p)) {
+    if (!problem) {
         saas_web_say(p, v, SAAS_WEB_PASS, "Framing is restricted by frame-ancestors.");
     }
-    else if (xfo && (strcasecmp(xfo, "DENY") == 0 || strcasecmp(xfo, "SAMEORIGIN") == 0)) {
-        saas_web_say(p, v, SAAS_WEB_PASS, "X-Frame-Options: %s", xfo);
+    else if (saas_web_csp_decides_framing(csp)) {
+        saas_web_say(p, v, SAAS_WEB_FAIL, "%s%s.", saas_web_shown(p, problem),
+                     xfo ? apr_psprintf(p, ", and browsers that know it ignore X-Frame-Options (\"%s\")", saas_web_shown(p, xfo))
+                         : "");
+    }
+    else if (!xfo) {
+        saas_web_say(p, v, SAAS_WEB_FAIL, "X-Frame-Options is not set, and %s.", ancestors);
     }
     else {
-        saas_web_say(p, v, SAAS_WEB_FAIL,
-                     xfo ? "X-Frame-Options has no effect (\"%s\"), and no frame-ancestors is set."
-                         : "Neither frame-ancestors nor X-Frame-Options is set.%s",
-                     xfo ? saas_web_shown(p, xfo) : "");
+        static const struct {
+            saas_web_status_e status;
+            const char *text, *after;
+        } says[] = {
+            [SAAS_WEB_FRAMING_FREE] = { SAAS_WEB_FAIL, "X-Frame-Options has no effect", ", and " },
+            [SAAS_WEB_FRAMING_SAMEORIGIN] = { SAAS_WEB_PASS, "Framing is restricted by X-Frame-Options", NULL },
+            [SAAS_WEB_FRAMING_DENIED] = { SAAS_WEB_PASS, "Framing is denied by X-Frame-Options", NULL },
+            [SAAS_WEB_FRAMING_CONTRADICTS] = { SAAS_WEB_PASS, "The values of X-Frame-Options contradict each other, for which"
+                                               " browsers deny all framing", NULL },
+        };
+        saas_web_framing_e framing = saas_web_header_framing(p, xfo);
+
+        saas_web_say(p, v, says[framing].status, "%s (\"%s\")%s%s.", says[framing].text, saas_web_shown(p, xfo),
+                     says[framing].after ? says[framing].after : "", says[framing].after ? ancestors : "");
     }
 }
 
 void saas_web_judge_nosniff(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
 {
-    const char *value = saas_web_header_get(saas_web_reply_last(e->main), "x-content-type-options", NULL);
-    size_t len = value ? strcspn(value, ", \t") : 0;
+    const char *value = saas_web_header_joined(p, saas_web_reply_last(e->main), "x-content-type-options");
 
-    if (len == 7 && strncasecmp(value, "nosniff", 7) == 0) {
+    /* Fetch, "determine nosniff": the first value counts. */
+    if (value && strcasecmp(APR_ARRAY_IDX(saas_web_header_split(p, value), 0, const char *), "nosniff") == 0) {
         saas_web_say(p, v, SAAS_WEB_PASS, "X-Content-Type-Options: nosniff");
     }
     else {
@@ -117,15 +141,23 @@ void saas_web_judge_nosniff(apr_pool_t *p, const saas_web_evidence_t *e, saas_we
 void saas_web_judge_referrer(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
 {
     const char *value = saas_web_header_joined(p, saas_web_reply_last(e->main), "referrer-policy");
-    const char *policy = value ? saas_web_referrer_policy(p, value) : NULL;
+    const char *meta = e->document.meta_referrer; /* it comes after the header, so it is in force */
+    const char *policy = meta ? meta : value ? saas_web_referrer_policy(p, value) : NULL;
+    int is_safe = policy && saas_web_referrer_is_safe(policy);
 
-    if (!policy) {
-        saas_web_say(p, v, SAAS_WEB_FAIL, "Referrer-Policy is not set%s.",
-                     value ? " to anything that browsers know" : "");
+    if (!is_safe && !meta && e->main->truncated) {
+        saas_web_say(p, v, SAAS_WEB_MANUAL, "Referrer-Policy %s%s%s, and the page was too long or slow to look for a meta element.",
+                     value ? "is \"" : "is not set", value ? saas_web_shown(p, value) : "", value ? "\"" : "");
+    }
+    else if (policy) {
+        saas_web_say(p, v, is_safe ? SAAS_WEB_PASS : SAAS_WEB_FAIL, "Referrer-Policy: %s%s", policy,
+                     meta ? " (by a meta element of the page)" : "");
+    }
+    else if (value) {
+        saas_web_say(p, v, SAAS_WEB_FAIL, "Referrer-Policy has no value that browsers know: \"%s\".", saas_web_shown(p, value));
     }
     else {
-        saas_web_say(p, v, saas_web_referrer_is_safe(policy) ? SAAS_WEB_PASS : SAAS_WEB_FAIL, "Referrer-Policy: %s",
-                     policy);
+        saas_web_say(p, v, SAAS_WEB_FAIL, "Referrer-Policy is not set.");
     }
 }
 
@@ -133,56 +165,100 @@ void saas_web_judge_permissions(apr_pool_t *p, const saas_web_evidence_t *e, saa
 {
     const char *value = saas_web_header_joined(p, saas_web_reply_last(e->main), "permissions-policy");
 
-    if (value && *value) {
+    if (value && saas_web_permissions_count(value) > 0) {
         saas_web_say(p, v, SAAS_WEB_PASS, "Permissions-Policy: %s", saas_web_shown(p, value));
+    }
+    else if (value) {
+        saas_web_say(p, v, SAAS_WEB_FAIL, "Permissions-Policy has no directive that browsers can read: \"%s\".",
+                     saas_web_shown(p, value));
     }
     else {
         saas_web_say(p, v, SAAS_WEB_FAIL, "Permissions-Policy is not set.");
     }
 }
 
+/* A policy of isolation: its header, and the values that isolate; NULL ends them. */
+typedef struct {
+    const char *name, *shown;
+    const char *isolates[4];
+    const char *leaves[3]; /* known, too, but nothing is isolated by them */
+} isolation_t;
+
+static const isolation_t opener = { "cross-origin-opener-policy", "Cross-Origin-Opener-Policy",
+                                    { "same-origin", "same-origin-allow-popups", "noopener-allow-popups" },
+                                    { "unsafe-none" } };
+static const isolation_t embedder = { "cross-origin-embedder-policy", "Cross-Origin-Embedder-Policy",
+                                      { "require-corp", "credentialless" }, { "unsafe-none" } };
+static const isolation_t resource = { "cross-origin-resource-policy", "Cross-Origin-Resource-Policy",
+                                      { "same-origin", "same-site" }, { "cross-origin" } };
+
 static int is_one_of(const char *value, const char *const *known)
 {
     size_t len = strcspn(value, "; \t");
 
     for (; *known; known++) {
-        if (strlen(*known) == len && strncasecmp(value, *known, len) == 0) {
+        if (strlen(*known) == len && strncmp(value, *known, len) == 0) {
             return 1;
         }
     }
     return 0;
 }
 
+/* Whether a response isolates by that header, and in *what how it does not. One that is sent twice is no token of
+ * structured fields any more: browsers act as if it was not there. */
+static int isolates(apr_pool_t *p, const saas_web_hop_t *hop, const isolation_t *of, const char **what)
+{
+    const char *value = saas_web_header_joined(p, hop, of->name);
+
+    if (!value) {
+        *what = apr_psprintf(p, "%s is not set", of->shown);
+        return 0;
+    }
+    if (!strchr(value, ',') && is_one_of(value, of->isolates)) {
+        *what = apr_psprintf(p, "%s: %s", of->shown, saas_web_shown(p, value));
+        return 1;
+    }
+    *what = apr_psprintf(p, !strchr(value, ',') && is_one_of(value, of->leaves) ? "%s is \"%s\", which isolates nothing"
+                                                                               : "%s has a value that browsers do not know: \"%s\"",
+                         of->shown, saas_web_shown(p, value));
+    return 0;
+}
+
 void saas_web_judge_cross_origin(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
 {
-    static const char *const opener[] = { "same-origin", "same-origin-allow-popups", "noopener-allow-popups",
-                                          "unsafe-none", NULL };
-    static const char *const embedder[] = { "require-corp", "credentialless", "unsafe-none", NULL };
-    static const char *const resource[] = { "same-origin", "same-site", "cross-origin", NULL };
-    static const struct {
-        const char *name;
-        const char *const *known;
-    } fields[] = { { "cross-origin-opener-policy", opener },
-                   { "cross-origin-embedder-policy", embedder },
-                   { "cross-origin-resource-policy", resource } };
-    const saas_web_hop_t *hop = saas_web_reply_last(e->main);
-    const char *set = "";
+    static const isolation_t *const all[] = { &opener, &embedder, &resource };
+    const char *good = NULL, *bad = NULL;
 
-    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-        const char *value = saas_web_header_get(hop, fields[i].name, NULL);
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        const char *what;
+        const char **line = isolates(p, saas_web_reply_last(e->main), all[i], &what) ? &good : &bad;
 
-        if (!value) {
-            continue;
-        }
-        value = saas_web_shown(p, value);
-        if (!is_one_of(value, fields[i].known)) {
-            saas_web_say(p, v, SAAS_WEB_FAIL, "%s has an invalid value: \"%s\".", fields[i].name, value);
-            return;
-        }
-        set = apr_pstrcat(p, set, *set ? "; " : "", fields[i].name, ": ", value, NULL);
+        *line = *line ? apr_pstrcat(p, *line, "; ", what, NULL) : what;
     }
-    saas_web_say(p, v, *set ? SAAS_WEB_PASS : SAAS_WEB_FAIL, "%s",
-                 *set ? set : "No Cross-Origin-Opener, -Embedder or -Resource-Policy is set.");
+    saas_web_say(p, v, good ? SAAS_WEB_PASS : SAAS_WEB_FAIL, "%s.", good ? good : bad);
+}
+
+static void judge_isolation(apr_pool_t *p, const saas_web_evidence_t *e, const isolation_t *of, saas_web_verdict_t *v)
+{
+    const char *what;
+    int good = isolates(p, saas_web_reply_last(e->main), of, &what);
+
+    saas_web_say(p, v, good ? SAAS_WEB_PASS : SAAS_WEB_FAIL, "%s.", what);
+}
+
+void saas_web_judge_opener_policy(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
+{
+    judge_isolation(p, e, &opener, v);
+}
+
+void saas_web_judge_embedder_policy(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
+{
+    judge_isolation(p, e, &embedder, v);
+}
+
+void saas_web_judge_resource_policy(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
+{
+    judge_isolation(p, e, &resource, v);
 }
 
 typedef int (*cookie_fault_t)(const saas_web_cookie_t *c);
@@ -202,11 +278,16 @@ static int is_cross_site(const saas_web_cookie_t *c)
     return c->samesite < SAAS_WEB_SAMESITE_NONE || (c->samesite == SAAS_WEB_SAMESITE_NONE && !c->secure);
 }
 
+static int breaks_prefix(const saas_web_cookie_t *c)
+{
+    return c->broken != NULL;
+}
+
 /* Names the cookies that have a fault; *session tells whether one of them is
  * a session cookie, *n how many cookies there are. NULL when none has it. */
 static const char *faulty(apr_pool_t *p, const saas_web_evidence_t *e, cookie_fault_t has_fault, int *session, int *n)
 {
-    apr_array_header_t *cookies = saas_web_cookies(p, e->main);
+    apr_array_header_t *cookies = saas_web_cookies(p, e->main, e->now);
     const char *names = NULL;
 
     *session = 0;
@@ -216,7 +297,9 @@ static const char *faulty(apr_pool_t *p, const saas_web_evidence_t *e, cookie_fa
 
         if (has_fault(c)) {
             if (!names || strlen(names) < SAAS_WEB_SHOWN_MAX) {
-                names = apr_pstrcat(p, names ? names : "", names ? ", " : "", c->name, "=***", NULL);
+                names = apr_pstrcat(p, names ? names : "", names ? ", " : "", c->name, "=***",
+                                    c->broken && has_fault == breaks_prefix ? " " : "",
+                                    c->broken && has_fault == breaks_prefix ? c->broken : "", NULL);
             }
             *session |= c->is_session;
         }
@@ -236,6 +319,18 @@ static void say_cookies(apr_pool_t *p, saas_web_verdict_t *v, const char *names,
     else {
         saas_web_say(p, v, SAAS_WEB_PASS, "%s (%d set).", good, n);
     }
+}
+
+void saas_web_judge_cookies_prefix(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
+{
+    int session, n;
+    const char *names = faulty(p, e, breaks_prefix, &session, &n);
+
+    if (session) {
+        v->severity = SAAS_WEB_HIGH;
+    }
+    say_cookies(p, v, names, n, "Cookies that browsers drop, since they break the rules of their prefix",
+                "No cookie breaks the rules of its prefix");
 }
 
 void saas_web_judge_cookies_secure(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)

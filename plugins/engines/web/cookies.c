@@ -4,6 +4,7 @@
 
 #include <apr_lib.h>
 #include <apr_strings.h>
+#include <apr_date.h>
 #include <string.h>
 
 #define NAME_MAX_SHOWN 64
@@ -48,7 +49,15 @@ static void trim(const char **from, const char **to)
     }
 }
 
-static void read_attribute(const char *from, const char *to, saas_web_cookie_t *out, int *deleted)
+/* What only the reading of one cookie needs. */
+typedef struct {
+    int has_max_age, is_over; /* of Max-Age, which goes before Expires */
+    int has_expired;
+    int has_domain, is_root; /* the last Path is "/" */
+} attributes_t;
+
+static void read_attribute(apr_pool_t *p, const char *from, const char *to, apr_time_t now, saas_web_cookie_t *out,
+                           attributes_t *a)
 {
     static const struct {
         const char *word;
@@ -77,17 +86,52 @@ static void read_attribute(const char *from, const char *to, saas_web_cookie_t *
         }
     }
     else if (is_word(from, name_end - from, "max-age")) {
-        *deleted = value < to && (*value == '-' || is_word(value, to - value, "0"));
+        a->has_max_age = value < to;
+        a->is_over = value < to && (*value == '-' || is_word(value, to - value, "0"));
+    }
+    else if (is_word(from, name_end - from, "expires")) {
+        const char *text = apr_pstrmemdup(p, value, to - value);
+        apr_time_t t = apr_date_parse_rfc(text);
+
+        /* The parser's word for a bad date is the beginning of 1970, which is how cookies are deleted. */
+        a->has_expired = t == APR_DATE_BAD ? strstr(text, "1970") != NULL : t < now;
+    }
+    else if (is_word(from, name_end - from, "domain")) {
+        a->has_domain = value < to;
+    }
+    else if (is_word(from, name_end - from, "path")) {
+        a->is_root = is_word(value, to - value, "/");
     }
 }
 
-int saas_web_cookie_read(apr_pool_t *p, const char *value, saas_web_cookie_t *out)
+/* RFC 6265bis 4.1.3: what a name that begins like this demands, written in whichever case. */
+static const char *broken_rule(const saas_web_cookie_t *c, const attributes_t *a)
+{
+    static const struct {
+        const char *prefix;
+        int httponly, host;
+    } rules[] = { { "__Host-Http-", 1, 1 }, { "__Http-", 1, 0 }, { "__Host-", 0, 1 }, { "__Secure-", 0, 0 } };
+
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+        if (strncasecmp(c->name, rules[i].prefix, strlen(rules[i].prefix)) != 0) {
+            continue;
+        }
+        return !c->secure                           ? "without Secure"
+               : rules[i].httponly && !c->httponly  ? "without HttpOnly"
+               : rules[i].host && a->has_domain     ? "with Domain"
+               : rules[i].host && !a->is_root       ? "without Path=/"
+                                                    : NULL;
+    }
+    return NULL;
+}
+
+int saas_web_cookie_read(apr_pool_t *p, const char *value, apr_time_t now, saas_web_cookie_t *out)
 {
     const char *end = value + strcspn(value, ";");
     const char *equals = memchr(value, '=', end - value);
     const char *name = value;
     const char *name_end = equals;
-    int deleted = 0;
+    attributes_t a = { 0 };
     size_t len;
 
     memset(out, 0, sizeof(*out));
@@ -108,12 +152,13 @@ int saas_web_cookie_read(apr_pool_t *p, const char *value, saas_web_cookie_t *ou
         const char *from = end + 1;
 
         end = from + strcspn(from, ";");
-        read_attribute(from, end, out, &deleted);
+        read_attribute(p, from, end, now, out, &a);
     }
-    return !deleted;
+    out->broken = broken_rule(out, &a);
+    return !(a.has_max_age ? a.is_over : a.has_expired);
 }
 
-apr_array_header_t *saas_web_cookies(apr_pool_t *p, const saas_web_reply_t *reply)
+apr_array_header_t *saas_web_cookies(apr_pool_t *p, const saas_web_reply_t *reply, apr_time_t now)
 {
     apr_array_header_t *cookies = apr_array_make(p, 4, sizeof(saas_web_cookie_t));
 
@@ -124,7 +169,7 @@ apr_array_header_t *saas_web_cookies(apr_pool_t *p, const saas_web_reply_t *repl
             const saas_web_header_t *h = &APR_ARRAY_IDX(hop->headers, k, saas_web_header_t);
             saas_web_cookie_t cookie;
 
-            if (strcmp(h->name, "set-cookie") == 0 && saas_web_cookie_read(p, h->value, &cookie)) {
+            if (strcmp(h->name, "set-cookie") == 0 && saas_web_cookie_read(p, h->value, now, &cookie)) {
                 APR_ARRAY_PUSH(cookies, saas_web_cookie_t) = cookie;
             }
         }

@@ -15,11 +15,11 @@ typedef struct {
 
 typedef struct {
     apr_array_header_t *directives; /* directive_t */
-    int is_meta;
 } policy_t;
 
 struct saas_web_csp_t {
     apr_array_header_t *policies; /* policy_t */
+    int frames_in_vain;
 };
 
 static int is_space(char c)
@@ -72,15 +72,30 @@ static int has_nonce_or_hash(const apr_array_header_t *sources)
     return 0;
 }
 
+/* "*", with a scheme, a port or a path or without. */
+static int is_any_host(const char *source)
+{
+    const char *host = strstr(source, "://");
+
+    host = host ? host + 3 : source;
+    return host[0] == '*' && (host[1] == '\0' || host[1] == ':' || host[1] == '/');
+}
+
 /* The source that lets in everybody, NULL when there is none. */
 static const char *broad_source(const apr_array_header_t *sources)
 {
-    static const char *const broad[] = { "*",         "http:", "https:", "http://*",
-                                         "https://*", "data:", "blob:",  "filesystem:" };
+    static const char *const schemes[] = { "http:", "https:", "data:", "blob:", "filesystem:" };
 
-    for (size_t k = 0; k < sizeof(broad) / sizeof(broad[0]); k++) {
-        if (has(sources, broad[k])) {
-            return broad[k];
+    for (int i = 0; i < sources->nelts; i++) {
+        const char *source = APR_ARRAY_IDX(sources, i, const char *);
+
+        if (is_any_host(source)) {
+            return source;
+        }
+        for (size_t k = 0; k < sizeof(schemes) / sizeof(schemes[0]); k++) {
+            if (strcasecmp(source, schemes[k]) == 0) {
+                return source;
+            }
         }
     }
     return NULL;
@@ -91,6 +106,7 @@ saas_web_csp_t *saas_web_csp_create(apr_pool_t *p)
     saas_web_csp_t *csp = apr_palloc(p, sizeof(*csp));
 
     csp->policies = apr_array_make(p, 2, sizeof(policy_t));
+    csp->frames_in_vain = 0;
     return csp;
 }
 
@@ -132,15 +148,33 @@ static void add_directive(policy_t *policy, apr_pool_t *p, const char *from, con
     APR_ARRAY_PUSH(policy->directives, directive_t) = d;
 }
 
+/* What has an effect in a header only is not there. */
+static void drop_header_only(saas_web_csp_t *csp, policy_t *policy)
+{
+    static const char *const names[] = { "frame-ancestors", "report-uri", "sandbox" };
+    const directive_t *last = policy->directives->nelts ? &APR_ARRAY_IDX(policy->directives, policy->directives->nelts - 1, directive_t) : NULL;
+
+    for (size_t i = 0; last && i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(last->name, names[i]) == 0) {
+            csp->frames_in_vain |= i == 0;
+            apr_array_pop(policy->directives);
+            return;
+        }
+    }
+}
+
 void saas_web_csp_add(saas_web_csp_t *csp, apr_pool_t *p, const char *value, int is_meta)
 {
     const char *c = value;
-    policy_t policy = { apr_array_make(p, 8, sizeof(directive_t)), is_meta };
+    policy_t policy = { apr_array_make(p, 8, sizeof(directive_t)) };
 
     for (;;) {
         const char *to = c + strcspn(c, is_meta ? ";" : ";,");
 
         add_directive(&policy, p, c, to);
+        if (is_meta) {
+            drop_header_only(csp, &policy);
+        }
         if (*to != ';') { /* end of the policy */
             if (policy.directives->nelts) {
                 APR_ARRAY_PUSH(csp->policies, policy_t) = policy;
@@ -159,32 +193,41 @@ int saas_web_csp_count(const saas_web_csp_t *csp)
     return csp->policies->nelts;
 }
 
-static const char *inline_problem(const apr_array_header_t *sources, apr_pool_t *p)
+static const char *inline_problem(const apr_array_header_t *sources)
 {
-    const char *broad;
-    int keyed;
-
     if (!sources) {
         return "neither script-src nor default-src restricts scripts";
     }
-    keyed = has_nonce_or_hash(sources);
-    if (has(sources, "'unsafe-inline'") && !keyed && !has(sources, "'strict-dynamic'")) {
-        return "scripts allow 'unsafe-inline' without a nonce or hash";
-    }
-    broad = broad_source(sources);
-    if (broad && !(keyed && has(sources, "'strict-dynamic'"))) {
-        return apr_psprintf(p, "scripts may come from %s", broad);
-    }
-    return NULL;
+    return has(sources, "'unsafe-inline'") && !has_nonce_or_hash(sources) && !has(sources, "'strict-dynamic'")
+               ? "scripts allow 'unsafe-inline' without a nonce or hash"
+               : NULL;
 }
 
 typedef const char *(*policy_problem_t)(const policy_t *policy, apr_pool_t *p);
 
-static const char *policy_inline_problem(const policy_t *policy, apr_pool_t *p)
+static const char *policy_element_problem(const policy_t *policy, apr_pool_t *p)
 {
-    const char *problem = inline_problem(effective(policy, "script-src-elem", "script-src", "default-src"), p);
+    (void)p;
+    return inline_problem(effective(policy, "script-src-elem", "script-src", "default-src"));
+}
 
-    return problem ? problem : inline_problem(effective(policy, "script-src-attr", "script-src", "default-src"), p);
+static const char *policy_attribute_problem(const policy_t *policy, apr_pool_t *p)
+{
+    (void)p;
+    return inline_problem(effective(policy, "script-src-attr", "script-src", "default-src"));
+}
+
+static const char *policy_source_problem(const policy_t *policy, apr_pool_t *p)
+{
+    const apr_array_header_t *sources = effective(policy, "script-src-elem", "script-src", "default-src");
+    const char *broad = sources ? broad_source(sources) : NULL;
+
+    if (!sources) {
+        return "neither script-src nor default-src restricts scripts";
+    }
+    return broad && !(has_nonce_or_hash(sources) && has(sources, "'strict-dynamic'"))
+               ? apr_psprintf(p, "scripts may come from %s", broad)
+               : NULL;
 }
 
 static const char *policy_eval_problem(const policy_t *policy, apr_pool_t *p)
@@ -203,14 +246,14 @@ static const char *policy_framing_problem(const policy_t *policy, apr_pool_t *p)
     const apr_array_header_t *sources = find(policy, "frame-ancestors");
     const char *broad;
 
-    if (policy->is_meta || !sources) {
+    if (!sources) {
         return "no policy of a header has frame-ancestors";
     }
     broad = broad_source(sources);
     return broad ? apr_psprintf(p, "frame-ancestors allows %s", broad) : NULL;
 }
 
-/* NULL when one policy has no problem, else the first policy's problem. */
+/* NULL when one policy has no problem, else the first policy's problem: what one of them forbids is forbidden. */
 static const char *any_policy(const saas_web_csp_t *csp, apr_pool_t *p, policy_problem_t ask)
 {
     const char *first = NULL;
@@ -228,7 +271,28 @@ static const char *any_policy(const saas_web_csp_t *csp, apr_pool_t *p, policy_p
 
 const char *saas_web_csp_inline_problem(const saas_web_csp_t *csp, apr_pool_t *p)
 {
-    return any_policy(csp, p, policy_inline_problem);
+    static const policy_problem_t parts[] = { policy_element_problem, policy_attribute_problem, policy_source_problem };
+    const char *problem = NULL;
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && !problem; i++) {
+        problem = any_policy(csp, p, parts[i]); /* of which each may be forbidden by another policy */
+    }
+    return problem;
+}
+
+int saas_web_csp_frames_in_vain(const saas_web_csp_t *csp)
+{
+    return csp->frames_in_vain;
+}
+
+int saas_web_csp_decides_framing(const saas_web_csp_t *csp)
+{
+    for (int i = 0; i < csp->policies->nelts; i++) {
+        if (find(&APR_ARRAY_IDX(csp->policies, i, policy_t), "frame-ancestors")) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 const char *saas_web_csp_eval_problem(const saas_web_csp_t *csp, apr_pool_t *p)
@@ -238,7 +302,18 @@ const char *saas_web_csp_eval_problem(const saas_web_csp_t *csp, apr_pool_t *p)
 
 const char *saas_web_csp_framing_problem(const saas_web_csp_t *csp, apr_pool_t *p)
 {
-    return any_policy(csp, p, policy_framing_problem);
+    const char *told = NULL;
+
+    for (int i = 0; i < csp->policies->nelts; i++) {
+        const policy_t *policy = &APR_ARRAY_IDX(csp->policies, i, policy_t);
+        const char *problem = policy_framing_problem(policy, p);
+
+        if (!problem) {
+            return NULL;
+        }
+        told = !told && find(policy, "frame-ancestors") ? problem : told;
+    }
+    return told ? told : "no policy of a header has frame-ancestors";
 }
 
 const char *saas_web_csp_lock_problem(const saas_web_csp_t *csp, apr_pool_t *p)

@@ -12,11 +12,17 @@ typedef struct saas_web_csp_t saas_web_csp_t;
 saas_web_csp_t *saas_web_csp_create(apr_pool_t *p);
 
 /* Adds the policies of one header value (comma-separated) or one meta element.
- * A meta policy cannot restrict framing. */
+ * A meta policy cannot restrict framing, report, or sandbox (3.3). */
 void saas_web_csp_add(saas_web_csp_t *csp, apr_pool_t *p, const char *value, int is_meta);
 
 /* Number of policies that restrict anything. */
 int saas_web_csp_count(const saas_web_csp_t *csp);
+
+/* Non-zero when a policy of a header says who may frame the page; X-Frame-Options has no effect then. */
+int saas_web_csp_decides_framing(const saas_web_csp_t *csp);
+
+/* Non-zero when a meta element says so, which has none. */
+int saas_web_csp_frames_in_vain(const saas_web_csp_t *csp);
 
 /* Each answers NULL when the policies protect, else the reason (from p). */
 const char *saas_web_csp_inline_problem(const saas_web_csp_t *csp, apr_pool_t *p);

@@ -3,6 +3,7 @@
  * and runs nothing; time and memory are linear in the body, which is capped.
  */
 #include "document.h"
+#include "headers.h"
 
 #include <apr_lib.h>
 #include <apr_strings.h>
@@ -17,7 +18,7 @@ typedef struct {
 } cursor_t;
 
 typedef struct {
-    const char *src, *integrity, *http_equiv, *content, *href;
+    const char *src, *integrity, *http_equiv, *content, *href, *name;
 } attributes_t;
 
 static int is_space(char c)
@@ -88,7 +89,7 @@ static void read_attributes(apr_pool_t *p, cursor_t *c, attributes_t *a)
         const char **value;
     } wanted[] = {
         { "src", &a->src },         { "integrity", &a->integrity }, { "http-equiv", &a->http_equiv },
-        { "content", &a->content }, { "href", &a->href },
+        { "content", &a->content }, { "href", &a->href },           { "name", &a->name },
     };
 
     memset(a, 0, sizeof(*a));
@@ -212,6 +213,61 @@ static void take_script(apr_pool_t *p, const attributes_t *a, const saas_web_tar
     }
 }
 
+/* Whether a start tag, its name in lower case, leaves the parser in the head of a page. */
+static int stays_in_head(const char *name)
+{
+    static const char *const names[] = { "html",     "head",  "meta",  "base",     "basefont", "bgsound", "link", "title",
+                                         "noscript", "style", "script", "noframes", "template" };
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(name, names[i]) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Of an end tag, from its slash to its closing bracket. What follows </head> and belongs there is put there. */
+static int ends_head(const char *from, const char *to)
+{
+    static const char *const names[] = { "/body", "/html", "/br" };
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        size_t len = strlen(names[i]);
+
+        if ((size_t)(to - from) >= len && strncasecmp(from, names[i], len) == 0
+            && (from + len == to || is_space(from[len]) || from[len] == '/')) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int is_blank(const char *from, const char *to)
+{
+    while (from < to && is_space(*from)) {
+        from++;
+    }
+    return from == to;
+}
+
+static void take_meta(apr_pool_t *p, const attributes_t *a, int in_head, saas_web_document_t *out)
+{
+    const char *policy;
+
+    if (!a->content) {
+        return;
+    }
+    /* CSP Level 3, 3.3: only as a child of the head; the referrer policy, by HTML 4.2.5.1, anywhere. */
+    if (in_head && a->http_equiv && strcasecmp(a->http_equiv, "content-security-policy") == 0
+        && out->meta_csp->nelts < METAS_MAX) {
+        APR_ARRAY_PUSH(out->meta_csp, const char *) = apr_pstrdup(p, a->content);
+    }
+    else if (a->name && strcasecmp(a->name, "referrer") == 0 && (policy = saas_web_referrer_meta(a->content)) != NULL) {
+        out->meta_referrer = policy;
+    }
+}
+
 static void read_html(apr_pool_t *p, const saas_web_target_t *at, const char *body, apr_size_t len,
                       saas_web_document_t *out)
 {
@@ -221,17 +277,23 @@ static void read_html(apr_pool_t *p, const saas_web_target_t *at, const char *bo
     int base_is_tls = at->is_tls;
     const char *base_host = at->host;
     int have_base = 0;
+    int in_head = 1; /* which browsers begin by themselves, and end by the first thing that is no part of one */
+    const char *text;
     apr_pool_t *scratch;
 
+    if (len >= 3 && memcmp(body, "\xef\xbb\xbf", 3) == 0) {
+        c.at += 3;
+    }
     apr_pool_create(&scratch, p);
-    while ((c.at = memchr(c.at, '<', c.end - c.at)) != NULL) {
+    for (text = c.at; (c.at = memchr(c.at, '<', c.end - c.at)) != NULL; text = c.at) {
         attributes_t a;
         char name[16];
         size_t n = 0;
 
+        in_head = in_head && is_blank(text, c.at);
         c.at++;
         if (c.end - c.at >= 3 && memcmp(c.at, "!--", 3) == 0) {
-            const char *close = find_nocase(c.at + 3, c.end, "-->");
+            const char *close = find_nocase(c.at + 1, c.end, "-->"); /* <!--> and <!---> are whole comments */
 
             if (!close) {
                 break;
@@ -240,6 +302,10 @@ static void read_html(apr_pool_t *p, const saas_web_target_t *at, const char *bo
             continue;
         }
         if (c.at == c.end || !apr_isalpha(*c.at)) {
+            const char *close = c.at < c.end && strchr("!/?", *c.at) ? memchr(c.at, '>', c.end - c.at) : NULL;
+
+            in_head = in_head && close && !ends_head(c.at, close);
+            c.at = close ? close + 1 : c.at;
             continue;
         }
         while (c.at < c.end && !is_space(*c.at) && *c.at != '>' && *c.at != '/') {
@@ -251,9 +317,9 @@ static void read_html(apr_pool_t *p, const saas_web_target_t *at, const char *bo
         name[n] = '\0';
         apr_pool_clear(scratch);
         read_attributes(scratch, &c, &a);
-        if (strcmp(name, "meta") == 0 && a.http_equiv && a.content
-            && strcasecmp(a.http_equiv, "content-security-policy") == 0 && out->meta_csp->nelts < METAS_MAX) {
-            APR_ARRAY_PUSH(out->meta_csp, const char *) = apr_pstrdup(p, a.content);
+        in_head = in_head && stays_in_head(name);
+        if (strcmp(name, "meta") == 0) {
+            take_meta(p, &a, in_head, out);
         }
         else if (strcmp(name, "base") == 0 && a.href && !have_base) {
             have_base = 1;

@@ -63,7 +63,8 @@ typedef struct {
 /* What of the document the checks need; the body itself is never kept. */
 typedef struct {
     int is_html;
-    apr_array_header_t *meta_csp; /* const char *, contents of http-equiv metas */
+    apr_array_header_t *meta_csp; /* const char *, contents of http-equiv metas of the head */
+    const char *meta_referrer;    /* the policy of the last referrer meta with a valid one, as headers name it; NULL: none */
     int scripts;                  /* external scripts seen */
     const char *insecure_script;  /* first loaded over http:// */
     const char *unpinned_script;  /* first from another site without integrity */

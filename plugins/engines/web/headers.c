@@ -234,6 +234,100 @@ const char *saas_web_referrer_policy(apr_pool_t *p, const char *value)
     return found;
 }
 
+const char *saas_web_referrer_meta(const char *content)
+{
+    static const struct {
+        const char *word, *policy;
+    } older[] = {
+        { "never", "no-referrer" },
+        { "default", "strict-origin-when-cross-origin" },
+        { "always", "unsafe-url" },
+        { "origin-when-crossorigin", "origin-when-cross-origin" },
+    };
+
+    for (size_t i = 0; i < sizeof(older) / sizeof(older[0]); i++) {
+        if (strcasecmp(content, older[i].word) == 0) {
+            return older[i].policy;
+        }
+    }
+    for (size_t i = 0; i < sizeof(referrer_policies) / sizeof(referrer_policies[0]); i++) {
+        if (strcasecmp(content, referrer_policies[i]) == 0) {
+            return referrer_policies[i];
+        }
+    }
+    return NULL;
+}
+
+apr_array_header_t *saas_web_header_split(apr_pool_t *p, const char *joined)
+{
+    apr_array_header_t *values = apr_array_make(p, 4, sizeof(const char *));
+
+    for (;;) {
+        size_t len = strcspn(joined, ",");
+
+        APR_ARRAY_PUSH(values, const char *) = trim(apr_pstrmemdup(p, joined, len));
+        if (joined[len] == '\0') {
+            return values;
+        }
+        joined += len + 1;
+    }
+}
+
+int saas_web_permissions_count(const char *joined)
+{
+    const char *c = joined;
+    int n = 0;
+
+    for (;;) {
+        c += strspn(c, " \t");
+        if (*c == '\0') {
+            return n;
+        }
+        if (!(apr_islower(*c) || *c == '*')) {
+            return 0;
+        }
+        c += strspn(c, "abcdefghijklmnopqrstuvwxyz0123456789_-.*");
+        if (*c++ != '=') {
+            return 0;
+        }
+        if (*c == '(') {
+            c += strcspn(c, ")");
+            if (*c++ != ')') {
+                return 0;
+            }
+        }
+        else if (*c == '*' || apr_isalpha(*c) || *c == '"') {
+            c += 1 + strcspn(c + 1, ", \t;");
+        }
+        else {
+            return 0;
+        }
+        n++;
+        c += strcspn(c, ","); /* parameters */
+        c += *c == ',';
+    }
+}
+
+saas_web_framing_e saas_web_header_framing(apr_pool_t *p, const char *joined)
+{
+    const apr_array_header_t *values = saas_web_header_split(p, joined);
+    const char *first = APR_ARRAY_IDX(values, 0, const char *);
+    int differ = 0, known = 0;
+
+    for (int i = 0; i < values->nelts; i++) {
+        const char *value = APR_ARRAY_IDX(values, i, const char *);
+
+        differ |= strcasecmp(value, first) != 0;
+        known |= strcasecmp(value, "DENY") == 0 || strcasecmp(value, "SAMEORIGIN") == 0 || strcasecmp(value, "ALLOWALL") == 0;
+    }
+    if (differ) {
+        return known ? SAAS_WEB_FRAMING_CONTRADICTS : SAAS_WEB_FRAMING_FREE;
+    }
+    return strcasecmp(first, "DENY") == 0         ? SAAS_WEB_FRAMING_DENIED
+           : strcasecmp(first, "SAMEORIGIN") == 0 ? SAAS_WEB_FRAMING_SAMEORIGIN
+                                                  : SAAS_WEB_FRAMING_FREE;
+}
+
 int saas_web_referrer_is_safe(const char *policy)
 {
     for (size_t i = 0; i < REFERRER_SAFE; i++) {

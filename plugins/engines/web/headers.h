@@ -32,6 +32,28 @@ const char *saas_web_referrer_policy(apr_pool_t *p, const char *value);
 /* Non-zero for policies that never send a path to another site or over http. */
 int saas_web_referrer_is_safe(const char *policy);
 
+/* The policy that <meta name="referrer"> sets by its content, which is one word and may be one of an older draft: HTML,
+ * 4.2.5.1. NULL when browsers leave it alone. */
+const char *saas_web_referrer_meta(const char *content);
+
+/* The values of a field whose lines were joined: split at commas, without the space around them (Fetch, "get, decode, and
+ * split"). const char *, never empty. */
+apr_array_header_t *saas_web_header_split(apr_pool_t *p, const char *joined);
+
+typedef enum {
+    SAAS_WEB_FRAMING_FREE,       /* no value that browsers know */
+    SAAS_WEB_FRAMING_SAMEORIGIN,
+    SAAS_WEB_FRAMING_DENIED,
+    SAAS_WEB_FRAMING_CONTRADICTS /* several different values, one of them known: denied, too */
+} saas_web_framing_e;
+
+/* What X-Frame-Options does, its lines joined: HTML, "the X-Frame-Options header". */
+saas_web_framing_e saas_web_header_framing(apr_pool_t *p, const char *joined);
+
+/* Directives of Permissions-Policy, a dictionary of structured fields (RFC 9651) whose members are "*", a word, or a list in
+ * parentheses; 0 when browsers could not read it, like one in the notation of Feature-Policy. */
+int saas_web_permissions_count(const char *joined);
+
 /* Names of fields that tell what the server is made of, with their values,
  * as one line; NULL when there are none. */
 const char *saas_web_header_leaks(apr_pool_t *p, const saas_web_hop_t *hop);
