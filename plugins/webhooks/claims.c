@@ -11,17 +11,6 @@
 
 #define ASK_SECONDS "5"
 
-static saas_statement_t *statement(int index)
-{
-    return &saas_webhooks_statements[index];
-}
-
-/* The servers whose directives count: jobs are not of one. */
-static const server_rec *next_server(const server_rec *s, int in_job)
-{
-    return in_job ? s->next : NULL;
-}
-
 int saas_webhooks_claims_on(const server_rec *s, int in_job)
 {
     for (; s && !saas_webhooks_config_client_reference(s); s = next_server(s, in_job)) {
@@ -39,17 +28,12 @@ static int has_key(const server_rec *s, int in_job)
 /* Is it known that something was bought that is sold here? */
 static int is_sold(const server_rec *s, int in_job, const saas_event_t *event)
 {
-    int any = 1, i, k;
+    int any = 1;
 
     for (; s; s = next_server(s, in_job)) {
-        const apr_array_header_t *sold = saas_webhooks_config_prices(s);
-        any &= !sold->nelts;
-        for (i = 0; i < event->prices->nelts; i++) {
-            for (k = 0; k < sold->nelts; k++) {
-                if (!strcmp(APR_ARRAY_IDX(event->prices, i, const char *), APR_ARRAY_IDX(sold, k, const char *))) {
-                    return 1;
-                }
-            }
+        any &= !saas_webhooks_config_prices(s)->nelts;
+        if (saas_webhooks_sold_price(s, event)) {
+            return 1;
         }
     }
     return any;

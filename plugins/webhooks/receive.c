@@ -57,7 +57,7 @@ int saas_webhooks_receive(saas_request_t *rq)
         SAAS_RLOG(rq->r, APLOG_NOTICE, 0, "SAAS1604", "a signed webhook was refused: %s", wrong);
         return refuse(rq, "invalid_payload", "The payload is not a snapshot event.");
     }
-    rv = saas_webhooks_apply(rq, &event, rq->raw);
+    rv = saas_webhooks_deliver(rq, &event, rq->raw);
     if (rv != APR_SUCCESS) {
         return saas_reply_failure(rq, rv);
     }

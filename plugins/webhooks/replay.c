@@ -5,7 +5,35 @@
  * was not bound, its status was not known, its price was not sold here.  The order of events does not matter to what comes
  * of them, so an old one does no harm.
  */
-#include "webhooks.h"
+#include "work.h"
+
+static apr_status_t transaction(saas_db_t *db, void *baton)
+{
+    saas_work_t *w = baton;
+    apr_status_t rv = saas_job_fence(w->job, db);
+
+    saas_work_begin(w, db);
+    if (rv == APR_SUCCESS && !w->verdict) {
+        w->verdict = SAAS_VERDICT_APPLIED;
+        rv = saas_work_resolve(w);
+        if (rv == APR_SUCCESS && w->org) {
+            rv = saas_work_apply(w);
+        }
+    }
+    return rv == APR_SUCCESS ? saas_work_give_verdict(w) : rv;
+}
+
+static apr_status_t apply_again(saas_job_t *job, const saas_event_t *event)
+{
+    saas_work_t w = { .job = job, .pool = job->pool, .server = job->server, .event = event };
+    apr_status_t rv = saas_work_run(&w, transaction);
+
+    if (rv == APR_SUCCESS) {
+        SAAS_LOG(job->server, APLOG_NOTICE, 0, "SAAS1612", "event %s (%s) was applied again: %s", event->id,
+                 event->type, w.verdict);
+    }
+    return rv;
+}
 
 apr_status_t saas_webhooks_replay(saas_job_t *job)
 {
@@ -19,7 +47,7 @@ apr_status_t saas_webhooks_replay(saas_job_t *job)
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = saas_db_query(db, &saas_webhooks_statements[SAAS_WEBHOOKS_EVENT], &rows, SAAS_ARGS(job->object_id));
+    rv = saas_db_query(db, statement(SAAS_WEBHOOKS_EVENT), &rows, SAAS_ARGS(job->object_id));
     saas_db_close(db);
     if (rv != APR_SUCCESS) {
         return rv;
@@ -35,5 +63,5 @@ apr_status_t saas_webhooks_replay(saas_job_t *job)
         saas_job_fail(job, 1, "it is no event of Stripe's that can be applied");
         return APR_EINVAL;
     }
-    return saas_webhooks_apply_again(job, &event);
+    return apply_again(job, &event);
 }

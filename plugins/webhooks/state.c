@@ -290,6 +290,14 @@ apr_int64_t saas_subscription_past_due_since(const saas_subscription_t *row)
     return row->rank & PAST_DUE_BEGAN ? row->past_due_since : row->created;
 }
 
+int saas_subscription_find(const saas_subscription_t *rows, int n, const char *id)
+{
+    int i;
+    for (i = 0; i < n && (!id || strcmp(rows[i].id, id)); i++) {
+    }
+    return i;
+}
+
 int saas_subscription_is_over(const saas_subscription_t *row)
 {
     int place = find_status(row->status);

@@ -64,6 +64,9 @@ saas_fact_e saas_subscription_answer(const saas_event_t *answer, const char *pri
 /** True for the row that records a deleted customer: its id is the customer's. */
 int saas_subscription_is_tombstone(const saas_subscription_t *row);
 
+/** The row of that id among n; n: there is none. */
+int saas_subscription_find(const saas_subscription_t *rows, int n, const char *id);
+
 /** Adds a fact to what is known; true when that changed anything.  row->id NULL:
  *  nothing was known. */
 int saas_subscription_join(saas_subscription_t *row, const saas_subscription_t *fact);

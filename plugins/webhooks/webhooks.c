@@ -3,9 +3,12 @@
 /*
  * The webhooks plugin: takes Stripe's events and keeps every organization's
  * subscription.  Here: directives, statements, the route, jobs.  receive.c
- * verifies, apply.c is the transaction, told.c and replay.c bring it what comes
- * by another way; claims.c is about sales that did not begin here; signature.c,
- * event.c and state.c are pure.
+ * verifies; an event is applied in one transaction (work.h): delivery.c's for
+ * what Stripe has sent, told.c's and replay.c's for what comes by another way.
+ * Of it apply.c has the steps in their order, ours.c and whose.c say whom it
+ * concerns, fold.c and organization.c what changes, news.c when Stripe is asked
+ * next, admins.c who is told; claims.c is about sales that did not begin here;
+ * signature.c, event.c and state.c are pure.
  *
  * SaasStripeSecretKey, SaasStripePrice and SaasFrontendURL are the billing
  * plugin's; httpd calls every module that knows a directive, so this one reads

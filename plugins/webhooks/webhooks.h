@@ -66,6 +66,21 @@ enum {
 };
 extern saas_statement_t saas_webhooks_statements[] __attribute__((visibility("hidden")));
 
+static inline saas_statement_t *statement(int index)
+{
+    return &saas_webhooks_statements[index];
+}
+
+/** The servers whose directives count, from the first on: a job is of none, so any that has them will do. */
+static inline const server_rec *next_server(const server_rec *s, int in_job)
+{
+    return in_job ? s->next : NULL;
+}
+
+/** The first of an event's prices that is sold on this server, by its SaasStripePrice; NULL: none. */
+const char *saas_webhooks_sold_price(const server_rec *s, const saas_event_t *event)
+    __attribute__((visibility("hidden")));
+
 /** What became of a delivery, for the counter; the words are in webhooks.c. */
 typedef enum {
     SAAS_WEBHOOK_APPLIED, SAAS_WEBHOOK_DUPLICATE, SAAS_WEBHOOK_SUPERSEDED, SAAS_WEBHOOK_UNBOUND, SAAS_WEBHOOK_OTHER_MODE,
@@ -89,20 +104,8 @@ int saas_webhooks_receive(saas_request_t *rq) __attribute__((visibility("hidden"
  * @return APR_SUCCESS also for a duplicate and for what is ignored or refused;
  *         anything else: nothing was stored, Stripe shall send it again
  */
-apr_status_t saas_webhooks_apply(saas_request_t *rq, const saas_event_t *event, const char *payload)
+apr_status_t saas_webhooks_deliver(saas_request_t *rq, const saas_event_t *event, const char *payload)
     __attribute__((visibility("hidden")));
-
-/**
- * Applies what Stripe has answered when it was asked for a subscription, in one
- * transaction of the job; it is recorded where it changed something.
- * @param payload  the answer as JSON text
- * @param asked    our clock when the asking began: an event that came since is newer
- */
-apr_status_t saas_webhooks_apply_answer(saas_job_t *job, const saas_event_t *answer, const char *payload, apr_time_t asked)
-    __attribute__((visibility("hidden")));
-
-/** Applies a stored event once more and stores its new verdict. */
-apr_status_t saas_webhooks_apply_again(saas_job_t *job, const saas_event_t *event) __attribute__((visibility("hidden")));
 
 /** The job that applies what the billing plugin was answered; its payload:
  *  {"asked": microseconds, "at": Stripe's seconds, "subscriptions": […], "missing": id}. */

@@ -1,5 +1,5 @@
--- What the webhooks plugin asks of the database for one customer.subscription.updated (plugins/webhooks/webhooks.c,
--- apply.c), in its order and with the settings that the driver puts before it; nothing is left out or joined.
+-- What the webhooks plugin asks of the database for one customer.subscription.updated (plugins/webhooks/webhooks.c, from
+-- delivery.c on), in its order and with the settings that the driver puts before it; nothing is left out or joined.
 -- Variables: :organizations, :payload (the body of an event), :run (another one in each run).
 \set n random(1000, 999 + :organizations)
 \set event random(1, 9000000000000000000)
