@@ -5,6 +5,7 @@
  * back every few seconds and hands on what is to be asked now; "stripe.ask" asks,
  * for a subscription, for all of a customer's, or for a checkout session, and
  * hands the answer to whoever takes Stripe's events (the job "stripe.told").
+ * What is paid for each member is compared with the answer (seats.c).
  *
  * While Stripe cannot be asked nothing changes: it is asked again after a minute,
  * four, sixteen and so on, at least once a day.  What Stripe does not have is told as missing; what
@@ -87,7 +88,9 @@ static apr_status_t hand_on(saas_db_t *db, void *baton)
     if (rv != APR_SUCCESS || saas_cell_int(rows, 0, 0) >= QUEUE_MOST) {
         return rv;
     }
-    rv = saas_db_query(db, statement(SAAS_BILLING_NEWS_DUE), &rows, SAAS_NO_ARGS);
+    if ((rv = saas_billing_seats_due(db, &due->handed)) == APR_SUCCESS) {
+        rv = saas_db_query(db, statement(SAAS_BILLING_NEWS_DUE), &rows, SAAS_NO_ARGS);
+    }
     for (i = 0; rv == APR_SUCCESS && i < rows->count; i++) {
         const char *id = saas_cell(rows, i, 0);
         rv = saas_job_enqueue(db, SAAS_BILLING_ASK_JOB, saas_cell(rows, i, 1), id, NULL, 0);
@@ -129,6 +132,7 @@ typedef struct {
     const char *session;      /* the session's status, when it is one's that has ended */
     int again;                /* seconds until it is asked for again; 0: never */
     const char *error;        /* no answer, and why */
+    int seats_again;          /* the quantity is not the members' number, and was not changed */
 } asking_t;
 
 static int is_success(const asking_t *a)
@@ -160,6 +164,12 @@ static void ask_subscription(asking_t *a, saas_stripe_t *stripe, const char *id)
 {
     call(a, stripe, apr_pstrcat(a->job->pool, "/v1/subscriptions/", id, NULL), NULL);
     if (is_success(a)) {
+        saas_stripe_result_t set;
+        saas_billing_seats_e seats = saas_billing_seats_keep(a->job, stripe, a->result.body, &set);
+        if (seats == SAAS_BILLING_SEATS_SET) {
+            a->result = set;
+        }
+        a->seats_again = seats == SAAS_BILLING_SEATS_LATER;
         tell(a, json_pack("[O]", a->result.body), NULL);
     } else if (is_missing(a)) {
         tell(a, NULL, id);
@@ -251,6 +261,9 @@ static apr_status_t write_down(saas_db_t *db, void *baton)
             json_object_set_new(a->told, "session", json_pack("{s:s, s:s}", "id", job->object_id, "status", a->session));
         }
         rv = saas_job_enqueue(db, TOLD_JOB, job->org_id, job->object_id, a->told, 0);
+    }
+    if (rv == APR_SUCCESS && a->seats_again) {
+        rv = saas_db_queue(db, statement(SAAS_BILLING_SEATS_AGAIN), SAAS_ARGS(job->org_id));
     }
     if (rv == APR_SUCCESS && a->session && !a->told) {
         rv = saas_db_queue(db, statement(SAAS_BILLING_SESSION_OVER), SAAS_ARGS(job->object_id, a->session));

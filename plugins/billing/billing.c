@@ -111,7 +111,8 @@ static const char *check_config(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec
     " (SELECT count(*) FROM checkout_sessions n WHERE n.org_id = $1)," \
     " CASE WHEN o.trial_started_at IS NOT NULL OR EXISTS (SELECT 1 FROM subscriptions b WHERE b.org_id = $1" \
     " AND b.status NOT IN ('incomplete', 'incomplete_expired')) THEN TRUE ELSE FALSE END," \
-    " s.id, s.url, s.order_digest, CASE WHEN o.trial_ends_at = o.subscription_ends_at THEN TRUE ELSE FALSE END" \
+    " s.id, s.url, s.order_digest, CASE WHEN o.trial_ends_at = o.subscription_ends_at THEN TRUE ELSE FALSE END," \
+    " (SELECT count(*) FROM memberships m WHERE m.org_id = $1)" \
     " FROM organizations o LEFT JOIN checkout_sessions s ON s.org_id = o.id AND s.status = 'open'" \
     " WHERE o.id = $1 AND o.deleted_at IS NULL ORDER BY s.created_at DESC LIMIT 20"
 
@@ -179,6 +180,18 @@ saas_statement_t saas_billing_statements[] = {
         " AND (o.subscription_ends_at IS NULL OR o.subscription_ends_at > now()) THEN TRUE ELSE FALSE END"
         " FROM organizations o JOIN checkout_sessions s ON s.org_id = o.id AND s.id = $2"
         " WHERE o.id = $1 AND o.deleted_at IS NULL", NULL, 0 },
+    [SAAS_BILLING_SEATS_NONE] = { "billing_seats_none", SAAS_SYSTEM,
+        "DELETE FROM stripe_seats WHERE due_at <= now()", NULL, 0 },
+    [SAAS_BILLING_SEATS_DUE] = { "billing_seats_due", SAAS_SYSTEM,
+        "SELECT s.organization_id, o.stripe_subscription_id FROM stripe_seats s JOIN organizations o ON o.id = s.organization_id"
+        " WHERE s.due_at <= now() ORDER BY s.due_at LIMIT 100", NULL, 0 },
+    [SAAS_BILLING_SEATS_HANDED] = { "billing_seats_handed", SAAS_SYSTEM,
+        "DELETE FROM stripe_seats WHERE organization_id = $1", NULL, 0 },
+    [SAAS_BILLING_SEATS_AGAIN] = { "billing_seats_again", SAAS_SYSTEM,
+        "INSERT INTO stripe_seats (organization_id, due_at) SELECT id, saas_now_plus(600) FROM organizations WHERE id = $1::uuid"
+        " ON CONFLICT (organization_id) DO NOTHING", NULL, 0 },
+    [SAAS_BILLING_MEMBERS] = { "billing_members", SAAS_TENANT,
+        "SELECT count(*) FROM memberships WHERE org_id = $1", NULL, 0 },
     { NULL, 0, NULL, NULL, 0 }
 };
 

@@ -69,7 +69,12 @@ enum {
     SAAS_BILLING_NEWS_SOON,
     SAAS_BILLING_SESSION_OVER,
     SAAS_BILLING_WHOSE_SESSION,
-    SAAS_BILLING_SESSION
+    SAAS_BILLING_SESSION,
+    SAAS_BILLING_SEATS_NONE,
+    SAAS_BILLING_SEATS_DUE,
+    SAAS_BILLING_SEATS_HANDED,
+    SAAS_BILLING_SEATS_AGAIN,
+    SAAS_BILLING_MEMBERS
 };
 extern saas_statement_t saas_billing_statements[] __attribute__((visibility("hidden")));
 
@@ -109,6 +114,9 @@ const char *saas_billing_check_quantity(apr_pool_t *p, const char *arg, const ch
     __attribute__((visibility("hidden")));
 /** The quantity that the request's body names, else the least; what is wrong with it is noted in rq->errors. */
 int saas_billing_choose_quantity(saas_request_t *rq) __attribute__((visibility("hidden")));
+/** Where each member is paid for: the quantity is their number, and the body may name no other.  False: it does, which is
+ *  noted in rq->errors. */
+int saas_billing_take_members(saas_request_t *rq, apr_int64_t members, int *quantity) __attribute__((visibility("hidden")));
 
 /* What has become of a checkout session. */
 
@@ -176,6 +184,21 @@ void saas_billing_ask_soon(saas_request_t *rq, const char *stripe_id) __attribut
 /** A customer is asked for once a week; a checkout whose payment nobody told of, after half an hour. */
 #define SAAS_BILLING_CUSTOMER_SECONDS (7 * 24 * 3600)
 #define SAAS_BILLING_SESSION_SECONDS 1800
+/* Plans that are paid for each member. */
+
+/** True when the plan with this price is; with NULL, when any plan is. */
+int saas_billing_is_by_seat(const char *price) __attribute__((visibility("hidden")));
+/** Hands on whose members have changed, in the transaction of "stripe.due"; adds to *handed. */
+apr_status_t saas_billing_seats_due(saas_db_t *db, int *handed) __attribute__((visibility("hidden")));
+typedef enum {
+    SAAS_BILLING_SEATS_RIGHT, /**< nothing was to be done */
+    SAAS_BILLING_SEATS_SET,   /**< result->body is the subscription as it is now */
+    SAAS_BILLING_SEATS_LATER  /**< it has to be tried again; why was logged */
+} saas_billing_seats_e;
+/** Sets the quantity of a subscription as Stripe has just told it to the number of the organization's members. */
+saas_billing_seats_e saas_billing_seats_keep(saas_job_t *job, saas_stripe_t *stripe, const json_t *subscription,
+                                             saas_stripe_result_t *result) __attribute__((visibility("hidden")));
+
 /** Nothing but what Stripe's ids are made of may stand in a path. */
 int saas_billing_is_id(const char *id) __attribute__((visibility("hidden")));
 

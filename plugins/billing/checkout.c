@@ -37,7 +37,7 @@
 /* Columns of SAAS_BILLING_LOOK. */
 enum {
     COL_NAME, COL_STATUS, COL_STRIPE_STATUS, COL_CUSTOMER, COL_IN_TIME, COL_SESSIONS, COL_SUBSCRIBED, COL_SESSION, COL_URL,
-    COL_ORDER, COL_BY_TRIAL
+    COL_ORDER, COL_BY_TRIAL, COL_MEMBERS
 };
 
 /* How a step leaves the request. */
@@ -46,6 +46,7 @@ typedef enum {
     NOT_FOUND,       /* the organization has gone */
     SUBSCRIBED,      /* there is a subscription */
     PAID,            /* there is one that no event has told of yet */
+    INVALID,         /* what is wrong is noted */
     READY,           /* c->session and c->url are the answer */
     STRIPE_FAILED,   /* c->result says why */
     DATABASE_FAILED  /* c->rv says why */
@@ -61,6 +62,7 @@ typedef struct {
     saas_billing_order_t order;
     const saas_stripe_pair_t *pairs;
     const char *digest;          /* of the pairs: which order it is */
+    int by_seat;                 /* the price is paid for each member */
     const char *sessions;        /* how many the organization has had */
     const char *name;
     const char *stale;           /* a customer that Stripe does not have any more */
@@ -418,6 +420,9 @@ static step_e run(checkout_t *c)
     }
     c->name = shorten(c->rq->pool, saas_cell(rows, 0, COL_NAME));
     c->sessions = saas_cell(rows, 0, COL_SESSIONS);
+    if (c->by_seat && !saas_billing_take_members(c->rq, saas_cell_int(rows, 0, COL_MEMBERS), &c->order.quantity)) {
+        return INVALID;
+    }
     c->order.trial = !saas_cell_bool(rows, 0, COL_SUBSCRIBED);
     if ((c->order.customer = saas_cell(rows, 0, COL_CUSTOMER))) {
         describe(c);
@@ -439,7 +444,8 @@ int saas_billing_checkout(saas_request_t *rq)
     }
     c.order.org_id = rq->who->org_id;
     c.order.price = choose_price(rq);
-    c.order.quantity = saas_billing_choose_quantity(rq);
+    c.by_seat = c.order.price && saas_billing_is_by_seat(c.order.price);
+    c.order.quantity = c.by_seat ? 1 : saas_billing_choose_quantity(rq);
     if (rq->errors) {
         return saas_reply_errors(rq);
     }
@@ -451,6 +457,8 @@ int saas_billing_checkout(saas_request_t *rq)
         return reply_subscribed(rq);
     case PAID:
         return reply_paid(rq);
+    case INVALID:
+        return saas_reply_errors(rq);
     case STRIPE_FAILED:
         return saas_billing_reply_stripe(rq, &c.result);
     case DATABASE_FAILED:

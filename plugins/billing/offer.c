@@ -69,6 +69,18 @@ int saas_billing_choose_quantity(saas_request_t *rq)
     return rq->errors ? least : (int)quantity;
 }
 
+int saas_billing_take_members(saas_request_t *rq, apr_int64_t members, int *quantity)
+{
+    const json_t *wanted = json_object_get(rq->body, "quantity");
+
+    *quantity = (int)members;
+    if (wanted && !json_is_null(wanted) && (!json_is_integer(wanted) || json_integer_value(wanted) != members)) {
+        saas_request_error(rq, "quantity",
+                           apr_psprintf(rq->pool, "This price is paid for each member, of whom there are %d.", *quantity));
+    }
+    return !rq->errors;
+}
+
 static void say(apr_array_header_t *pairs, const char *name, const char *value)
 {
     saas_stripe_pair_t *pair = apr_array_push(pairs);

@@ -15,12 +15,18 @@ import pytest
 
 from saastest import Api
 from saastest.places import free_port
+from saastest.site import PRICE
+from test_members import join
 from test_news import PAST
 from test_news import until
 
 GOLDEN = json.loads((Path(__file__).parent / "data" / "stripe_requests.json").read_text())["requests"]
 PORT = free_port()
+BY_SEAT = "price_test_by_seat"
 SITE_CONF = f"""
+SaasStripePrice {PRICE} {BY_SEAT}
+SaasPlan pro {PRICE}
+SaasPlan team {BY_SEAT} seats
 SaasStripeAPI http://127.0.0.1:{PORT}
 <VirtualHost *:*>
     ServerName 127.0.0.1
@@ -151,6 +157,17 @@ def test_what_the_jobs_ask(site, said, person):
     assert person.delete(f"organizations/{org['id']}/").status_code == 204
     until(site, lambda: [r for r in said if r["method"] == "DELETE"])
     compare(site, said, subscription_retrieve=names, subscription_list=names, subscription_cancel=names)
+
+
+def test_a_plan_that_is_paid_for_each_member(site, said, person):
+    site.sandbox.control("POST", "prices", {"id": BY_SEAT, "amount": 900, "product": "Team"})
+    session = person.ok("POST", "billing/checkout-session/", {"price": BY_SEAT})
+    assert site.sandbox.pay(session["checkout_url"]).status_code == 303
+    join(site, person, "MEMBER")
+    until(site, lambda: site.database.execute("UPDATE stripe_news SET ask_at = ? WHERE organization_id = ? AND stripe_id LIKE 'sub%'", PAST, person.org["id"])
+          or [r for r in said if r["method"] == "POST" and r["path"].startswith("/v1/subscriptions/")])
+    sub = next(sub for sub in site.sandbox.control("GET", "state")["subscriptions"] if sub["metadata"].get("org_id") == person.org["id"])
+    compare(site, said, subscription_seats=[(sub["id"], "sub_1"), (sub["items"]["data"][0]["id"], "si_1")])
 
 
 def test_an_open_checkout_of_a_deleted_organization(site, said, person):

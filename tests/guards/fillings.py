@@ -170,6 +170,9 @@ ROWS = {
                                                severity="high", observed_at=THEN, comment="open", content_key=key(9, n))])),
         ("import_parts", both(lambda n, org: [dict(org_id=org, audit_id=key(8, n), number=0, data="eJwDAAAAAAE=")])),
     ],
+    18: [
+        ("stripe_seats", [dict(organization_id=ORGS[0], due_at=LATER)]),
+    ],
 }
 # What SQLite has instead of notifications: triggers fill it, and a migration may add to it. By the version that made it.
 TRIGGERED = {"sqlite": {"principal_changes": 6}, "pgsql": {}}

@@ -31,6 +31,7 @@ const calls = {
     portal_session: s => s.billingPortal.sessions.create({ customer: 'cus_123', return_url: app }, { idempotencyKey: 'k' }),
     subscription_retrieve: s => s.subscriptions.retrieve('sub_1'),
     subscription_list: s => s.subscriptions.list({ customer: 'cus_123', status: 'all', limit: 100 }),
+    subscription_seats: s => s.subscriptions.update('sub_1', { items: [{ id: 'si_1', quantity: 2 }] }, { idempotencyKey: 'k' }),
     subscription_cancel: s => s.subscriptions.cancel('sub_1'),
 };
 
