@@ -173,6 +173,11 @@ ROWS = {
     18: [
         ("stripe_seats", [dict(organization_id=ORGS[0], due_at=LATER)]),
     ],
+    19: [
+        ("jobs", [dict(id=key(6, 9), kind="audit", organization_id=ORGS[0], object_id=key(8, 0), payload=None, state="dead", attempts=3,
+                       cancel_requested=False, run_after=LATER, lease_node=None, lease_owner=None, lease_until=None, error="refused", created_at=THEN,
+                       turn=7)]),
+    ],
 }
 # What SQLite has instead of notifications: triggers fill it, and a migration may add to it. By the version that made it.
 TRIGGERED = {"sqlite": {"principal_changes": 6}, "pgsql": {}}
