@@ -1,7 +1,7 @@
 """Files of other scanners' findings: uploaded, read in the background, all or nothing, nothing twice."""
 
 import csv
-import io
+import functools
 import json
 import threading
 import time
@@ -62,7 +62,53 @@ def expected_prowler():
             yield (row["RESOURCE_UID"], row["CHECK_ID"], row["STATUS"], row["SEVERITY"].lower(), row["STATUS_EXTENDED"])
 
 
-SAMPLES = {"prowler_example_output_aws.csv": ("prowler-csv", expected_prowler)}
+def expected_ocsf():
+    for record in json.loads((FINDINGS / "prowler_example_output_aws.ocsf.json").read_text(encoding="utf-8")):
+        yield (record["resources"][0]["uid"], record["metadata"]["event_code"], record["status_code"], record["severity"].lower(), record["status_detail"])
+
+
+def security(number):
+    return next(word for word, least in (("critical", 9), ("high", 7), ("medium", 4), ("low", 1e-9), ("informational", 0)) if float(number) >= least)
+
+
+def expected_sarif(name):
+    for run in json.loads((FINDINGS / name).read_text(encoding="utf-8"))["runs"]:
+        rules = run["tool"]["driver"]["rules"]
+        for result in run["results"]:
+            rule = rules[result["ruleIndex"]] if "ruleIndex" in result else next((r for r in rules if r["id"] == result["ruleId"]), {})
+            message = result["message"].get("text") or rule["messageStrings"][result["message"]["id"]]["text"]
+            for n, argument in enumerate(result["message"].get("arguments", [])):
+                message = message.replace("{%d}" % n, argument)
+            physical = result["locations"][0].get("physicalLocation", {})
+            where = physical.get("artifactLocation", {}).get("uri") or result["locations"][0]["logicalLocations"][0]["fullyQualifiedName"]
+            where += f":{physical['region']['startLine']}" if "startLine" in physical.get("region", {}) else ""
+            score = rule.get("properties", {}).get("security-severity")
+            level = result.get("level") or rule.get("defaultConfiguration", {}).get("level") or "warning"
+            yield (where, result["ruleId"], {"fail": "FAIL", "pass": "PASS", "open": "MANUAL", "review": "MANUAL"}[result.get("kind", "fail")],
+                   security(score) if score else {"error": "high", "warning": "medium", "note": "low", "none": "informational"}[level],
+                   message + (" (suppressed)" if result.get("suppressions") else ""))
+
+
+def expected_trivy(name):
+    for result in json.loads((FINDINGS / name).read_text(encoding="utf-8"))["Results"]:
+        word = lambda finding: {"unknown": "informational"}.get(finding["Severity"].lower(), finding["Severity"].lower())
+        for v in result.get("Vulnerabilities", []):
+            fixed = f"fixed in {v['FixedVersion']}" if v.get("FixedVersion") else "no fixed version is known"
+            yield (f"{result['Target']}#{v['PkgName']}@{v['InstalledVersion']}", v["VulnerabilityID"], "FAIL", word(v),
+                   f"{v['Title']}; {fixed}" if v.get("Title") else fixed)
+        for m in result.get("Misconfigurations", []):
+            yield (result["Target"], m["ID"], m["Status"], word(m), f"{m['Title']}: {m['Message']}")
+        for s in result.get("Secrets", []):
+            yield (result["Target"], s["RuleID"], "FAIL", word(s), f"{s['Title']}, line {s['StartLine']}")
+
+
+SAMPLES = {"prowler_example_output_aws.csv": ("prowler-csv", expected_prowler), "prowler_example_output_aws.ocsf.json": ("ocsf", expected_ocsf),
+           **{name: ("sarif", functools.partial(expected_sarif, name)) for name in ("sarif_SuppressionTestCurrent.sarif", "sarif_spotbugs.sarif")},
+           **{name: ("trivy", functools.partial(expected_trivy, name)) for name in ("trivy_misconfigurations_and_secrets.json", "trivy_scheme_2_many_vulns.json")}}
+
+
+def test_no_sample_is_left_out():
+    assert {path.name for path in FINDINGS.iterdir()} - {"README.md"} == set(SAMPLES)
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -151,7 +197,8 @@ def test_only_the_first_bad_records_are_told(person):
     assert note["bad"] == 500 and len(note["problems"]) == 20
 
 
-PROWLER = (FINDINGS / "prowler_example_output_aws.csv").read_bytes() if FINDINGS.exists() else b""
+PROWLER = (FINDINGS / "prowler_example_output_aws.csv").read_bytes()
+SARIF, OCSF = ((FINDINGS / name).read_bytes() for name in ("sarif_spotbugs.sarif", "prowler_example_output_aws.ocsf.json"))
 WRONG = {
     "another format": ("generic", PROWLER, "does not name these columns: resource_id"),
     "the other one": ("prowler-csv", (HEAD + rows(3)).encode(), "does not name these columns: RESOURCE_UID"),
@@ -167,6 +214,18 @@ WRONG = {
     "a quote in a cell": ("generic", (HEAD + rows(3) + 'x"y,c,PASS,high,,\n').encode(), "a quote stands where none can"),
     "only bad records": ("generic", (HEAD + "x,c,GREEN,high,,\n" * 7).encode(), "None of the 7 records is a finding"),
     "only blank lines": ("generic", b"\n\n\n", "no line of column names"),
+    "CSV as JSON": ("ocsf", PROWLER, "is no JSON"),
+    "SARIF as Trivy's": ("trivy", SARIF, "no report of Trivy"),
+    "Trivy's as SARIF": ("sarif", (FINDINGS / "trivy_scheme_2_many_vulns.json").read_bytes(), "no SARIF log"),
+    "SARIF as OCSF": ("ocsf", SARIF, "None of the 1 records is a finding"),
+    "OCSF as SARIF": ("sarif", OCSF, "is no JSON object"),
+    "SARIF cut off": ("sarif", SARIF[:-40], "not all there"),
+    "OCSF cut off": ("ocsf", OCSF.rstrip()[:-1], "not all there"),
+    "JSON in UTF-16": ("sarif", SARIF.decode().encode("utf-16"), "UTF-16"),
+    "nested like a billion laughs": ("ocsf", b"[" * 1_000_000 + b"]" * 1_000_000, "nested more than 128 deep"),
+    "objects in objects": ("trivy", b'{"SchemaVersion":2,"Results":' + b'{"a":' * 500_000, "nested more than 128 deep"),
+    "one long string": ("ocsf", b'["' + b"x" * 3_000_000 + b'"]', "does not end within"),
+    "two documents": ("trivy", b'{"SchemaVersion":2}{"SchemaVersion":2}', "is no JSON, or damaged"),
 }
 
 
@@ -186,6 +245,37 @@ def test_a_wrong_file_takes_nothing_away(person):
     assert failed["evidence_count"] == 3 == len(evidence(person, body["id"])) and failed["counts"] == body["counts"]
     mended, _ = imported(person, HEAD + rows(5), into=body["id"])
     assert mended["status"] == "completed" and mended["error"] is None and mended["evidence_count"] == 5
+
+
+def test_bad_records_of_json_are_told_by_their_place(person):
+    good = json.loads(OCSF)[0]
+    records = [good, 7, {**good, "status_code": "GREEN"}, {**good, "resources": []}, {**good, "status_detail": "a\0b"}, {**good, "status_detail": "other"}]
+    body, note = imported(person, json.dumps(records), "ocsf")
+    assert body["status"] == "completed" and (note["added"], note["bad"]) == (2, 4)
+    assert [p["where"] for p in note["problems"]] == ["record 2", "record 3", "record 4", "record 5"]
+    lines = b"\n".join([json.dumps(good).encode(), b"{oops", json.dumps(records[-1]).encode().replace(b"other", b"\xff"), json.dumps(records[-1]).encode()])
+    body, note = imported(person, lines, "ocsf")
+    assert (note["added"], note["bad"]) == (2, 2) and [p["where"] for p in note["problems"]] == ["line 2", "line 3"]
+
+
+def test_the_order_of_members_does_not_matter(person):
+    """A rule behind its results, a target behind its findings, as a tool that sorts keys leaves them."""
+    for name in ("sarif_spotbugs.sarif", "trivy_misconfigurations_and_secrets.json"):
+        format = SAMPLES[name][0]
+        document = json.loads((FINDINGS / name).read_text())
+        turned = json.dumps(reverse(document))
+        plain, first = imported(person, json.dumps(document), format)
+        body, second = imported(person, turned, format)
+        found = evidence(person, body["id"])
+        # Of a run nobody has told the end of, the time is that of the import.
+        assert [{**row, "timestamp": None} for row in evidence(person, plain["id"])] == [{**row, "timestamp": None} for row in found] and found
+        assert {**first, "bytes": 0} == {**second, "bytes": 0}
+
+
+def reverse(value):
+    if isinstance(value, dict):
+        return {key: reverse(value[key]) for key in reversed(value)}
+    return [reverse(item) for item in value] if isinstance(value, list) else value
 
 
 @pytest.mark.parametrize("change", [lambda d: b"\xef\xbb\xbf" + d, lambda d: d.replace(b"\n", b"\r\n"), lambda d: d.rstrip(b"\n"),

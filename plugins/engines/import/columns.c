@@ -36,7 +36,9 @@ typedef struct csv_t {
     int strange;                   /* a cell of it is no text */
     int over;                      /* the file is: what ends now has no line end */
     long line, first;              /* now, and of the record's first */
+    int after_cr;                  /* the byte before was one */
     apr_size_t since;              /* bytes since the last record's end */
+    int inked;                     /* not all of them are blank */
     apr_status_t rv;
 } csv_t;
 
@@ -123,7 +125,7 @@ static void tell_bad(csv_t *csv, const char *what)
 
 static void record_end(csv_t *csv)
 {
-    import_finding_t finding = { NULL };
+    import_finding_t finding = { .time = 0 };
     char *cells[CSV_WANTED_MAX];
     char other[80];
     const char *wrong;
@@ -184,21 +186,40 @@ static void on_end(int c, void *baton)
     csv->used = 0;
     csv->strange = 0;
     csv->since = 0;
-    csv->first = 0;
+    csv->inked = 0;
 }
 
 /* ----------------------------------------------------------------- bytes -- */
+
+/** The end of the line that begins at data, its line end included, or of what there is of it. */
+static const char *line_end(const char *data, const char *end)
+{
+    const char *lf = memchr(data, '\n', (apr_size_t)(end - data)), *stop = lf ? lf + 1 : end;
+    const char *cr = memchr(data, '\r', (apr_size_t)(stop - data));
+    return cr ? cr + 1 : stop;
+}
+
+static int is_blank(const char *data, const char *end)
+{
+    while (data < end && (*data == ' ' || *data == '\t' || *data == '\r' || *data == '\n')) {
+        data++;
+    }
+    return data == end;
+}
 
 static apr_status_t take(csv_t *csv, const char *data, apr_size_t len)
 {
     const char *end = data + len, *next;
 
     for (; data < end && csv->rv == APR_SUCCESS; data = next) {
-        next = memchr(data, '\n', (apr_size_t)(end - data));
-        next = next ? next + 1 : end;
-        if (!csv->first) {
-            csv->first = csv->line;
+        char last;
+        next = line_end(data, end);
+        last = next[-1];
+        if (csv->after_cr && last == '\n' && next - data == 1) {
+            csv->line--; /* both are one line end */
         }
+        csv->first = csv->since ? csv->first : csv->line;
+        csv->inked = csv->inked || !is_blank(data, next);
         csv->since += (apr_size_t)(next - data);
         if (csv_parse(&csv->parser, data, (apr_size_t)(next - data), on_cell, on_end, csv) != (apr_size_t)(next - data)) {
             return csv_error(&csv->parser) == CSV_EPARSE
@@ -209,40 +230,26 @@ static apr_status_t take(csv_t *csv, const char *data, apr_size_t len)
             return import_refuse(csv->reader, "Line %ld: the record that begins there is longer than %d bytes; is a quote not "
                                  "closed?", csv->first, CSV_RECORD_MAX);
         }
-        csv->line += next[-1] == '\n';
-        /* A line that was empty ends no record, and none has begun. */
-        if (csv->since <= 2 && !csv->column && next[-1] == '\n') {
-            csv->first = 0;
+        csv->line += last == '\n' || last == '\r';
+        csv->after_cr = last == '\r';
+        if (!csv->inked && (last == '\n' || last == '\r')) {
+            csv->since = 0; /* no record has begun */
         }
     }
     return csv->rv;
 }
 
-/** Takes a byte order mark away; refuses what no text in UTF-8 begins with. */
-static apr_status_t take_first(csv_t *csv, const char *data, apr_size_t len)
-{
-    if (len >= 2 && (!memcmp(data, "\xFF\xFE", 2) || !memcmp(data, "\xFE\xFF", 2) || !data[0] || !data[1])) {
-        return import_refuse(csv->reader, "The file is UTF-16 or UTF-32: it has to be UTF-8.");
-    }
-    if (len >= 3 && !memcmp(data, "\xEF\xBB\xBF", 3)) {
-        data += 3;
-        len -= 3;
-    }
-    return take(csv, data, len);
-}
-
 static apr_status_t take_all(csv_t *csv)
 {
+    import_text_t text = { .begun = 0 };
     const char *data;
     apr_size_t len;
     apr_status_t rv;
-    int begun = 0;
 
-    while ((rv = csv->reader->next(csv->reader->baton, &data, &len)) == APR_SUCCESS) {
-        if ((rv = begun ? take(csv, data, len) : take_first(csv, data, len)) != APR_SUCCESS) {
+    while ((rv = import_next_text(csv->reader, &text, &data, &len)) == APR_SUCCESS) {
+        if ((rv = take(csv, data, len)) != APR_SUCCESS) {
             return rv;
         }
-        begun = begun || len;
     }
     if (rv != APR_EOF) {
         return rv;

@@ -13,12 +13,12 @@ static const struct {
     const char *name;
     apr_status_t (*read)(import_reader_t *reader);
 } table[] = {
-    { "generic", import_read_generic },
-    { "prowler-csv", import_read_prowler },
+    { "generic", import_read_generic }, { "ocsf", import_read_ocsf },   { "prowler-csv", import_read_prowler },
+    { "sarif", import_read_sarif },     { "trivy", import_read_trivy },
 };
 #define FORMATS (sizeof(table) / sizeof(table[0]))
 
-const char *const import_formats[] = { "generic", "prowler-csv", NULL };
+const char *const import_formats[] = { "generic", "ocsf", "prowler-csv", "sarif", "trivy", NULL };
 
 apr_status_t import_refuse(import_reader_t *reader, const char *format, ...)
 {

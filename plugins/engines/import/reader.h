@@ -55,9 +55,28 @@ apr_status_t import_read(import_reader_t *reader, const char *format);
 /* A format each.  APR_EINVAL with reader->error set. */
 apr_status_t import_read_generic(import_reader_t *reader);
 apr_status_t import_read_prowler(import_reader_t *reader);
+apr_status_t import_read_ocsf(import_reader_t *reader);
+apr_status_t import_read_sarif(import_reader_t *reader);
+apr_status_t import_read_trivy(import_reader_t *reader);
 
 /** Says why a file cannot be read; returns APR_EINVAL. */
 apr_status_t import_refuse(import_reader_t *reader, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* text.c */
+
+#define IMPORT_MARK 3              /* bytes of a byte order mark */
+
+/** Where a walk through a file in UTF-8 is; all zero at its beginning. */
+typedef struct import_text_t {
+    int begun;
+    char head[IMPORT_MARK];
+    apr_size_t have, left;
+    const char *rest;
+} import_text_t;
+
+/** The next bytes of a file in UTF-8, a byte order mark aside, as reader->next() gives them; there may be none of them.
+ *  APR_EINVAL: it is in another encoding. */
+apr_status_t import_next_text(import_reader_t *reader, import_text_t *text, const char **data, apr_size_t *len);
 
 /* words.c: what tools write for the same thing, letters' case aside. */
 
