@@ -137,7 +137,7 @@ $(BUILD)/bin/saasctl: $(CTL_SRCS) $(wildcard tools/saasctl/*.h) $(HOST_HDRS) $(B
 	@mkdir -p $(dir $@)
 	$(call say,LD,$@) $(CC) $(CORE_CPPFLAGS) -I$(PG_INCLUDE) -Imod_saas -Itools/saasctl -DSAAS_SQLDIR='"$(SQLDIR)"' \
 	    $(filter-out -fPIC,$(SAAS_CFLAGS)) $(LDFLAGS) -o $@ $(CTL_SRCS) $(BUILD)/libsaas_core.a $(LIBS_host) \
-	    $(shell apu-1-config --link-ld) $(shell apr-1-config --link-ld) -lpthread
+	    -lz $(shell apu-1-config --link-ld) $(shell apr-1-config --link-ld) -lpthread
 
 # ---------------------------------------------------------------- install --
 

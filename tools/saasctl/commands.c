@@ -91,6 +91,10 @@ const ctl_command_t ctl_commands[] = {
     { "stripe", "replay", ctl_stripe_replay, { "EVENT" }, { "wait" }, "EVENT [--wait SECONDS]",
       "Has a stored event applied again, and prints its new verdict.", 0 },
 
+    { "audit", "import", ctl_audit_import, { "FILE" }, { "org", "format", "name", "audit", "wait" },
+      "FILE --org ORG --format generic|ocsf|prowler-csv|sarif|trivy [--name N] [--audit ID] [--wait SECONDS]",
+      "Makes an audit of a file of another scanner's findings, or adds them to one, and prints what became of it.", 0 },
+
     { "activity", "list", ctl_activity_list, { NULL }, { "org", "action", "actor", "since", LIST },
       "[--org ORG] [--action A] [--actor ID|EMAIL] [--since ISO] [--limit N]", "Lists the activity trail, newest first.", 0 },
 

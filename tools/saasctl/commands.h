@@ -63,6 +63,8 @@ int ctl_stripe_events(ctl_t *ctl);
 int ctl_stripe_reconcile(ctl_t *ctl);
 int ctl_stripe_replay(ctl_t *ctl);
 
+int ctl_audit_import(ctl_t *ctl);
+
 int ctl_why(ctl_t *ctl);
 
 /** Refuses when the user, who is ADMIN, is the only one.  The organization must be locked. */

@@ -239,6 +239,22 @@ const saas_driver_statement_t ctl_statements[CTL_STATEMENTS] = {
         " AND ($4::timestamptz IS NULL OR a.created_at >= $4::timestamptz)"
         " ORDER BY a.created_at DESC, a.id DESC" LIMIT(5)),
 
+    /* ----------------------------------------------------------- audits -- */
+    STATEMENT(CTL_AUDIT_ADD, "add the audit",
+        "INSERT INTO audits (org_id, id, name, engine, targets, status, progress_total, created_at)"
+        " VALUES ($1, $2, $3, 'import', $4, 'queued', 100, now())"),
+    STATEMENT(CTL_AUDIT_AGAIN, "look up the audit",
+        "UPDATE audits SET status = 'queued', progress_done = 0, progress_total = 100, error = NULL, started_at = NULL,"
+        " finished_at = NULL WHERE org_id = $1 AND id = $2 AND engine = 'import'"
+        " AND status IN ('completed', 'failed', 'canceled')"),
+    STATEMENT(CTL_AUDIT_PART, "store the file",
+        "INSERT INTO import_parts (org_id, audit_id, number, data) VALUES ($1, $2, $3, $4)"),
+    STATEMENT(CTL_AUDIT_JOB, "have the file read",
+        "INSERT INTO jobs (id, kind, organization_id, object_id, payload, run_after, created_at)"
+        " VALUES ($1, 'audit', $2, $3, $4, now(), now())"),
+    STATEMENT(CTL_AUDIT_SEEN, "look at the audit",
+        "SELECT status, progress_done, evidence_count, error, imports FROM audits WHERE org_id = $1 AND id = $2"),
+
     /* ----------------------------------------------------------- stripe -- */
     STATEMENT(CTL_STRIPE_EVENTS, "list Stripe's events",
         "SELECT e.id, e.type, e.created, o.slug, e.verdict, e.attempts, e.received_at, e.detail"
