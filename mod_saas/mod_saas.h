@@ -565,6 +565,18 @@ struct saas_audit_file_t {
     void *baton;
 };
 
+/** Since minor 5.  A check that an engine makes, as people are told of it: plain text. */
+typedef struct saas_check_t {
+    unsigned size;                         /**< of this structure */
+    const char *name;                      /**< of findings: check_name */
+    saas_severity_e severity;              /**< of a failure, unless the finding says another */
+    const char *title;                     /**< what is so when it passes */
+    const char *meaning, *remediation;     /**< sentences */
+    const char *reference;                 /**< URL */
+    const char *httpd, *nginx;             /**< lines of a configuration that mend a failure; NULL: none do */
+    int penalty, bonus;                    /**< points that a failure costs, and that a pass earns from 90 points on */
+} saas_check_t;
+
 /** An audit engine, registered with saas_engine_register(). */
 typedef struct saas_engine_t {
     unsigned size, minor;
@@ -580,6 +592,8 @@ typedef struct saas_engine_t {
     /** Since minor 5.  Reads a file of one of them to its end, on a background thread, with memory that does not grow with
      *  it.  APR_EINVAL with file->error set: it is no such file, or not all of it; nothing of it is stored then. */
     apr_status_t (*read)(saas_audit_file_t *file);
+    /** Since minor 5.  The n-th check that the engine makes, from 0; NULL past the last.  NULL: it has no such list. */
+    const saas_check_t *(*check)(int n);
 } saas_engine_t;
 
 /* ------------------------------------------------------ address guard -- */

@@ -240,6 +240,7 @@ static const saas_route_t routes[] = {
     { SAAS_POST, "/audits/start/", audits_start, SAAS_GATES(saas_may_write), .body = SAAS_BODY_JSON },
     { SAAS_POST, "/audits/import/", audits_import, SAAS_GATES(saas_may_write), .body = SAAS_BODY_UNREAD },
     { SAAS_POST, "/audits/{audit}/import/", audits_import, SAAS_GATES(saas_may_write), .body = SAAS_BODY_UNREAD },
+    { SAAS_GET, "/audits/checks/", audits_checks, SAAS_GATES(saas_is_member) },
     { SAAS_GET, "/audits/{audit}/", audits_view, SAAS_GATES(saas_is_member) },
     { SAAS_DELETE, "/audits/{audit}/", audits_delete, SAAS_GATES(saas_is_admin) },
     { SAAS_POST, "/audits/{audit}/cancel/", audits_cancel, SAAS_GATES(saas_may_write) },

@@ -127,6 +127,9 @@ int audits_key_is_valid(const char *key);
 const saas_engine_t *audits_reader(apr_pool_t *p, const char *format);
 
 int audits_import(saas_request_t *rq);
+/** The n-th check of an engine; NULL past the last, and for an engine that tells none. */
+const saas_check_t *audits_check(const saas_engine_t *engine, int n);
+int audits_checks(saas_request_t *rq);
 int audits_start(saas_request_t *rq);
 int audits_list(saas_request_t *rq);
 int audits_view(saas_request_t *rq);

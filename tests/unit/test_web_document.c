@@ -92,6 +92,34 @@ START_TEST(meta)
 }
 END_TEST
 
+START_TEST(mixed)
+{
+    static const struct {
+        const char *body, *what;
+    } cases[] = {
+        { "<img src=http://a.example/x.png>", "http://a.example/x.png" },
+        { "<IMG alt=x SRC='HTTP://a.example/x.png'>", "HTTP://a.example/x.png" },
+        { "<img src=//a.example/x.png><img src=/x.png><img src=https://a.example/>", NULL },
+        { "<base href=http://a.example/><img src=x.png>", "x.png" },
+        { "<link rel='alternate stylesheet' href=http://a.example/x.css>", "http://a.example/x.css" },
+        { "<link rel=canonical href=http://a.example/>", NULL },
+        { "<a href=http://a.example/>", NULL },
+        { "<form action=http://a.example/in>", "http://a.example/in" },
+        { "<iframe src=http://a.example/></iframe>", "http://a.example/" },
+        { "<object data=http://a.example/x>", "http://a.example/x" },
+        { "<script src=http://a.example/x.js></script>", NULL }, /* has a check of its own */
+        { "<!-- <img src=http://a.example/x.png> -->", NULL },
+        { "<p title='<img src=http://a.example/x.png>'>", NULL },
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const char *what = html(cases[i].body).insecure_content;
+
+        ck_assert_msg(cases[i].what ? what && strcmp(what, cases[i].what) == 0 : !what, "%s: %s", cases[i].body, what ? what : "none");
+    }
+}
+END_TEST
+
 START_TEST(types)
 {
     static const char body[] = "<script src=http://a/>";
@@ -114,7 +142,12 @@ START_TEST(security_txt)
     ck_assert(d.has_contact);
     ck_assert_int_eq(apr_time_sec(d.expires), 1893553445);
     d = read_type("text/plain", "Contact: x\nExpires: soon\n", 25);
-    ck_assert(d.has_contact && d.expires == 0);
+    ck_assert(d.has_contact && d.expires == 0 && d.expires_count == 1);
+    ck_assert_str_eq(d.bad_contact, "x");
+    d = read_type("text/plain", "Contact: mailto:a@b\nContact: tel:+1-2\nPreferred-Languages: en\npreferred-languages: de\n", 86);
+    ck_assert(d.has_contact && !d.bad_contact && d.languages_count == 2 && d.expires_count == 0);
+    d = read_type("text/plain", "Contact: see below\n", 19);
+    ck_assert_str_eq(d.bad_contact, "see below");
     d = read_type("text/html", good, strlen(good));
     ck_assert(!d.has_contact);
 }
@@ -180,6 +213,7 @@ Suite *suite_web_document(void)
 
     tcase_add_test(tc, scripts);
     tcase_add_test(tc, meta);
+    tcase_add_test(tc, mixed);
     tcase_add_test(tc, types);
     tcase_add_test(tc, security_txt);
     tcase_add_test(tc, hostile);

@@ -26,7 +26,7 @@ START_TEST(shape)
     unsigned char random[SAAS_WEB_HELLO_RANDOM], buf[SAAS_WEB_HELLO_MAX];
     char name[254];
     static const int versions[SAAS_WEB_HELLO_COUNT] = {
-        0x0303, 0x0303, 0x0302, 0x0301, 0x0300, 0x0303, 0x0303, 0x0303
+        0x0303, 0x0303, 0x0302, 0x0301, 0x0300, 0x0303, 0x0303, 0x0303, 0x0303
     };
 
     memset(random, 0xab, sizeof(random));
@@ -154,6 +154,28 @@ START_TEST(answers)
 }
 END_TEST
 
+/* A HelloRetryRequest of TLS 1.3 (RFC 8446 4.1.3) that asks for a key of the group offered without one. */
+START_TEST(retry)
+{
+    static const unsigned char parts[] = { 0x00, 0x0c, 0x00, 0x2b, 0x00, 0x02, 0x03, 0x04, 0x00, 0x33, 0x00, 0x02, 0x11, 0xec };
+    unsigned char random[SAAS_WEB_HELLO_RANDOM] = { 0 }, b[SAAS_WEB_HELLO_MAX];
+    size_t n = server_hello(b, 0x0303, 0x1301, 0) - 7;
+    saas_web_answer_t a;
+
+    memcpy(b + n, parts, sizeof(parts));
+    n += sizeof(parts);
+    b[4] = (unsigned char)(n - 5);
+    b[8] = (unsigned char)(n - 9);
+    ck_assert(saas_web_hello_read(b, n, scratch, 0, &a));
+    ck_assert_int_eq(a.what, SAAS_WEB_ANSWER_HELLO);
+    ck_assert_int_eq(a.version, 0x0304);
+    ck_assert_int_eq(a.group, SAAS_WEB_GROUP_HYBRID);
+    n = saas_web_hello_write(b, SAAS_WEB_HELLO_HYBRID, NULL, random, 0);
+    ck_assert_ptr_nonnull(memmem(b, n, "\x00\x0a\x00\x04\x00\x02\x11\xec", 8));
+    ck_assert_ptr_nonnull(memmem(b, n, "\x00\x33\x00\x02\x00\x00", 6));
+}
+END_TEST
+
 START_TEST(dh_group)
 {
     unsigned char b[1024];
@@ -217,6 +239,7 @@ Suite *suite_web_hello(void)
     tcase_add_test(tc, shape);
     tcase_add_test(tc, offers);
     tcase_add_test(tc, answers);
+    tcase_add_test(tc, retry);
     tcase_add_test(tc, dh_group);
     tcase_add_test(tc, hostile);
     return s;

@@ -1,5 +1,5 @@
-/* See checks.h: the table, and the answers for everything that could not be
- * looked at. A judge is only asked when what it needs is there.
+/* See checks.h: the answers for everything that could not be looked at. A judge is only asked when what it needs is
+ * there.
  */
 #include "checks.h"
 #include "headers.h"
@@ -7,71 +7,6 @@
 #include <apr_strings.h>
 #include <stdarg.h>
 #include <string.h>
-
-const saas_web_check_t saas_web_checks[] = {
-    { "tls_certificate_trusted", SAAS_WEB_CRITICAL, SAAS_WEB_NEEDS_CERTIFICATE, SAAS_WEB_FAIL, saas_web_judge_trusted },
-    { "tls_certificate_hostname_match", SAAS_WEB_CRITICAL, SAAS_WEB_NEEDS_CERTIFICATE, SAAS_WEB_MANUAL,
-      saas_web_judge_hostname_match },
-    { "tls_certificate_not_expired", SAAS_WEB_CRITICAL, SAAS_WEB_NEEDS_CERTIFICATE, SAAS_WEB_MANUAL,
-      saas_web_judge_not_expired },
-    { "tls_certificate_expiry_margin", SAAS_WEB_MEDIUM, SAAS_WEB_NEEDS_CERTIFICATE, SAAS_WEB_MANUAL,
-      saas_web_judge_expiry_margin },
-    { "tls_certificate_lifetime", SAAS_WEB_LOW, SAAS_WEB_NEEDS_CERTIFICATE, SAAS_WEB_MANUAL, saas_web_judge_lifetime },
-    { "tls_certificate_key_strength", SAAS_WEB_HIGH, SAAS_WEB_NEEDS_CERTIFICATE, SAAS_WEB_MANUAL,
-      saas_web_judge_key_strength },
-    { "tls_certificate_signature", SAAS_WEB_HIGH, SAAS_WEB_NEEDS_CERTIFICATE, SAAS_WEB_MANUAL,
-      saas_web_judge_signature },
-    { "tls_chain_complete_ordered", SAAS_WEB_LOW, SAAS_WEB_NEEDS_CERTIFICATE, SAAS_WEB_MANUAL, saas_web_judge_chain },
-    { "tls_legacy_protocols_disabled", SAAS_WEB_HIGH, SAAS_WEB_NEEDS_TLS, SAAS_WEB_MANUAL,
-      saas_web_judge_legacy_protocols },
-    { "tls_1_2_or_1_3_supported", SAAS_WEB_CRITICAL, SAAS_WEB_NEEDS_TLS, SAAS_WEB_FAIL,
-      saas_web_judge_modern_protocols },
-    { "tls_1_3_supported", SAAS_WEB_MEDIUM, SAAS_WEB_NEEDS_TLS, SAAS_WEB_FAIL, saas_web_judge_tls13 },
-    { "tls_weak_ciphers_refused", SAAS_WEB_HIGH, SAAS_WEB_NEEDS_TLS, SAAS_WEB_MANUAL, saas_web_judge_weak_ciphers },
-    { "tls_forward_secrecy_only", SAAS_WEB_MEDIUM, SAAS_WEB_NEEDS_TLS, SAAS_WEB_MANUAL,
-      saas_web_judge_forward_secrecy },
-    { "tls_dh_params", SAAS_WEB_MEDIUM, SAAS_WEB_NEEDS_TLS, SAAS_WEB_MANUAL, saas_web_judge_dh_params },
-    { "tls_compression_disabled", SAAS_WEB_MEDIUM, SAAS_WEB_NEEDS_TLS, SAAS_WEB_MANUAL, saas_web_judge_compression },
-    { "tls_secure_renegotiation", SAAS_WEB_MEDIUM, SAAS_WEB_NEEDS_TLS, SAAS_WEB_MANUAL, saas_web_judge_renegotiation },
-    { "tls_ocsp_staple", SAAS_WEB_INFORMATIONAL, SAAS_WEB_NEEDS_CERTIFICATE, SAAS_WEB_MANUAL,
-      saas_web_judge_ocsp_staple },
-    { "tls_early_data_disabled", SAAS_WEB_LOW, SAAS_WEB_NEEDS_TLS, SAAS_WEB_MANUAL, saas_web_judge_early_data },
-    { "http_redirect_to_https", SAAS_WEB_HIGH, SAAS_WEB_NEEDS_NOTHING, SAAS_WEB_FAIL, saas_web_judge_redirect },
-    { "http_redirect_first_hop_same_host", SAAS_WEB_LOW, SAAS_WEB_NEEDS_NOTHING, SAAS_WEB_FAIL,
-      saas_web_judge_first_hop },
-    { "hsts_enabled", SAAS_WEB_HIGH, SAAS_WEB_NEEDS_NOTHING, SAAS_WEB_FAIL, saas_web_judge_hsts },
-    { "hsts_max_age", SAAS_WEB_MEDIUM, SAAS_WEB_NEEDS_NOTHING, SAAS_WEB_FAIL, saas_web_judge_hsts_max_age },
-    { "hsts_include_subdomains", SAAS_WEB_LOW, SAAS_WEB_NEEDS_NOTHING, SAAS_WEB_FAIL, saas_web_judge_hsts_subdomains },
-    { "csp_present", SAAS_WEB_MEDIUM, SAAS_WEB_NEEDS_RESPONSE, SAAS_WEB_FAIL, saas_web_judge_csp },
-    { "csp_script_no_unsafe_inline", SAAS_WEB_MEDIUM, SAAS_WEB_NEEDS_RESPONSE, SAAS_WEB_FAIL,
-      saas_web_judge_csp_inline },
-    { "csp_no_unsafe_eval", SAAS_WEB_MEDIUM, SAAS_WEB_NEEDS_RESPONSE, SAAS_WEB_FAIL, saas_web_judge_csp_eval },
-    { "csp_base_object_form_locked", SAAS_WEB_LOW, SAAS_WEB_NEEDS_RESPONSE, SAAS_WEB_FAIL, saas_web_judge_csp_lock },
-    { "clickjacking_protected", SAAS_WEB_MEDIUM, SAAS_WEB_NEEDS_RESPONSE, SAAS_WEB_FAIL, saas_web_judge_clickjacking },
-    { "content_type_nosniff", SAAS_WEB_LOW, SAAS_WEB_NEEDS_RESPONSE, SAAS_WEB_FAIL, saas_web_judge_nosniff },
-    { "referrer_policy_safe", SAAS_WEB_LOW, SAAS_WEB_NEEDS_RESPONSE, SAAS_WEB_FAIL, saas_web_judge_referrer },
-    { "permissions_policy_present", SAAS_WEB_INFORMATIONAL, SAAS_WEB_NEEDS_RESPONSE, SAAS_WEB_FAIL,
-      saas_web_judge_permissions },
-    { "cross_origin_isolation", SAAS_WEB_INFORMATIONAL, SAAS_WEB_NEEDS_RESPONSE, SAAS_WEB_FAIL,
-      saas_web_judge_cross_origin },
-    { "cross_origin_opener_policy", SAAS_WEB_INFORMATIONAL, SAAS_WEB_NEEDS_RESPONSE, SAAS_WEB_FAIL, saas_web_judge_opener_policy },
-    { "cross_origin_embedder_policy", SAAS_WEB_INFORMATIONAL, SAAS_WEB_NEEDS_RESPONSE, SAAS_WEB_FAIL,
-      saas_web_judge_embedder_policy },
-    { "cross_origin_resource_policy", SAAS_WEB_INFORMATIONAL, SAAS_WEB_NEEDS_RESPONSE, SAAS_WEB_FAIL,
-      saas_web_judge_resource_policy },
-    { "cookies_prefix_valid", SAAS_WEB_MEDIUM, SAAS_WEB_NEEDS_RESPONSE, SAAS_WEB_FAIL, saas_web_judge_cookies_prefix },
-    { "cookies_secure", SAAS_WEB_MEDIUM, SAAS_WEB_NEEDS_RESPONSE, SAAS_WEB_FAIL, saas_web_judge_cookies_secure },
-    { "cookies_httponly", SAAS_WEB_HIGH, SAAS_WEB_NEEDS_RESPONSE, SAAS_WEB_FAIL, saas_web_judge_cookies_httponly },
-    { "cookies_samesite", SAAS_WEB_MEDIUM, SAAS_WEB_NEEDS_RESPONSE, SAAS_WEB_FAIL, saas_web_judge_cookies_samesite },
-    { "cors_no_credentialed_reflection", SAAS_WEB_HIGH, SAAS_WEB_NEEDS_RESPONSE, SAAS_WEB_FAIL, saas_web_judge_cors },
-    { "scripts_loaded_securely", SAAS_WEB_HIGH, SAAS_WEB_NEEDS_RESPONSE, SAAS_WEB_FAIL, saas_web_judge_scripts },
-    { "headers_no_technology_leak", SAAS_WEB_LOW, SAAS_WEB_NEEDS_RESPONSE, SAAS_WEB_FAIL, saas_web_judge_leak },
-    { "http_trace_disabled", SAAS_WEB_MEDIUM, SAAS_WEB_NEEDS_RESPONSE, SAAS_WEB_FAIL, saas_web_judge_trace },
-    { "security_txt_present", SAAS_WEB_INFORMATIONAL, SAAS_WEB_NEEDS_RESPONSE, SAAS_WEB_FAIL,
-      saas_web_judge_security_txt },
-};
-
-const int saas_web_check_count = sizeof(saas_web_checks) / sizeof(saas_web_checks[0]);
 
 /* Fetches that prove that a port has no TLS, as opposed to not being reached. */
 static int shows_no_tls(saas_web_fetch_e how)

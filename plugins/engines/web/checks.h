@@ -39,6 +39,11 @@ typedef struct {
     saas_web_needs_e needs;
     saas_web_status_e without_tls; /* the answer for a target that has no TLS */
     saas_web_judge_t judge;
+    int penalty, bonus;                 /* points of a score that FAIL costs, and that PASS earns from 90 on */
+    const char *title;                  /* what is so when the check passes */
+    const char *meaning, *remediation;  /* sentences */
+    const char *reference;              /* URL */
+    const char *httpd, *nginx;          /* lines of a configuration that mend it; NULL: none does there, or none has to */
 } saas_web_check_t;
 
 extern const saas_web_check_t saas_web_checks[];
@@ -61,12 +66,14 @@ void saas_web_judge_lifetime(apr_pool_t *p, const saas_web_evidence_t *e, saas_w
 void saas_web_judge_key_strength(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_signature(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_chain(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_transparency(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_legacy_protocols(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_modern_protocols(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_tls13(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_weak_ciphers(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_forward_secrecy(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_dh_params(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_hybrid(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_compression(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_renegotiation(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_ocsp_staple(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
@@ -94,8 +101,12 @@ void saas_web_judge_cookies_httponly(apr_pool_t *p, const saas_web_evidence_t *e
 void saas_web_judge_cookies_samesite(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_cors(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_scripts(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_mixed_content(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_leak(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_trace(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_http3(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_clear_site_data(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_security_txt(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_security_txt_valid(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 
 #endif

@@ -38,7 +38,8 @@ void saas_web_judge_csp(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_ve
                      value ? saas_web_shown(p, value) : "set by a meta element of the page");
     }
     else if (value) {
-        saas_web_say(p, v, SAAS_WEB_FAIL, "Content-Security-Policy has no directive: \"%s\".", saas_web_shown(p, value));
+        saas_web_say(p, v, SAAS_WEB_FAIL, "Content-Security-Policy has no directive: \"%s\".",
+                     saas_web_shown(p, value));
     }
     else if (saas_web_header_get(hop, "content-security-policy-report-only", NULL)) {
         saas_web_say(p, v, SAAS_WEB_FAIL, "Content-Security-Policy is only reported, not enforced.");
@@ -92,16 +93,18 @@ void saas_web_judge_clickjacking(apr_pool_t *p, const saas_web_evidence_t *e, sa
     const saas_web_csp_t *csp = policies(p, e);
     const char *problem = saas_web_csp_framing_problem(csp, p);
     const char *ancestors = saas_web_csp_frames_in_vain(csp) ? "frame-ancestors of a meta element has no effect"
-                            : reported && strstr(reported, "frame-ancestors") ? "frame-ancestors is only reported, not enforced"
-                                                                              : "frame-ancestors is not set";
+                            : reported && strstr(reported, "frame-ancestors")
+                                ? "frame-ancestors is only reported, not enforced"
+                                : "frame-ancestors is not set";
 
     if (!problem) {
         saas_web_say(p, v, SAAS_WEB_PASS, "Framing is restricted by frame-ancestors.");
     }
     else if (saas_web_csp_decides_framing(csp)) {
-        saas_web_say(p, v, SAAS_WEB_FAIL, "%s%s.", saas_web_shown(p, problem),
-                     xfo ? apr_psprintf(p, ", and browsers that know it ignore X-Frame-Options (\"%s\")", saas_web_shown(p, xfo))
-                         : "");
+        saas_web_say(
+            p, v, SAAS_WEB_FAIL, "%s%s.", saas_web_shown(p, problem),
+            xfo ? apr_psprintf(p, ", and browsers that know it ignore X-Frame-Options (\"%s\")", saas_web_shown(p, xfo))
+                : "");
     }
     else if (!xfo) {
         saas_web_say(p, v, SAAS_WEB_FAIL, "X-Frame-Options is not set, and %s.", ancestors);
@@ -114,8 +117,10 @@ void saas_web_judge_clickjacking(apr_pool_t *p, const saas_web_evidence_t *e, sa
             [SAAS_WEB_FRAMING_FREE] = { SAAS_WEB_FAIL, "X-Frame-Options has no effect", ", and " },
             [SAAS_WEB_FRAMING_SAMEORIGIN] = { SAAS_WEB_PASS, "Framing is restricted by X-Frame-Options", NULL },
             [SAAS_WEB_FRAMING_DENIED] = { SAAS_WEB_PASS, "Framing is denied by X-Frame-Options", NULL },
-            [SAAS_WEB_FRAMING_CONTRADICTS] = { SAAS_WEB_PASS, "The values of X-Frame-Options contradict each other, for which"
-                                               " browsers deny all framing", NULL },
+            [SAAS_WEB_FRAMING_CONTRADICTS] = { SAAS_WEB_PASS,
+                                               "The values of X-Frame-Options contradict each other, for which"
+                                               " browsers deny all framing",
+                                               NULL },
         };
         saas_web_framing_e framing = saas_web_header_framing(p, xfo);
 
@@ -146,7 +151,8 @@ void saas_web_judge_referrer(apr_pool_t *p, const saas_web_evidence_t *e, saas_w
     int is_safe = policy && saas_web_referrer_is_safe(policy);
 
     if (!is_safe && !meta && e->main->truncated) {
-        saas_web_say(p, v, SAAS_WEB_MANUAL, "Referrer-Policy %s%s%s, and the page was too long or slow to look for a meta element.",
+        saas_web_say(p, v, SAAS_WEB_MANUAL,
+                     "Referrer-Policy %s%s%s, and the page was too long or slow to look for a meta element.",
                      value ? "is \"" : "is not set", value ? saas_web_shown(p, value) : "", value ? "\"" : "");
     }
     else if (policy) {
@@ -154,7 +160,8 @@ void saas_web_judge_referrer(apr_pool_t *p, const saas_web_evidence_t *e, saas_w
                      meta ? " (by a meta element of the page)" : "");
     }
     else if (value) {
-        saas_web_say(p, v, SAAS_WEB_FAIL, "Referrer-Policy has no value that browsers know: \"%s\".", saas_web_shown(p, value));
+        saas_web_say(p, v, SAAS_WEB_FAIL, "Referrer-Policy has no value that browsers know: \"%s\".",
+                     saas_web_shown(p, value));
     }
     else {
         saas_web_say(p, v, SAAS_WEB_FAIL, "Referrer-Policy is not set.");
@@ -184,13 +191,17 @@ typedef struct {
     const char *leaves[3]; /* known, too, but nothing is isolated by them */
 } isolation_t;
 
-static const isolation_t opener = { "cross-origin-opener-policy", "Cross-Origin-Opener-Policy",
+static const isolation_t opener = { "cross-origin-opener-policy",
+                                    "Cross-Origin-Opener-Policy",
                                     { "same-origin", "same-origin-allow-popups", "noopener-allow-popups" },
                                     { "unsafe-none" } };
-static const isolation_t embedder = { "cross-origin-embedder-policy", "Cross-Origin-Embedder-Policy",
-                                      { "require-corp", "credentialless" }, { "unsafe-none" } };
-static const isolation_t resource = { "cross-origin-resource-policy", "Cross-Origin-Resource-Policy",
-                                      { "same-origin", "same-site" }, { "cross-origin" } };
+static const isolation_t embedder = { "cross-origin-embedder-policy",
+                                      "Cross-Origin-Embedder-Policy",
+                                      { "require-corp", "credentialless" },
+                                      { "unsafe-none" } };
+static const isolation_t resource = {
+    "cross-origin-resource-policy", "Cross-Origin-Resource-Policy", { "same-origin", "same-site" }, { "cross-origin" }
+};
 
 static int is_one_of(const char *value, const char *const *known)
 {
@@ -218,8 +229,10 @@ static int isolates(apr_pool_t *p, const saas_web_hop_t *hop, const isolation_t 
         *what = apr_psprintf(p, "%s: %s", of->shown, saas_web_shown(p, value));
         return 1;
     }
-    *what = apr_psprintf(p, !strchr(value, ',') && is_one_of(value, of->leaves) ? "%s is \"%s\", which isolates nothing"
-                                                                               : "%s has a value that browsers do not know: \"%s\"",
+    *what = apr_psprintf(p,
+                         !strchr(value, ',') && is_one_of(value, of->leaves)
+                             ? "%s is \"%s\", which isolates nothing"
+                             : "%s has a value that browsers do not know: \"%s\"",
                          of->shown, saas_web_shown(p, value));
     return 0;
 }
@@ -388,6 +401,61 @@ void saas_web_judge_scripts(apr_pool_t *p, const saas_web_evidence_t *e, saas_we
     else {
         saas_web_say(p, v, SAAS_WEB_PASS, "External scripts: %d, all loaded securely.", d->scripts);
     }
+}
+
+void saas_web_judge_mixed_content(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
+{
+    const saas_web_csp_t *csp = policies(p, e);
+    const char *what = e->document.insecure_content;
+
+    if (!saas_web_reply_last(e->main)->at->is_tls) {
+        saas_web_say(p, v, SAAS_WEB_MANUAL, "The page itself is served over http.");
+    }
+    else if (what
+             && (saas_web_csp_has(csp, "upgrade-insecure-requests")
+                 || saas_web_csp_has(csp, "block-all-mixed-content"))) {
+        saas_web_say(p, v, SAAS_WEB_PASS,
+                     "The page refers to %s, which its policy has browsers ask over https or not at all.",
+                     saas_web_shown(p, what));
+    }
+    else if (what) {
+        saas_web_say(p, v, SAAS_WEB_FAIL, "The page refers to %s over http.", saas_web_shown(p, what));
+    }
+    else if (e->main->truncated) {
+        saas_web_say(
+            p, v, SAAS_WEB_MANUAL,
+            "The page was too long or slow to be read to its end; nothing over http in the %d bytes that were.",
+            e->document.body_len);
+    }
+    else {
+        saas_web_say(p, v, SAAS_WEB_PASS, "The page's markup refers to nothing over http.");
+    }
+}
+
+void saas_web_judge_http3(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
+{
+    const char *value = saas_web_header_joined(p, saas_web_reply_last(e->main), "alt-svc");
+    const char *at = value;
+
+    /* RFC 7838 3, RFC 9114 3.1.1: alternatives, of which one has the protocol h3. */
+    while (at && *(at += strspn(at, ", \t")) && strncmp(at, "h3=", 3) != 0) {
+        at += strcspn(at, ",");
+    }
+    if (at && *at) {
+        saas_web_say(p, v, SAAS_WEB_PASS, "Alt-Svc: %s", saas_web_shown(p, value));
+    }
+    else {
+        saas_web_say(p, v, SAAS_WEB_FAIL, value ? "Alt-Svc does not offer h3: \"%s\"." : "Alt-Svc is not set.%s",
+                     value ? saas_web_shown(p, value) : "");
+    }
+}
+
+void saas_web_judge_clear_site_data(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
+{
+    const char *value = saas_web_header_joined(p, saas_web_reply_last(e->main), "clear-site-data");
+
+    saas_web_say(p, v, SAAS_WEB_MANUAL, "Which page logs out is not known from outside%s%s.",
+                 value ? "; the page that was looked at sends " : "", value ? saas_web_shown(p, value) : "");
 }
 
 void saas_web_judge_leak(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)

@@ -262,3 +262,37 @@ void saas_web_judge_security_txt(apr_pool_t *p, const saas_web_evidence_t *e, sa
         saas_web_say(p, v, SAAS_WEB_PASS, "security.txt has a Contact and is not out of date.");
     }
 }
+
+void saas_web_judge_security_txt_valid(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
+{
+    const saas_web_hop_t *hop = extra_hop(p, e->security_txt, v);
+    const saas_web_document_t *d = &e->security_document;
+
+    if (!hop) {
+        return;
+    }
+    if (hop->status != 200 || (!d->has_contact && !d->expires_count)) {
+        saas_web_say(p, v, SAAS_WEB_FAIL, "There is no security.txt to judge (status %d).", hop->status);
+    }
+    else if (!d->has_contact) {
+        saas_web_say(p, v, SAAS_WEB_FAIL, "security.txt has no Contact.");
+    }
+    else if (d->bad_contact) {
+        saas_web_say(p, v, SAAS_WEB_FAIL, "A Contact of security.txt is no URI: \"%s\".",
+                     saas_web_shown(p, d->bad_contact));
+    }
+    else if (d->expires_count != 1) {
+        saas_web_say(p, v, SAAS_WEB_FAIL, "security.txt has %d Expires; it must have one.", d->expires_count);
+    }
+    else if (d->expires == 0 || d->expires < e->now) {
+        saas_web_say(p, v, SAAS_WEB_FAIL, "The Expires of security.txt is %s.",
+                     d->expires ? "over" : "no date of RFC 3339");
+    }
+    else if (d->languages_count > 1) {
+        saas_web_say(p, v, SAAS_WEB_FAIL, "security.txt has %d Preferred-Languages; it may have one.",
+                     d->languages_count);
+    }
+    else {
+        saas_web_say(p, v, SAAS_WEB_PASS, "security.txt follows RFC 9116.");
+    }
+}

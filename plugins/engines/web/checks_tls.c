@@ -5,12 +5,12 @@
 #include "checks.h"
 
 #include <apr_strings.h>
+#include <string.h>
 
 #define DAY apr_time_from_sec(86400)
-#define LIFETIME_DAYS 398
 
 static const char *const hello_names[SAAS_WEB_HELLO_COUNT] = {
-    "TLS 1.3", "TLS 1.2", "TLS 1.1", "TLS 1.0", "SSL 3.0", "static RSA", "weak suites", "DHE",
+    "TLS 1.3", "TLS 1.2", "TLS 1.1", "TLS 1.0", "SSL 3.0", "static RSA", "weak suites", "DHE", "X25519MLKEM768",
 };
 
 static const int hello_versions[SAAS_WEB_HELLO_COUNT] = { 0x0304, 0x0303, 0x0302, 0x0301, 0x0300 };
@@ -111,11 +111,24 @@ void saas_web_judge_expiry_margin(apr_pool_t *p, const saas_web_evidence_t *e, s
 
 void saas_web_judge_lifetime(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
 {
+    /* CA/Browser Forum's Baseline Requirements, 6.3.2; from 2026 on ballot SC-081v3. The last row that has begun
+     * counts. */
+    static const struct {
+        const char *from; /* the certificate's first day */
+        int days;
+    } rules[] = {
+        { "2018-03-01", 825 }, { "2020-09-01", 398 }, { "2026-03-15", 200 }, { "2027-03-15", 100 }, { "2029-03-15", 47 }
+    };
     apr_time_t life = e->cert.not_after - e->cert.not_before;
+    const char *begins = date(p, e->cert.not_before);
+    size_t i = sizeof(rules) / sizeof(rules[0]) - 1;
 
-    saas_web_say(p, v, life <= LIFETIME_DAYS * DAY ? SAAS_WEB_PASS : SAAS_WEB_FAIL,
-                 "The certificate was issued for %d days; at most %d are accepted by browsers.", (int)(life / DAY),
-                 LIFETIME_DAYS);
+    while (i > 0 && strcmp(begins, rules[i].from) < 0) {
+        i--;
+    }
+    saas_web_say(p, v, life <= rules[i].days * DAY ? SAAS_WEB_PASS : SAAS_WEB_FAIL,
+                 "The certificate was issued on %s for %d days; %d are the most for certificates from %s on.", begins,
+                 (int)(life / DAY), rules[i].days, rules[i].from);
 }
 
 void saas_web_judge_key_strength(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
@@ -254,6 +267,45 @@ void saas_web_judge_dh_params(apr_pool_t *p, const saas_web_evidence_t *e, saas_
     else {
         saas_web_say(p, v, SAAS_WEB_MANUAL, "The Diffie-Hellman group could not be read%s%s.", why ? ": " : "",
                      why ? why : "");
+    }
+}
+
+void saas_web_judge_hybrid(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
+{
+    const char *why = NULL;
+    known_e k = accepts(e, SAAS_WEB_HELLO_HYBRID, &why);
+
+    if (k == UNKNOWN) {
+        unknown(p, v, "X25519MLKEM768", why);
+    }
+    else if (k == YES && e->hello[SAAS_WEB_HELLO_HYBRID].group == SAAS_WEB_GROUP_HYBRID) {
+        saas_web_say(p, v, SAAS_WEB_PASS, "The server agrees to X25519MLKEM768.");
+    }
+    else {
+        saas_web_say(p, v, SAAS_WEB_FAIL, "The server does not know X25519MLKEM768.");
+    }
+}
+
+void saas_web_judge_transparency(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
+{
+    int n = e->tls_hop ? e->tls_hop->tls.timestamps : -1;
+
+    if (n >= 2) {
+        saas_web_say(p, v, SAAS_WEB_PASS,
+                     "%d timestamps of transparency logs come with the certificate. Their signatures were not checked.",
+                     n);
+    }
+    else if (!e->cert.trusted) {
+        saas_web_say(p, v, SAAS_WEB_MANUAL,
+                     "The certificate is of no public authority, of which alone timestamps are demanded.");
+    }
+    else if (n < 0) {
+        saas_web_say(p, v, SAAS_WEB_MANUAL, "There was no response during which the timestamps could be read.");
+    }
+    else {
+        saas_web_say(p, v, SAAS_WEB_FAIL,
+                     "%d timestamp%s of transparency logs with the certificate; browsers want two of different logs.",
+                     n, n == 1 ? " comes" : "s come");
     }
 }
 

@@ -116,11 +116,11 @@ static const char *broken_rule(const saas_web_cookie_t *c, const attributes_t *a
         if (strncasecmp(c->name, rules[i].prefix, strlen(rules[i].prefix)) != 0) {
             continue;
         }
-        return !c->secure                           ? "without Secure"
-               : rules[i].httponly && !c->httponly  ? "without HttpOnly"
-               : rules[i].host && a->has_domain     ? "with Domain"
-               : rules[i].host && !a->is_root       ? "without Path=/"
-                                                    : NULL;
+        return !c->secure                          ? "without Secure"
+               : rules[i].httponly && !c->httponly ? "without HttpOnly"
+               : rules[i].host && a->has_domain    ? "with Domain"
+               : rules[i].host && !a->is_root      ? "without Path=/"
+                                                   : NULL;
     }
     return NULL;
 }

@@ -152,7 +152,9 @@ static void add_directive(policy_t *policy, apr_pool_t *p, const char *from, con
 static void drop_header_only(saas_web_csp_t *csp, policy_t *policy)
 {
     static const char *const names[] = { "frame-ancestors", "report-uri", "sandbox" };
-    const directive_t *last = policy->directives->nelts ? &APR_ARRAY_IDX(policy->directives, policy->directives->nelts - 1, directive_t) : NULL;
+    const directive_t *last = policy->directives->nelts
+                                  ? &APR_ARRAY_IDX(policy->directives, policy->directives->nelts - 1, directive_t)
+                                  : NULL;
 
     for (size_t i = 0; last && i < sizeof(names) / sizeof(names[0]); i++) {
         if (strcmp(last->name, names[i]) == 0) {
@@ -285,14 +287,19 @@ int saas_web_csp_frames_in_vain(const saas_web_csp_t *csp)
     return csp->frames_in_vain;
 }
 
-int saas_web_csp_decides_framing(const saas_web_csp_t *csp)
+int saas_web_csp_has(const saas_web_csp_t *csp, const char *name)
 {
     for (int i = 0; i < csp->policies->nelts; i++) {
-        if (find(&APR_ARRAY_IDX(csp->policies, i, policy_t), "frame-ancestors")) {
+        if (find(&APR_ARRAY_IDX(csp->policies, i, policy_t), name)) {
             return 1;
         }
     }
     return 0;
+}
+
+int saas_web_csp_decides_framing(const saas_web_csp_t *csp)
+{
+    return saas_web_csp_has(csp, "frame-ancestors");
 }
 
 const char *saas_web_csp_eval_problem(const saas_web_csp_t *csp, apr_pool_t *p)

@@ -21,6 +21,9 @@ int saas_web_csp_count(const saas_web_csp_t *csp);
 /* Non-zero when a policy of a header says who may frame the page; X-Frame-Options has no effect then. */
 int saas_web_csp_decides_framing(const saas_web_csp_t *csp);
 
+/* Non-zero when a policy has a directive, whatever its sources. */
+int saas_web_csp_has(const saas_web_csp_t *csp, const char *name);
+
 /* Non-zero when a meta element says so, which has none. */
 int saas_web_csp_frames_in_vain(const saas_web_csp_t *csp);
 

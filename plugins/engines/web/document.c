@@ -18,7 +18,7 @@ typedef struct {
 } cursor_t;
 
 typedef struct {
-    const char *src, *integrity, *http_equiv, *content, *href, *name;
+    const char *src, *integrity, *http_equiv, *content, *href, *name, *rel, *data, *action;
 } attributes_t;
 
 static int is_space(char c)
@@ -90,6 +90,7 @@ static void read_attributes(apr_pool_t *p, cursor_t *c, attributes_t *a)
     } wanted[] = {
         { "src", &a->src },         { "integrity", &a->integrity }, { "http-equiv", &a->http_equiv },
         { "content", &a->content }, { "href", &a->href },           { "name", &a->name },
+        { "rel", &a->rel },         { "data", &a->data },           { "action", &a->action },
     };
 
     memset(a, 0, sizeof(*a));
@@ -216,8 +217,8 @@ static void take_script(apr_pool_t *p, const attributes_t *a, const saas_web_tar
 /* Whether a start tag, its name in lower case, leaves the parser in the head of a page. */
 static int stays_in_head(const char *name)
 {
-    static const char *const names[] = { "html",     "head",  "meta",  "base",     "basefont", "bgsound", "link", "title",
-                                         "noscript", "style", "script", "noframes", "template" };
+    static const char *const names[] = { "html",  "head",     "meta",  "base",   "basefont", "bgsound", "link",
+                                         "title", "noscript", "style", "script", "noframes", "template" };
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (strcmp(name, names[i]) == 0) {
@@ -266,6 +267,42 @@ static void take_meta(apr_pool_t *p, const attributes_t *a, int in_head, saas_we
     else if (a->name && strcasecmp(a->name, "referrer") == 0 && (policy = saas_web_referrer_meta(a->content)) != NULL) {
         out->meta_referrer = policy;
     }
+}
+
+/* Whether a link element loads what it names. */
+static int is_loaded(const char *rel)
+{
+    static const char *const words[] = { "stylesheet",    "icon",     "preload",
+                                         "modulepreload", "manifest", "apple-touch-icon" };
+
+    while (rel && *(rel += strspn(rel, " \t\r\n\f"))) {
+        size_t len = strcspn(rel, " \t\r\n\f");
+
+        for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+            if (strlen(words[i]) == len && strncasecmp(rel, words[i], len) == 0) {
+                return 1;
+            }
+        }
+        rel += len;
+    }
+    return 0;
+}
+
+/* What an element other than a script loads, or sends its form to; NULL: nothing. */
+static const char *loaded_by(const char *name, const attributes_t *a)
+{
+    static const char *const by_src[] = { "img",   "audio",  "video", "source", "track",
+                                          "embed", "iframe", "frame", "input" };
+
+    if (strcmp(name, "link") == 0) {
+        return is_loaded(a->rel) ? a->href : NULL;
+    }
+    for (size_t i = 0; i < sizeof(by_src) / sizeof(by_src[0]); i++) {
+        if (strcmp(name, by_src[i]) == 0) {
+            return a->src;
+        }
+    }
+    return strcmp(name, "object") == 0 ? a->data : strcmp(name, "form") == 0 ? a->action : NULL;
 }
 
 static void read_html(apr_pool_t *p, const saas_web_target_t *at, const char *body, apr_size_t len,
@@ -337,6 +374,16 @@ static void read_html(apr_pool_t *p, const saas_web_target_t *at, const char *bo
                 out->unpinned_script = apr_pstrndup(p, out->unpinned_script, 256);
             }
         }
+        else if (at->is_tls && !out->insecure_content) {
+            const char *what = loaded_by(name, &a);
+            int is_tls = base_is_tls;
+            const char *host;
+
+            if (what) {
+                reference_origin(scratch, what, base_is_tls, &is_tls, &host);
+                out->insecure_content = is_tls ? NULL : apr_pstrndup(p, what, 256);
+            }
+        }
         for (size_t i = 0; i < sizeof(raw_text) / sizeof(raw_text[0]); i++) {
             if (strcmp(name, raw_text[i]) == 0) {
                 const char *close = find_nocase(c.at, c.end, apr_pstrcat(scratch, "</", name, NULL));
@@ -346,6 +393,27 @@ static void read_html(apr_pool_t *p, const saas_web_target_t *at, const char *bo
         }
     }
     apr_pool_destroy(scratch);
+}
+
+/* RFC 9116 2.5.3: a URI, so that it begins with a scheme. */
+static void take_contact(apr_pool_t *p, const char *from, size_t len, saas_web_document_t *out)
+{
+    const char *to = from + len;
+    const char *c;
+
+    while (from < to && is_space(*from)) {
+        from++;
+    }
+    while (to > from && is_space(to[-1])) {
+        to--;
+    }
+    out->has_contact = 1;
+    for (c = from; c < to && (apr_isalnum(*c) || strchr("+-.", *c)); c++) {
+    }
+    if (!out->bad_contact
+        && (c == from || !apr_isalpha(*from) || c + 1 >= to || *c != ':' || memchr(from, ' ', to - from))) {
+        out->bad_contact = apr_pstrndup(p, from, to - from > 256 ? 256 : to - from);
+    }
 }
 
 /* RFC 9116: fields in lines, names without regard to case. */
@@ -358,13 +426,17 @@ static void read_security_txt(apr_pool_t *p, const char *body, apr_size_t len, s
         size_t n = (eol ? eol : end) - body;
 
         if (n > 8 && strncasecmp(body, "contact:", 8) == 0) {
-            out->has_contact = 1;
+            take_contact(p, body + 8, n - 8, out);
+        }
+        else if (n > 20 && strncasecmp(body, "preferred-languages:", 20) == 0) {
+            out->languages_count++;
         }
         else if (n > 8 && n < 128 && strncasecmp(body, "expires:", 8) == 0) {
             const char *text = apr_pstrmemdup(p, body + 8, n - 8);
             int y, mo, d, h, mi, s;
             apr_time_exp_t x;
 
+            out->expires_count++;
             memset(&x, 0, sizeof(x));
             while (is_space(*text)) {
                 text++;

@@ -42,6 +42,7 @@ typedef struct {
     const unsigned char *staple; /* OCSP response, NULL when none was stapled */
     apr_size_t staple_len;
     int early_data; /* a ticket allows early data: 1 yes, 0 no, -1 no ticket */
+    int timestamps; /* of certificate transparency, in the certificate, the handshake or the staple; -1: not looked at */
 } saas_web_handshake_t;
 
 typedef struct {
@@ -68,10 +69,13 @@ typedef struct {
     int scripts;                  /* external scripts seen */
     const char *insecure_script;  /* first loaded over http:// */
     const char *unpinned_script;  /* first from another site without integrity */
+    const char *insecure_content; /* first image, style, frame or the like over http:// of a page over https */
     int body_len;
     int echoes_trace;   /* the body repeats the request line of a TRACE */
     int has_contact;    /* security.txt: a Contact field */
     apr_time_t expires; /* security.txt: Expires, 0 when absent or malformed */
+    int expires_count, languages_count; /* security.txt: fields of that name */
+    const char *bad_contact;            /* security.txt: the first Contact that is no URI */
 } saas_web_document_t;
 
 /* What certificate verification says about a chain. See cert.h. */

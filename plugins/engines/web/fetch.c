@@ -11,6 +11,7 @@
 #include <apr_strings.h>
 #include <curl/curl.h>
 #include <errno.h>
+#include <openssl/ct.h>
 #include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -169,6 +170,15 @@ static int look_at_ticket(SSL *ssl, SSL_SESSION *session)
     return 0;
 }
 
+/* Nothing is refused for its timestamps; without a callback they are not asked for. */
+static int take_timestamps(const CT_POLICY_EVAL_CTX *ctx, const STACK_OF(SCT) *timestamps, void *data)
+{
+    (void)ctx;
+    (void)timestamps;
+    (void)data;
+    return 1;
+}
+
 /* The scanner speaks to old and broken servers too: it wants to report them. */
 static CURLcode prepare_tls(CURL *easy, void *ssl_ctx, void *data)
 {
@@ -183,6 +193,7 @@ static CURLcode prepare_tls(CURL *easy, void *ssl_ctx, void *data)
     SSL_CTX_set_tlsext_status_type(ctx, TLSEXT_STATUSTYPE_ocsp);
     SSL_CTX_set_tlsext_status_cb(ctx, keep_staple);
     SSL_CTX_set_tlsext_status_arg(ctx, data);
+    SSL_CTX_set_ct_validation_callback(ctx, take_timestamps, NULL);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(ctx, look_at_ticket);
     return CURLE_OK;
@@ -267,6 +278,20 @@ static int count_codings(const apr_array_header_t *headers)
     return n;
 }
 
+/* Those of the certificate, of the handshake and of the staple together. */
+static void count_timestamps(slot_t *s)
+{
+    struct curl_tlssessioninfo *session = NULL;
+    const STACK_OF(SCT) *timestamps;
+
+    if (curl_easy_getinfo(s->easy, CURLINFO_TLS_SSL_PTR, &session) != CURLE_OK || !session || !session->internals
+        || session->backend != CURLSSLBACKEND_OPENSSL) {
+        return;
+    }
+    timestamps = SSL_get0_peer_scts(session->internals);
+    s->hop->tls.timestamps = timestamps ? sk_SCT_num(timestamps) : 0;
+}
+
 /* Of a response that is compressed twice, what comes out at last is no measure
  * of what was unpacked on the way: its body is not read. */
 static size_t end_headers(slot_t *s, size_t len)
@@ -275,6 +300,7 @@ static size_t end_headers(slot_t *s, size_t len)
 
     commit_field(s);
     s->headers_done = 1;
+    count_timestamps(s);
     curl_easy_getinfo(s->easy, CURLINFO_RESPONSE_CODE, &status);
     return status >= 200 && count_codings(s->hop->headers) > 1 ? 0 : len;
 }
@@ -478,7 +504,7 @@ static void begin_hop(slot_t *s, const saas_web_target_t *at, apr_time_t now)
     hop->at = at;
     hop->headers = apr_array_make(p, 24, sizeof(saas_web_header_t));
     hop->tls.chain = apr_array_make(p, 4, sizeof(X509 *));
-    hop->tls.early_data = -1;
+    hop->tls.early_data = hop->tls.timestamps = -1;
     apr_pool_cleanup_register(p, hop->tls.chain, free_chain, apr_pool_cleanup_null);
     APR_ARRAY_PUSH(s->fetch->reply->hops, saas_web_hop_t *) = hop;
 

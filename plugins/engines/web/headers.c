@@ -318,7 +318,8 @@ saas_web_framing_e saas_web_header_framing(apr_pool_t *p, const char *joined)
         const char *value = APR_ARRAY_IDX(values, i, const char *);
 
         differ |= strcasecmp(value, first) != 0;
-        known |= strcasecmp(value, "DENY") == 0 || strcasecmp(value, "SAMEORIGIN") == 0 || strcasecmp(value, "ALLOWALL") == 0;
+        known |= strcasecmp(value, "DENY") == 0 || strcasecmp(value, "SAMEORIGIN") == 0
+                 || strcasecmp(value, "ALLOWALL") == 0;
     }
     if (differ) {
         return known ? SAAS_WEB_FRAMING_CONTRADICTS : SAAS_WEB_FRAMING_FREE;

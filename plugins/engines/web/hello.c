@@ -130,6 +130,7 @@ static const struct {
     [SAAS_WEB_HELLO_STATIC_RSA] = { 0x0303, STATIC, 0 },
     [SAAS_WEB_HELLO_WEAK] = { 0x0303, SAAS_WEB_SUITE_WEAK, 0 },
     [SAAS_WEB_HELLO_DHE] = { 0x0303, DHE, EXPORT },
+    [SAAS_WEB_HELLO_HYBRID] = { 0x0304, 0, 0 },
 };
 
 typedef struct {
@@ -185,7 +186,7 @@ static int put_suites(writer_t *w, saas_web_hello_e kind, unsigned without)
     unsigned char *mark = open16(w);
     int n = 0;
 
-    if (kind == SAAS_WEB_HELLO_TLS13) {
+    if (offers[kind].version == 0x0304) {
         for (size_t i = 0; i < sizeof(suites13) / sizeof(suites13[0]); i++, n++) {
             put16(w, suites13[i]);
         }
@@ -234,12 +235,21 @@ static void put_extensions(writer_t *w, saas_web_hello_e kind, const char *sni, 
     static const unsigned char versions[] = { 0x00, 0x2b, 0x00, 0x03, 0x02, 0x03, 0x04 };
     static const unsigned char psk_modes[] = { 0x00, 0x2d, 0x00, 0x02, 0x01, 0x01 };
     static const unsigned char share[] = { 0x00, 0x33, 0x00, 0x26, 0x00, 0x24, 0x00, 0x1d, 0x00, 0x20 };
+    static const unsigned char hybrid[] = {
+        0x00, 0x0a, 0x00, 0x04, 0x00, 0x02, SAAS_WEB_GROUP_HYBRID >> 8, SAAS_WEB_GROUP_HYBRID & 0xff
+    };
+    static const unsigned char no_share[] = { 0x00, 0x33, 0x00, 0x02, 0x00, 0x00 };
     unsigned char *all = open16(w);
 
     if (sni) {
         put_server_name(w, sni);
     }
-    put(w, groups, sizeof(groups));
+    if (kind == SAAS_WEB_HELLO_HYBRID) {
+        put(w, hybrid, sizeof(hybrid));
+    }
+    else {
+        put(w, groups, sizeof(groups));
+    }
     put(w, formats, sizeof(formats));
     if (offers[kind].version >= 0x0303) {
         unsigned char *ext, *list;
@@ -253,11 +263,17 @@ static void put_extensions(writer_t *w, saas_web_hello_e kind, const char *sni, 
         close16(w, list);
         close16(w, ext);
     }
-    if (kind == SAAS_WEB_HELLO_TLS13) {
+    if (offers[kind].version == 0x0304) {
         put(w, versions, sizeof(versions));
         put(w, psk_modes, sizeof(psk_modes));
-        put(w, share, sizeof(share));
-        put(w, key, 32);
+        if (kind == SAAS_WEB_HELLO_HYBRID) {
+            put(w, no_share,
+                sizeof(no_share)); /* RFC 8446 4.2.8: answered by a HelloRetryRequest that names the group */
+        }
+        else {
+            put(w, share, sizeof(share));
+            put(w, key, 32);
+        }
     }
     else {
         put(w, renegotiation, sizeof(renegotiation));
@@ -282,7 +298,7 @@ apr_size_t saas_web_hello_write(unsigned char *buf, saas_web_hello_e kind, const
     body = open16(&w);
     put16(&w, legacy);
     put(&w, random, 32);
-    if (kind == SAAS_WEB_HELLO_TLS13) {
+    if (offers[kind].version == 0x0304) {
         put8(&w, 32);
         put(&w, random + 32, 32);
     }
@@ -290,7 +306,7 @@ apr_size_t saas_web_hello_write(unsigned char *buf, saas_web_hello_e kind, const
         put8(&w, 0);
     }
     n = put_suites(&w, kind, without);
-    if (kind == SAAS_WEB_HELLO_TLS13) {
+    if (offers[kind].version == 0x0304) {
         put16(&w, 0x0100);
     }
     else {
@@ -336,6 +352,9 @@ static int read_server_hello(const unsigned char *b, apr_size_t len, saas_web_an
         }
         if (type == 0xff01) {
             out->secure_renegotiation = 1;
+        }
+        else if (type == 0x0033 && size >= 2) {
+            out->group = get16(b + at);
         }
         else if (type == 0x002b && size == 2) {
             out->version = get16(b + at);

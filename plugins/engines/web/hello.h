@@ -18,6 +18,7 @@ typedef enum {
     SAAS_WEB_HELLO_STATIC_RSA, /* only key exchanges without forward secrecy */
     SAAS_WEB_HELLO_WEAK,       /* only NULL, anonymous, export, RC4, DES and 3DES suites */
     SAAS_WEB_HELLO_DHE,        /* only finite-field ephemeral Diffie-Hellman */
+    SAAS_WEB_HELLO_HYBRID,     /* TLS 1.3 with X25519MLKEM768 only, and no key yet: who knows the group asks for one */
     SAAS_WEB_HELLO_COUNT
 } saas_web_hello_e;
 
@@ -38,6 +39,7 @@ typedef struct {
     int suite;   /* chosen cipher suite */
     int compression;
     int secure_renegotiation; /* RFC 5746 extension in the answer */
+    int group;                /* chosen by a TLS 1.3 server, 0 when none was seen */
     int dh_bits;              /* size of the DHE prime, 0 when none was seen */
     int alert;                /* alert description, -1 when none */
 } saas_web_answer_t;
@@ -49,6 +51,8 @@ typedef struct {
 #define SAAS_WEB_SUITE_RC4 0x08
 #define SAAS_WEB_SUITE_DES 0x10
 #define SAAS_WEB_SUITE_WEAK 0x1f
+
+#define SAAS_WEB_GROUP_HYBRID 0x11ec /* X25519MLKEM768 */
 
 #define SAAS_WEB_HELLO_MAX 1024
 #define SAAS_WEB_HELLO_RANDOM 96

@@ -128,12 +128,41 @@ static apr_status_t run_audit(saas_audit_run_t *run)
     return saas_web_run(&web);
 }
 
+/* The table of checks as the host's plugins see one; made once, before any configuration is read. */
+static saas_check_t *described;
+
+static void describe(apr_pool_t *p)
+{
+    described = apr_pcalloc(p, sizeof(*described) * saas_web_check_count);
+    for (int i = 0; i < saas_web_check_count; i++) {
+        const saas_web_check_t *check = &saas_web_checks[i];
+
+        described[i] = (saas_check_t){ .size = sizeof(saas_check_t),
+                                       .name = check->name,
+                                       .severity = severities[check->severity],
+                                       .title = check->title,
+                                       .meaning = check->meaning,
+                                       .remediation = check->remediation,
+                                       .reference = check->reference,
+                                       .httpd = check->httpd,
+                                       .nginx = check->nginx,
+                                       .penalty = check->penalty,
+                                       .bonus = check->bonus };
+    }
+}
+
+static const saas_check_t *nth_check(int n)
+{
+    return n >= 0 && n < saas_web_check_count ? &described[n] : NULL;
+}
+
 static const saas_engine_t engine = {
     .size = sizeof(saas_engine_t),
     .minor = SAAS_PLUGIN_MINOR,
     .name = "web",
     .validate = validate,
     .run = run_audit,
+    .check = nth_check,
 };
 
 static void init_child(apr_pool_t *p, server_rec *s)
@@ -146,6 +175,7 @@ static void init_child(apr_pool_t *p, server_rec *s)
 static void register_hooks(apr_pool_t *p)
 {
     saas_host_table = NULL;
+    describe(p);
     saas_engine_register(p, &engine);
     ap_hook_check_config(saas_plugin_check_host, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_check_config(make_guard, NULL, NULL, APR_HOOK_MIDDLE);
