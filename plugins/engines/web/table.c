@@ -657,7 +657,7 @@ const saas_web_check_t saas_web_checks[] = {
                      "//developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Set-Cookie#secure",
         .httpd = "Header onsuccess edit Set-Cookie \"(?i)^((?:(?!;\\s*secure).)+)$\" \"$1; Secure\"\n"
                  "Header always edit Set-Cookie \"(?i)^((?:(?!;\\s*secure).)+)$\" \"$1; Secure\"",
-        .nginx = "proxy_cookie_flags ~ secure;",
+        .nginx = "proxy_cookie_flags ~ secure httponly samesite=lax;",
     },
     {
         .name = "cookies_httponly",
@@ -674,7 +674,7 @@ const saas_web_check_t saas_web_checks[] = {
         .httpd = "Header onsuccess edit Set-Cookie \"(?i)^((?:(?!;\\s*httponly).)+)$\" \"$1; "
                  "HttpOnly\"\n"
                  "Header always edit Set-Cookie \"(?i)^((?:(?!;\\s*httponly).)+)$\" \"$1; HttpOnly\"",
-        .nginx = "proxy_cookie_flags ~ httponly;",
+        .nginx = "proxy_cookie_flags ~ secure httponly samesite=lax;",
     },
     {
         .name = "cookies_samesite",
@@ -695,7 +695,7 @@ const saas_web_check_t saas_web_checks[] = {
                  "\"(?i)^((?:(?!;\\s*samesite=(?:lax|strict|none)).)+)$\" \"$1; SameSite=Lax\"\n"
                  "Header always edit Set-Cookie "
                  "\"(?i)^((?:(?!;\\s*samesite=(?:lax|strict|none)).)+)$\" \"$1; SameSite=Lax\"",
-        .nginx = "proxy_cookie_flags ~ samesite=lax;",
+        .nginx = "proxy_cookie_flags ~ secure httponly samesite=lax;",
     },
     {
         .name = "cors_no_credentialed_reflection",
