@@ -712,6 +712,8 @@ typedef struct saas_host_t {
     apr_status_t (*job_beside)(saas_job_t *job, apr_status_t (*body)(saas_db_t *db, void *baton), void *baton);
     int (*request_read)(saas_request_t *rq, char *to, apr_size_t room, apr_size_t *len);
     apr_status_t (*temporary_file)(apr_file_t **file, apr_pool_t *p, server_rec *s);
+    apr_status_t (*db_queue_rows)(saas_db_t *db, saas_statement_t *st, saas_rows_t **rows, const char *const *args,
+                                  int nargs);
 } saas_host_t;
 
 APR_DECLARE_OPTIONAL_FN(const saas_host_t *, saas_host_services, (const char *abi, unsigned minor));
@@ -1287,6 +1289,14 @@ static inline apr_status_t saas_db_query(saas_db_t *db, saas_statement_t *st, sa
 static inline apr_status_t saas_db_queue(saas_db_t *db, saas_statement_t *st, const char *const *args, int nargs)
 {
     return saas_host()->db_queue(db, st, args, nargs);
+}
+
+/** Since minor 5.  As saas_db_queue(), of a statement whose rows are wanted: *rows is NULL until the transaction's next
+ *  saas_db_query() has succeeded, and must be good until then.  So several answers are one wait. */
+static inline apr_status_t saas_db_queue_rows(saas_db_t *db, saas_statement_t *st, saas_rows_t **rows,
+                                              const char *const *args, int nargs)
+{
+    return saas_host()->db_queue_rows(db, st, rows, args, nargs);
 }
 
 /** Commits; anything but APR_SUCCESS means that nothing was changed, or, for

@@ -14,6 +14,13 @@
 #include <apr_dbd.h>
 #include <mod_dbd.h>
 
+/** Rows of a statement that was queued: where they go once they are there. */
+typedef struct saas_db_promise_t {
+    struct saas_db_promise_t *next;
+    saas_rows_t **rows;
+    saas_driver_rows_t *found;
+} saas_db_promise_t;
+
 /** A unit of work. */
 struct saas_db_t {
     apr_pool_t *p;       /* of the caller; results go here */
@@ -25,6 +32,7 @@ struct saas_db_t {
     saas_db_t *beside; /* the thread's other one, whose transaction stays open meanwhile; NULL: none */
     int transaction;
     int failed;             /* the transaction has, and was counted */
+    saas_db_promise_t *promises; /* of the transaction */
     saas_pending_t changes; /* that the other requests of this node are to be told of */
 };
 

@@ -71,6 +71,26 @@ static apr_status_t resolve(saas_db_t *db, saas_statement_t *st, const char *con
     return APR_SUCCESS;
 }
 
+static saas_rows_t *rows_of(apr_pool_t *p, const saas_driver_rows_t *found)
+{
+    saas_rows_t *rows = apr_pcalloc(p, sizeof(*rows));
+    if (found) {
+        rows->count = found->count;
+        rows->columns = found->columns;
+        rows->affected = found->affected;
+        rows->cells = found->cells;
+    }
+    return rows;
+}
+
+/* All that was queued has succeeded: its rows are handed over. */
+static void keep_promises(saas_db_t *db)
+{
+    for (; db->promises; db->promises = db->promises->next) {
+        *db->promises->rows = rows_of(db->p, db->promises->found);
+    }
+}
+
 apr_status_t saas_db_query_impl(saas_db_t *db, saas_statement_t *st, saas_rows_t **rows, const char *const *args,
                                 int nargs)
 {
@@ -90,26 +110,38 @@ apr_status_t saas_db_query_impl(saas_db_t *db, saas_statement_t *st, saas_rows_t
     if (rv != APR_SUCCESS) {
         return rv;
     }
+    keep_promises(db);
     if (rows) {
-        *rows = apr_pcalloc(db->p, sizeof(**rows));
-        if (found) {
-            (*rows)->count = found->count;
-            (*rows)->columns = found->columns;
-            (*rows)->affected = found->affected;
-            (*rows)->cells = found->cells;
-        }
+        *rows = rows_of(db->p, found);
     }
     return APR_SUCCESS;
 }
 
-apr_status_t saas_db_queue_impl(saas_db_t *db, saas_statement_t *st, const char *const *args, int nargs)
+apr_status_t saas_db_queue_rows_impl(saas_db_t *db, saas_statement_t *st, saas_rows_t **rows, const char *const *args,
+                                     int nargs)
 {
     saas_driver_statement_t statement;
+    saas_driver_rows_t **found = NULL;
     apr_status_t rv = resolve(db, st, &args, &nargs, &statement);
+    if (rows) {
+        *rows = NULL;
+    }
     if (rv == APR_SUCCESS && !db->transaction) {
         return saas_db_misuse(db, "SAAS1107", st->name, "was queued outside a transaction");
     }
-    return rv == APR_SUCCESS ? judged(db, db->c->driver->queue(db->c, &statement, args, nargs)) : rv;
+    if (rv == APR_SUCCESS && rows) {
+        saas_db_promise_t *promise = apr_pcalloc(db->p, sizeof(*promise));
+        promise->rows = rows;
+        promise->next = db->promises;
+        db->promises = promise;
+        found = &promise->found;
+    }
+    return rv == APR_SUCCESS ? judged(db, db->c->driver->queue(db->c, db->p, &statement, found, args, nargs)) : rv;
+}
+
+apr_status_t saas_db_queue_impl(saas_db_t *db, saas_statement_t *st, const char *const *args, int nargs)
+{
+    return saas_db_queue_rows_impl(db, st, NULL, args, nargs);
 }
 
 apr_status_t saas_db_stream_impl(saas_db_t *db, saas_statement_t *st, const char *const *args, int nargs,
@@ -170,6 +202,7 @@ apr_status_t saas_db_begin_impl(saas_db_t *db, saas_transaction_e mode)
                                       : "a transaction was begun on a closed connection");
     }
     db->failed = 0;
+    db->promises = NULL;
     rv = judged(db, db->c->driver->begin(db->c, mode == SAAS_WRITE));
     db->transaction = rv == APR_SUCCESS;
     db->changes.n = db->changes.all = 0;

@@ -51,6 +51,8 @@ apr_status_t saas_db_begin_impl(saas_db_t *db, saas_transaction_e mode);
 apr_status_t saas_db_query_impl(saas_db_t *db, saas_statement_t *st, saas_rows_t **rows, const char *const *args,
                                 int nargs);
 apr_status_t saas_db_queue_impl(saas_db_t *db, saas_statement_t *st, const char *const *args, int nargs);
+apr_status_t saas_db_queue_rows_impl(saas_db_t *db, saas_statement_t *st, saas_rows_t **rows, const char *const *args,
+                                     int nargs);
 apr_status_t saas_db_commit_impl(saas_db_t *db);
 void saas_db_rollback_impl(saas_db_t *db);
 apr_status_t saas_db_stream_impl(saas_db_t *db, saas_statement_t *st, const char *const *args, int nargs,

@@ -85,8 +85,10 @@ struct saas_driver_t {
     /** rows may be NULL. */
     apr_status_t (*query)(saas_connection_t *c, apr_pool_t *p, const saas_driver_statement_t *st,
                           saas_driver_rows_t **rows, const char *const *args, int nargs);
-    /** Inside a transaction only. */
-    apr_status_t (*queue)(saas_connection_t *c, const saas_driver_statement_t *st, const char *const *args, int nargs);
+    /** Inside a transaction only.  rows may be NULL, else they are there when the next query() has succeeded; the pointer must
+     *  be good until the transaction ends. */
+    apr_status_t (*queue)(saas_connection_t *c, apr_pool_t *p, const saas_driver_statement_t *st,
+                          saas_driver_rows_t **rows, const char *const *args, int nargs);
     apr_status_t (*commit)(saas_connection_t *c);
     void (*rollback)(saas_connection_t *c);
     /** See saas_db_stream() in mod_saas.h; p is for scratch. */

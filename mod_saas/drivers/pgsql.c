@@ -25,7 +25,8 @@ apr_status_t saas_pgsql_begin(pgsql_t *c, int write)
     const char *how = write ? "BEGIN" : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
     apr_status_t rv;
     if ((rv = saas_pgsql_awake(c)) != APR_SUCCESS
-        || (rv = saas_pgsql_send(c, PGSQL_CONTROL, "begin", how, 0, NULL)) != APR_SUCCESS
+        || (rv = write && c->equipped ? saas_pgsql_send_own(c, PGSQL_CONTROL, "saas_begin", NULL)
+                                      : saas_pgsql_send(c, PGSQL_CONTROL, "begin", how, 0, NULL)) != APR_SUCCESS
         || (rv = saas_pgsql_send_guard(c)) != APR_SUCCESS) {
         return rv;
     }
@@ -62,6 +63,12 @@ static apr_status_t begin(saas_connection_t *base, int write)
     return saas_pgsql_begin((pgsql_t *)base, write);
 }
 
+static apr_status_t send_commit(pgsql_t *c)
+{
+    return c->equipped ? saas_pgsql_send_own(c, PGSQL_COMMIT, "saas_commit", NULL)
+                       : saas_pgsql_send(c, PGSQL_COMMIT, "commit", "COMMIT", 0, NULL);
+}
+
 static void rollback(saas_connection_t *base)
 {
     saas_pgsql_rollback((pgsql_t *)base);
@@ -71,7 +78,7 @@ static apr_status_t commit(saas_connection_t *base)
 {
     pgsql_t *c = (pgsql_t *)base;
     apr_status_t rv = c->failed;
-    if (rv == APR_SUCCESS && (rv = saas_pgsql_send(c, PGSQL_COMMIT, "commit", "COMMIT", 0, NULL)) == APR_SUCCESS) {
+    if (rv == APR_SUCCESS && (rv = send_commit(c)) == APR_SUCCESS) {
         rv = saas_pgsql_finish(c);
     }
     if (rv != APR_SUCCESS) {
@@ -91,11 +98,13 @@ static apr_status_t send_in_scope(pgsql_t *c, const saas_driver_statement_t *st,
     return rv == APR_SUCCESS ? saas_pgsql_send_statement(c, st, rows, args, nargs) : rv;
 }
 
-static apr_status_t queue(saas_connection_t *base, const saas_driver_statement_t *st, const char *const *args, int nargs)
+static apr_status_t queue(saas_connection_t *base, apr_pool_t *p, const saas_driver_statement_t *st,
+                          saas_driver_rows_t **rows, const char *const *args, int nargs)
 {
     pgsql_t *c = (pgsql_t *)base;
+    c->scratch = p;
     if (c->failed == APR_SUCCESS) {
-        c->failed = send_in_scope(c, st, NULL, args, nargs);
+        c->failed = send_in_scope(c, st, rows, args, nargs);
     }
     return c->failed;
 }
@@ -109,7 +118,7 @@ static apr_status_t query_tenant_alone(pgsql_t *c, const saas_driver_statement_t
         return rv;
     }
     if ((rv = send_in_scope(c, st, rows, args, nargs)) == APR_SUCCESS
-        && (rv = saas_pgsql_send(c, PGSQL_COMMIT, "commit", "COMMIT", 0, NULL)) == APR_SUCCESS) {
+        && (rv = send_commit(c)) == APR_SUCCESS) {
         rv = saas_pgsql_finish(c);
     }
     if (rv != APR_SUCCESS) {

@@ -95,12 +95,13 @@ static apr_status_t equip(pgsql_t *c)
 {
     char guard[sizeof(SCHEMA_GUARD) + 12];
     const char *const own[][2] = {
-        { "saas_tenant", SCOPE_TENANT }, { "saas_system", SCOPE_SYSTEM }, { "saas_schema", guard }
+        { "saas_tenant", SCOPE_TENANT }, { "saas_system", SCOPE_SYSTEM }, { "saas_schema", guard },
+        { "saas_begin", "BEGIN" }, { "saas_commit", "COMMIT" }
     };
     apr_status_t rv;
-    int i;
+    unsigned i;
     apr_snprintf(guard, sizeof(guard), SCHEMA_GUARD, c->base.options->schema);
-    for (i = 0; i < 3; i++) {
+    for (i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
         if (!PQsendPrepare(c->conn, own[i][0], own[i][1], 0, NULL)) {
             return saas_pgsql_lost(c, "set-up", PQerrorMessage(c->conn));
         }

@@ -336,11 +336,6 @@ static apr_status_t query(saas_connection_t *base, apr_pool_t *p, const saas_dri
     return rv;
 }
 
-static apr_status_t queue(saas_connection_t *base, const saas_driver_statement_t *st, const char *const *args, int nargs)
-{
-    return query(base, NULL, st, NULL, args, nargs);
-}
-
 /* ------------------------------------------------------------- streams -- */
 
 /* Steps through the rows; the record's buffer only grows with the longest one. */
@@ -562,5 +557,5 @@ static void release(saas_connection_t *base)
 }
 
 const saas_driver_t saas_driver_sqlite = {
-    "sqlite3", attach, ready, release, begin, query, queue, commit, rollback, stream, load
+    "sqlite3", attach, ready, release, begin, query, query, commit, rollback, stream, load
 };

@@ -218,6 +218,7 @@ static const saas_host_t services = {
     .job_beside = saas_job_beside_impl,
     .request_read = saas_request_read_impl,
     .temporary_file = saas_temporary_file_impl,
+    .db_queue_rows = saas_db_queue_rows_impl,
 };
 
 static const saas_host_t *saas_host_services(const char *abi, unsigned minor)

@@ -15,6 +15,7 @@ void saas_work_begin(saas_work_t *w, saas_db_t *db)
 {
     w->db = db;
     w->org = w->differed = w->buyer = NULL;
+    w->named = NULL;
     w->customer_bound = w->subscription_bound = w->claimed = w->wake = 0;
     w->verdict = saas_work_foreign(w);
 }
@@ -137,8 +138,9 @@ apr_status_t saas_work_apply(saas_work_t *w)
     if ((rv = saas_work_fold(w, price, &held)) != APR_SUCCESS || saas_work_refusal(w)) {
         return rv;
     }
-    if ((rv = bind_objects(w)) != APR_SUCCESS || (rv = end_objects(w)) != APR_SUCCESS
-        || (rv = saas_work_expect_news(w, &held)) != APR_SUCCESS || (rv = saas_work_settle(w, &held)) != APR_SUCCESS) {
+    /* The organization's own tables first: each change between them and the others is one more statement. */
+    if ((rv = saas_work_settle(w, &held)) != APR_SUCCESS || (rv = end_objects(w)) != APR_SUCCESS
+        || (rv = bind_objects(w)) != APR_SUCCESS || (rv = saas_work_expect_news(w, &held)) != APR_SUCCESS) {
         return rv;
     }
     if (w->claimed) {

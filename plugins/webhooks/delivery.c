@@ -7,7 +7,8 @@
 
 #include "claims.h"
 
-/* Three round trips to PostgreSQL: record and resolve; lock and load; what is written, with the commit. */
+/* Two round trips to PostgreSQL: record, resolve, lock and load; what is written, with the commit.  Three where the
+ * event does not name the organization. */
 static apr_status_t transaction(saas_db_t *db, void *baton)
 {
     saas_work_t *w = baton;

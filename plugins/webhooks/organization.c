@@ -40,17 +40,24 @@ static void read_row(const saas_rows_t *rows, int row, saas_subscription_t *s)
     s->rank = (int)saas_cell_int(rows, row, COL_SUB_RANK);
 }
 
-apr_status_t saas_work_load(saas_work_t *w, saas_holding_t *held)
+apr_status_t saas_work_read(saas_work_t *w, const char *org, saas_rows_t **rows)
 {
-    saas_rows_t *rows;
-    int i;
-    apr_status_t rv = saas_db_set_organization(w->db, w->org);
+    apr_status_t rv = saas_db_set_organization(w->db, org);
 
     if (rv == APR_SUCCESS) {
         rv = saas_db_queue(w->db, statement(SAAS_WEBHOOKS_LOCK), SAAS_NO_ARGS);
     }
-    if (rv == APR_SUCCESS) {
-        rv = saas_db_query(w->db, statement(SAAS_WEBHOOKS_LOAD), &rows, SAAS_NO_ARGS);
+    return rv == APR_SUCCESS ? saas_db_query(w->db, statement(SAAS_WEBHOOKS_LOAD), rows, SAAS_NO_ARGS) : rv;
+}
+
+apr_status_t saas_work_load(saas_work_t *w, saas_holding_t *held)
+{
+    saas_rows_t *rows = w->named;
+    int i;
+    apr_status_t rv = APR_SUCCESS;
+
+    if (!rows || strcmp(w->org, w->event->metadata_org) != 0) {
+        rv = saas_work_read(w, w->org, &rows);
     }
     if (rv != APR_SUCCESS) {
         return rv;

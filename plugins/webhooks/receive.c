@@ -8,6 +8,7 @@
 #include "webhooks.h"
 
 #include "signature.h"
+#include "skim.h"
 
 static int refuse(saas_request_t *rq, const char *code, const char *detail)
 {
@@ -43,7 +44,7 @@ int saas_webhooks_receive(saas_request_t *rq)
                   saas_signature_text(signature));
         return refuse(rq, "invalid_signature", "The signature could not be verified.");
     }
-    root = json_loadb(rq->raw, rq->raw_len, JSON_REJECT_DUPLICATES, &error);
+    root = saas_skim(rq->raw, rq->raw_len, &error);
     if (!root) {
         saas_webhooks_count(SAAS_WEBHOOK_INVALID_PAYLOAD);
         SAAS_RLOG(rq->r, APLOG_NOTICE, 0, "SAAS1603", "a signed webhook was refused: its body is no JSON (line %d)",

@@ -34,15 +34,30 @@ static apr_status_t find_claim(saas_work_t *w)
     return rv;
 }
 
+/* What the event's objects are bound to.  An organization that its metadata names can be no other's than this event's, or
+ * the event is refused: so it is locked and read in the same round trip. */
+static apr_status_t look_up(saas_work_t *w, saas_rows_t **rows)
+{
+    const saas_event_t *event = w->event;
+    const char *const args[] = { event->id, event->customer, event->subscription, event->session, event->metadata_org };
+    const int n = sizeof(args) / sizeof(*args);
+    apr_status_t rv;
+
+    if (!event->metadata_org || event->kind == SAAS_EVENT_ENTITLEMENTS) {
+        return saas_db_query(w->db, statement(SAAS_WEBHOOKS_RESOLVE), rows, args, n);
+    }
+    rv = saas_db_queue_rows(w->db, statement(SAAS_WEBHOOKS_RESOLVE), rows, args, n);
+    return rv == APR_SUCCESS ? saas_work_read(w, event->metadata_org, &w->named) : rv;
+}
+
 apr_status_t saas_work_resolve(saas_work_t *w)
 {
     const saas_event_t *event = w->event;
     const char *bound = NULL, *named = NULL;
     saas_rows_t *rows;
     int i;
-    apr_status_t rv = saas_db_query(w->db, statement(SAAS_WEBHOOKS_RESOLVE), &rows,
-                                    SAAS_ARGS(event->id, event->customer, event->subscription, event->session,
-                                              event->metadata_org));
+    apr_status_t rv = look_up(w, &rows);
+
     if (rv != APR_SUCCESS) {
         return rv;
     }

@@ -40,6 +40,7 @@ typedef struct saas_work_t {
 
     /* Set anew by each try of the transaction. */
     const char *org;       /**< whose event it is */
+    saas_rows_t *named;    /**< what was read of the organization that its metadata names, which is locked; NULL: nothing */
     int customer_bound, subscription_bound;
     int claimed;           /**< it is bound now, to an organization for which it was paid elsewhere */
     const char *buyer;     /**< by whom; NULL: not known */
@@ -110,7 +111,9 @@ apr_status_t saas_work_resolve(saas_work_t *w) __attribute__((visibility("hidden
 
 /* organization.c */
 
-/** Locks w->org and reads what is known of it; from here on tenant statements are the organization's. */
+/** Locks an organization and reads what is known of it; from here on tenant statements are its own. */
+apr_status_t saas_work_read(saas_work_t *w, const char *org, saas_rows_t **rows) __attribute__((visibility("hidden")));
+/** The same of w->org, where it has not been done. */
 apr_status_t saas_work_load(saas_work_t *w, saas_holding_t *held) __attribute__((visibility("hidden")));
 /** Writes what the organization's subscriptions now amount to, if that changed. */
 apr_status_t saas_work_settle(saas_work_t *w, const saas_holding_t *held) __attribute__((visibility("hidden")));

@@ -7,7 +7,7 @@
 
 FUZZ_TARGETS = signature event import_generic import_prowler import_ocsf import_sarif import_trivy
 FUZZ_SRCS_signature = plugins/webhooks/signature.c
-FUZZ_SRCS_event = plugins/webhooks/event.c plugins/webhooks/state.c
+FUZZ_SRCS_event = plugins/webhooks/event.c plugins/webhooks/skim.c plugins/webhooks/state.c
 IMPORT_SRCS = mod_saas/core/timefmt.c $(filter-out plugins/engines/import/import.c,$(wildcard plugins/engines/import/*.c))
 $(foreach f,generic prowler ocsf sarif trivy,$(eval FUZZ_SRCS_import_$(f) = $(IMPORT_SRCS)))
 

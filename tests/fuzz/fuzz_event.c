@@ -14,6 +14,7 @@
 #include <apr_general.h>
 #include <jansson.h>
 
+#include "plugins/webhooks/skim.h"
 #include "tests/unit/webhook_rows.h"
 
 #define GRACE (14 * 86400)
@@ -174,8 +175,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static apr_pool_t *top;
     apr_pool_t *p;
     json_error_t error;
-    json_t *root = json_loadb((const char *)data, size, JSON_REJECT_DUPLICATES, &error);
+    json_t *root = saas_skim((const char *)data, size, &error);
+    json_t *whole = json_loadb((const char *)data, size, JSON_REJECT_DUPLICATES, &error);
 
+    MUST(!root == !whole);
+    json_decref(whole);
     if (!top) {
         apr_initialize();
         apr_pool_create(&top, NULL);

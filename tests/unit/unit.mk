@@ -9,7 +9,7 @@ PKG_CONFIG ?= pkg-config
 
 UNIT_SRCS += $(wildcard mod_saas/core/*.c)
 UNIT_SRCS += plugins/mail/message.c plugins/mail/template.c
-UNIT_SRCS += plugins/billing/stripe.c plugins/webhooks/event.c plugins/webhooks/signature.c plugins/webhooks/state.c
+UNIT_SRCS += plugins/billing/stripe.c $(patsubst %,plugins/webhooks/%.c,event signature skim state)
 UNIT_SRCS += $(patsubst %,plugins/notify/%.c,events message schedule sign url)
 UNIT_SRCS += $(filter-out plugins/engines/web/web.c,$(wildcard plugins/engines/web/*.c))
 UNIT_SRCS += $(filter-out plugins/engines/import/import.c,$(wildcard plugins/engines/import/*.c))

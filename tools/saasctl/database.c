@@ -110,7 +110,7 @@ apr_status_t ctl_query(ctl_t *ctl, int statement, saas_driver_rows_t **rows, con
 
 apr_status_t ctl_queue(ctl_t *ctl, int statement, const char *const *args, int nargs)
 {
-    return ctl->c->driver->queue(ctl->c, &ctl_statements[statement], args, nargs);
+    return ctl->c->driver->queue(ctl->c, ctl->p, &ctl_statements[statement], NULL, args, nargs);
 }
 
 int ctl_ask(ctl_t *ctl, int statement, saas_driver_rows_t **rows, const char *const *args, int nargs)
