@@ -16,7 +16,7 @@ else
 say =
 endif
 
-PLUGINS = accounts organizations audits billing webhooks export mail notify
+PLUGINS = accounts organizations audits billing webhooks export mail notify console
 ENGINES = web import
 LIBS_host = -lpq -lsqlite3 -ljansson -lcrypto -largon2 -lidn2
 LIBS_audits = -lz -ljansson
@@ -31,6 +31,7 @@ LIBS_plugin = -ljansson
 MODULES = $(BUILD)/modules/mod_saas.so \
     $(PLUGINS:%=$(BUILD)/modules/mod_saas_%.so) $(ENGINES:%=$(BUILD)/modules/mod_saas_engine_%.so)
 SQLDIR = /usr/share/mod_saas/sql
+CONSOLEDIR = /usr/share/mod_saas/console
 MANDIR = /usr/share/man
 
 PG_INCLUDE := $(shell pg_config --includedir 2>/dev/null)
@@ -40,7 +41,7 @@ CORE_CPPFLAGS := $(call apxs_q,EXTRA_CPPFLAGS) $(shell apr-1-config --includes) 
 .PHONY: all help deps demo stop install clean sql-checksums \
     test check debug test-unit test-api test-ctl test-faults test-browser test-plugin test-sandbox test-guards test-fuzz test-sanitized bench bench-quick format
 
-all: $(MODULES) $(BUILD)/bin/saasctl
+all: $(MODULES) $(BUILD)/bin/saasctl $(BUILD)/console/index.html
 
 help:
 	@echo 'make            build modules and saasctl into build/'
@@ -130,6 +131,14 @@ endef
 $(foreach p,$(PLUGINS),$(eval $(call plugin_rules,$(p),plugins/$(p))))
 $(foreach e,$(ENGINES),$(eval $(call plugin_rules,engine_$(e),plugins/engines/$(e))))
 
+# ---------------------------------------------------------------- console --
+# The files that the plugin console serves. Without npm they are left out, and all else is built.
+
+WEB = plugins/console/web
+$(BUILD)/console/index.html: $(wildcard $(WEB)/*.* $(WEB)/src/*.* $(WEB)/src/*/*.* docs/openapi/*.json)
+	@mkdir -p $(dir $@)
+	$(Q)sh $(WEB)/build.sh $(BUILD)
+
 # ---------------------------------------------------------------- saasctl --
 
 CTL_SRCS = $(wildcard tools/saasctl/*.c) $(DRIVER_SRCS)
@@ -154,6 +163,12 @@ install: all
 	install -m 755 $(BUILD)/bin/saasctl "$(DESTDIR)/usr/bin/saasctl"
 	install -m 644 sql/pgsql/*.sql "$(DESTDIR)$(SQLDIR)/pgsql/"
 	install -m 644 sql/sqlite/*.sql "$(DESTDIR)$(SQLDIR)/sqlite/"
+	rm -rf "$(DESTDIR)$(CONSOLEDIR)"
+	if [ -f $(BUILD)/console/index.html ]; then \
+	    install -d "$(DESTDIR)$(CONSOLEDIR)/assets" && \
+	    install -m 644 $(BUILD)/console/index.html "$(DESTDIR)$(CONSOLEDIR)/" && \
+	    install -m 644 $(BUILD)/console/assets/* "$(DESTDIR)$(CONSOLEDIR)/assets/"; \
+	else echo 'install: the console was not built and is not installed; leave out its SaasConsole On'; fi
 	install -m 644 conf/saas.load conf/saas.conf "$(CONFDIR)/"
 	install -m 644 conf/examples/*.conf "$(DESTDIR)/usr/share/doc/mod_saas/examples/"
 	install -m 644 conf/examples/proxies/* "$(DESTDIR)/usr/share/doc/mod_saas/examples/proxies/"
@@ -163,7 +178,7 @@ install: all
 	install -m 644 docs/man/saasctl.8 "$(DESTDIR)$(MANDIR)/man8/"
 
 clean:
-	rm -rf $(BUILD)/obj $(BUILD)/modules $(BUILD)/bin $(BUILD)/unit $(BUILD)/include $(BUILD)/libsaas_core.a
+	rm -rf $(BUILD)/obj $(BUILD)/modules $(BUILD)/bin $(BUILD)/console $(BUILD)/unit $(BUILD)/include $(BUILD)/libsaas_core.a
 
 # Takes new migrations into the list of checksums. What is in it never changes: a change is a new file.
 sql-checksums:

@@ -74,21 +74,24 @@ else
     }
 fi
 
-# npm_install FOLDER TARGET PACKAGE: what tests/FOLDER/npm pins, into build/TARGET, unless that is there, PACKAGE and all.
+# npm_install FOLDER TARGET PACKAGE: what FOLDER pins, into build/TARGET, unless that is there, PACKAGE and all.
 npm_install() {
-    [ ! -d "build/$2/node_modules/$3" ] || ! cmp -s "tests/$1/npm/package-lock.json" "build/$2/package-lock.json" || return 0
+    [ ! -d "build/$2/node_modules/$3" ] || ! cmp -s "$1/package-lock.json" "build/$2/package-lock.json" || return 0
     mkdir -p "build/$2"
-    cp "tests/$1/npm/package.json" "tests/$1/npm/package-lock.json" "build/$2/"
+    cp "$1/package.json" "$1/package-lock.json" "build/$2/"
     (cd "build/$2" && npm ci --ignore-scripts --no-audit --no-fund --silent) >build/npm.log 2>&1 || {
+        rm -f "build/$2/package-lock.json"
         cat build/npm.log >&2
         echo "npm could not install $3; see build/npm.log" >&2
         exit 1
     }
 }
 
+# What the console is built with.
+npm_install plugins/console/web console-npm preact
 # Stripe's official client, for the test that holds the sandbox to it.
-npm_install sandbox npm stripe
-# What drives Debian's Chromium in the tests of what a person sees, and what builds a frontend for them.
-npm_install browser browser playwright-core
+npm_install tests/sandbox/npm npm stripe
+# What drives Debian's Chromium in the tests of what a person sees, what builds a frontend for them, and what looks for barriers.
+npm_install tests/browser/npm browser axe-core
 # What receivers of outgoing webhooks verify them with.
-npm_install api npm-webhooks standardwebhooks
+npm_install tests/api/npm npm-webhooks standardwebhooks

@@ -29,7 +29,7 @@ class Checkout:
         self.path = places.folder(name)
         for part in ("tools/demo", "tests/lib", "tests/sandbox", "sql"):
             shutil.copytree(ROOT / part, self.path / part, ignore=shutil.ignore_patterns("node_modules", "__pycache__", "npm"))
-        for part in ("modules", "bin"):
+        for part in ("modules", "bin", "console"):
             shutil.copytree(BUILD / part, self.path / "build" / part)
         give(self.path, user)
         self.state = places.folder(name.replace(" ", "-") + "-state", user)
@@ -110,6 +110,7 @@ def test_the_demo_shows_the_main_job(checkout, db_kind, unprivileged):
     free, admin = login(env, "FREE"), login(env, "ADMIN")
     assert free.get(env["BASE_URL"] + "/premium/", timeout=30).status_code == 403
     assert admin.get(env["BASE_URL"] + "/premium/", timeout=30).status_code == 200
+    assert "<title>mod_saas demo</title>" in admin.get(env["BASE_URL"] + "/app/o/premium-works/", timeout=30).text
     assert env["ADMIN_EMAIL"] in admin.get(env["BASE_URL"] + "/reports/", timeout=30).text
     assert "mod_saas demo" in requests.get(env["BASE_URL"] + "/", timeout=30).text
 

@@ -81,6 +81,30 @@ const steps = {
     async problems(page) {
         return page.problems.splice(0);
     },
+    // What matches is answered with a status from now on, past the server.
+    async route(page, key, pattern, status) {
+        await page.route(pattern, route => route.fulfill({ status, contentType: "application/json", headers: { "Retry-After": "1" },
+            body: JSON.stringify({ detail: "The service cannot be reached at the moment.", code: "unavailable" }) }));
+    },
+    async unroute(page, key, pattern) {
+        await page.unroute(pattern);
+    },
+    // A script that is run by the driver, past the page's policy.
+    async script(page, key, path) {
+        await page.evaluate(require("node:fs").readFileSync(path, "utf8"));
+    },
+    async resize(page, key, width, height) {
+        await page.setViewportSize({ width, height });
+    },
+    async scheme(page, key, colorScheme) {
+        await page.emulateMedia({ colorScheme });
+    },
+    async key(page, key, name) {
+        await page.keyboard.press(name);
+    },
+    async type(page, key, text) {
+        await page.keyboard.type(text);
+    },
     async screenshot(page, key, path) {
         await page.screenshot({ path, fullPage: true });
     },

@@ -190,7 +190,7 @@ def test_the_reference_configuration_passes_as_it_is(httpd):
 
 
 # Lines that are good only together with another one, or with a file that is there: the api suite has them.
-NEED_MORE = {"SaasMailRelay", "SaasMailUser", "SaasMailCA", "SaasMailTemplates", "SaasNotifyCA"}
+NEED_MORE = {"SaasMailRelay", "SaasMailUser", "SaasMailCA", "SaasMailTemplates", "SaasNotifyCA", "SaasConsole"}
 
 
 def test_the_defaults_of_the_reference_are_accepted(httpd):
@@ -200,7 +200,8 @@ def test_the_defaults_of_the_reference_are_accepted(httpd):
         if re.search(r"file:|env:|whsec_|sk_", value) or name in NEED_MORE:
             continue
         line = f"{name} {value}"
-        if name in ("SaasAPI", "SaasStatus", "SaasOrganization", "SaasIdentityHeaders", "SaasVerify", "SaasVerifyFrom"):
+        if name in ("SaasAPI", "SaasStatus", "SaasOrganization", "SaasIdentityHeaders", "SaasVerify", "SaasVerifyFrom", "SaasConsoleFiles", "SaasConsoleAPI",
+                    "SaasConsoleTitle"):
             line = f'<Location "/x">\n{line}\nRequire saas-user\n</Location>'
         status, said = httpd.configtest(DB + line + "\n")
         assert status == 0, f"{line}: {said}"

@@ -1,6 +1,7 @@
 /* One line for each tests/unit/test_NAME.c: SUITE(NAME) stands for its Suite *suite_NAME(void). */
 SUITE(billing_stripe)
 SUITE(cachecontrol)
+SUITE(console_coding)
 SUITE(csv)
 SUITE(decide)
 SUITE(domain)

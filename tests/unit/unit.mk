@@ -8,6 +8,7 @@ BUILD ?= build
 PKG_CONFIG ?= pkg-config
 
 UNIT_SRCS += $(wildcard mod_saas/core/*.c)
+UNIT_SRCS += plugins/console/coding.c
 UNIT_SRCS += plugins/mail/message.c plugins/mail/template.c
 UNIT_SRCS += plugins/billing/stripe.c $(patsubst %,plugins/webhooks/%.c,event signature skim state)
 UNIT_SRCS += $(patsubst %,plugins/notify/%.c,events message schedule sign url)

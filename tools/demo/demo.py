@@ -28,7 +28,8 @@ SaasMailRelay "smtp://127.0.0.1:{smtp}"
 SaasMailFrom "mod_saas demo <noreply@demo.example>"
 Listen 127.0.0.1:{lab}
 SSLSessionCache "shmcb:{state}/httpd/run/tls(65536)"
-AliasMatch "^/(billing|app|login)(/|$)" "{{docs}}/index.html"
+{console}
+AliasMatch "^/(billing|login)(/|$)" "{{docs}}/index.html"
 <Location "/premium">
     AuthType Saas
     SaasOrganization "%{{HTTP:X-Organization-ID}}"
@@ -59,6 +60,15 @@ AliasMatch "^/(billing|app|login)(/|$)" "{{docs}}/index.html"
     Header always set Content-Security-Policy "default-src 'self'; script-src 'self' 'unsafe-inline'"
     Header always set Set-Cookie "sessionid=demo; Path=/"
 </VirtualHost>
+"""
+
+# Built where npm is.
+CONSOLE = """
+<Location "/app">
+    SaasConsole On
+    SaasConsoleFiles "{files}"
+    SaasConsoleTitle "mod_saas demo"
+</Location>
 """
 
 PREMIUM = """<!doctype html>
@@ -169,6 +179,10 @@ def stop(args):
     print(f"demo: stopped ({ended} processes)" if ended else "demo: nothing was running")
 
 
+def has_console(args):
+    return (args.build / "console" / "index.html").exists()
+
+
 def section(title):
     print(f"\n== {title}")
 
@@ -229,7 +243,8 @@ def start(args):
             database = Sqlite(places)
 
         secret, key = "whsec_" + secrets.token_hex(24), "sk_test_" + secrets.token_hex(24)
-        site = Site(database, CONF.format(lab=lab_port, backend=backend_port, smtp=smtp_port, state=state.path), places=places, port=port, detached=True,
+        console = CONSOLE.format(files=args.build / "console") if has_console(args) else ""
+        site = Site(database, CONF.format(console=console, lab=lab_port, backend=backend_port, smtp=smtp_port, state=state.path), places=places, port=port, detached=True,
                     frontend=f"http://127.0.0.1:{port}", modules=("ssl", "socache_shmcb"), webhook_secret=secret, secret_key=key,
                     price=PRICE, workers="StartServers 2\nServerLimit 4\nThreadsPerChild 25\nMaxRequestWorkers 100")
         state.note("sandbox", site.sandbox.process)
@@ -344,6 +359,8 @@ def story(args, site, out, lab, secret, Person, wait_audit):
 
     shown_env = os.path.relpath(path)
     section("It runs; go on in a browser or with curl")
+    if has_console(args):
+        print(f"  {base}/app/                the console: sign up, log in, overview")
     print(f"""  {base}/                    log in, audit, upgrade, export
   {site.sandbox.url}/_sandbox/state   what the Stripe sandbox knows
   {os.path.relpath(out / "mail")}/new   the mail it sends, a file each

@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 BUILD = Path(os.environ.get("SAAS_BUILD", ROOT / "build")).absolute()
 
-PLUGINS = ("accounts", "organizations", "audits", "billing", "webhooks", "export", "mail", "notify", "engine_web", "engine_import")
+PLUGINS = ("accounts", "organizations", "audits", "billing", "webhooks", "export", "mail", "notify", "console", "engine_web", "engine_import")
 AS_ROOT = os.geteuid() == 0
 
 

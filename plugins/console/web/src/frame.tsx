@@ -1,0 +1,98 @@
+// What stands around every page: the organization and its switcher, the way to the other pages, who is logged in.
+import type { ComponentChildren } from "preact";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+
+import { callFor, type Membership, type Profile } from "./api";
+import { product } from "./page";
+import { navigate } from "./router";
+import { logOut } from "./session";
+import { choose, type Language, language, languageNames, t } from "./text";
+import { Badge, BillingPath, Link, Page, useAction } from "./ui";
+
+function SkipLink() {
+    return <a class="skip" href="#main" onClick={event => {
+        event.preventDefault();
+        document.querySelector<HTMLElement>("#main")?.focus();
+    }}>{t.skip}</a>;
+}
+
+function Foot() {
+    return <footer><label>{t.language} <select onChange={event => choose(event.currentTarget.value as Language)}>
+        {Object.entries(languageNames).map(([short, name]) => <option key={short} value={short} lang={short} selected={short === language}>{name}</option>)}
+    </select></label></footer>;
+}
+
+/** For who is not in yet. */
+export function Unframed({ children }: { children: ComponentChildren }) {
+    return <>
+        <SkipLink />
+        <header class="top"><span class="brand">{product}</span></header>
+        <main id="main" class="narrow" tabIndex={-1}>{children}</main>
+        <Foot />
+    </>;
+}
+
+/** Pages of an organization, for whom they are, in the order of the menu. */
+const pages: { path: string; text: () => string; least: "VIEWER" | "ADMIN" }[] = [
+    { path: "", text: () => t.overview, least: "VIEWER" },
+];
+
+function Switcher({ profile, now }: { profile: Profile; now: Membership | undefined }) {
+    return <label class="switcher"><span class="unseen">{t.organization}</span>
+        <select onChange={event => navigate(`/o/${event.currentTarget.value}/`)}>
+            {!now && <option selected value="">{t.chooseOrganization}</option>}
+            {profile.memberships.map(({ organization }) => <option key={organization.id} value={organization.slug}
+                selected={organization.id === now?.organization.id}>{organization.name}</option>)}
+        </select>
+    </label>;
+}
+
+function Menu({ membership, path }: { membership: Membership; path: string }) {
+    const root = `/o/${membership.organization.slug}/`;
+    const rest = path.slice(root.length);
+    return <nav aria-label={t.pages}><ul>
+        {pages.filter(page => page.least !== "ADMIN" || membership.role === "ADMIN").map(page => {
+            const here = page.path ? rest === page.path || rest.startsWith(page.path + "/") : rest === "";
+            return <li key={page.path}><Link to={root + page.path} aria-current={here ? "page" : undefined}>{page.text()}</Link></li>;
+        })}
+    </ul></nav>;
+}
+
+/** The membership that an address belongs to, by slug or id. */
+export function membershipOf(profile: Profile, path: string): Membership | undefined {
+    const named = /^\/o\/([^/]+)/.exec(path)?.[1];
+    return named ? profile.memberships.find(({ organization }) => organization.slug === named || organization.id === named) : undefined;
+}
+
+export function Shell({ profile, path, children }: { profile: Profile; path: string; children: ComponentChildren }) {
+    const inside = path.startsWith("/o/");
+    const membership = membershipOf(profile, path);
+    const shown = membership ?? (inside ? undefined : profile.memberships.find(one => one.organization.id === profile.default_organization) ?? profile.memberships[0]);
+    const leave = useAction(logOut);
+    const before = useRef("");
+    // Before the pages below ask for anything.
+    const org = membership?.organization.id ?? "";
+    if (before.current !== org) {
+        callFor(org);
+        before.current = org;
+    }
+    useLayoutEffect(() => callFor(org), [org]);
+    useEffect(() => () => callFor(""), []);
+    const root = shown ? `/o/${shown.organization.slug}/` : "/";
+    return <BillingPath.Provider value="">
+        <SkipLink />
+        <header class="top">
+            <Link to={root} class="brand">{product}</Link>
+            {profile.memberships.length > 0 && <Switcher profile={profile} now={shown} />}
+            {membership && <Badge kind="role">{t.roles[membership.role]}</Badge>}
+            <span class="who">{profile.name || profile.email}</span>
+            <button type="button" class="quiet" onClick={() => leave.run()}>{t.logOut}</button>
+        </header>
+        {shown && <Menu membership={shown} path={path} />}
+        <main id="main" tabIndex={-1}>
+            {inside && !membership ? <Page title={t.notFoundTitle}><p>{t.noSuchOrganization}</p><p><Link to="/" class="button">{t.toStart}</Link></p></Page>
+                : !inside && path === "/" ? <Page title={t.noOrganization}><p>{t.noOrganizationLead}</p></Page> : children}
+        </main>
+        <Foot />
+    </BillingPath.Provider>;
+}

@@ -1,0 +1,129 @@
+// The console: which page an address is. Pages are loaded when somebody comes to them.
+import { Component, type ComponentChildren, type ComponentType, render } from "preact";
+import { useEffect, useState } from "preact/hooks";
+
+import { asProblem, type Problem } from "./api";
+import { Shell, Unframed } from "./frame";
+import { logInPath, navigate, usePlace } from "./router";
+import { refresh, useProfile, watchSession } from "./session";
+import { loadTexts, t } from "./text";
+import { Link, Loading, Page, Refusal } from "./ui";
+
+type Module = Record<string, ComponentType<any>>;
+
+interface Route {
+    pattern: RegExp;
+    load: () => Promise<Module>;
+    page: string;
+    /** Also for who is not logged in. */
+    open?: true;
+}
+
+const auth = () => import("./pages/auth");
+const routes: Route[] = [
+    { pattern: /^\/login$/, load: auth, page: "LogIn", open: true },
+    { pattern: /^\/signup$/, load: auth, page: "SignUp", open: true },
+    { pattern: /^\/forgot$/, load: auth, page: "Forgot", open: true },
+    { pattern: /^\/reset-password$/, load: auth, page: "Reset", open: true },
+    { pattern: /^\/verify-email$/, load: auth, page: "Verify", open: true },
+    { pattern: /^\/invite$/, load: auth, page: "Invite", open: true },
+    { pattern: /^\/logged-out$/, load: auth, page: "LoggedOut", open: true },
+    { pattern: /^\/o\/([^/]+)\/?$/, load: () => import("./pages/overview"), page: "Overview" },
+];
+
+function NotFound() {
+    return <Page title={t.notFoundTitle}><p>{t.notFound}</p><p><Link to="/" class="button">{t.toStart}</Link></p></Page>;
+}
+
+/* A page that breaks says so instead of vanishing. */
+class Fence extends Component<{ children: ComponentChildren; at: string }, { problem?: Problem; at?: string }> {
+    override state: { problem?: Problem; at?: string } = {};
+    override componentDidCatch(failure: unknown): void {
+        this.setState({ problem: asProblem(failure), at: this.props.at });
+    }
+    override render() {
+        return this.state.problem && this.state.at === this.props.at
+            ? <Page title={t.brokenTitle}><Refusal problem={this.state.problem} again={() => location.reload()} /></Page> : this.props.children;
+    }
+}
+
+const loaded = new Map<() => Promise<Module>, Module>();
+
+function Lazy({ route, args }: { route: Route; args: string[] }) {
+    const [problem, setProblem] = useState<Problem>();
+    const [, redraw] = useState(0);
+    const module = loaded.get(route.load);
+    useEffect(() => {
+        setProblem(undefined);
+        if (!module) {
+            // A build that has been replaced since: its files are not there any more, and the page anew is of the new one.
+            route.load().then(found => {
+                loaded.set(route.load, found);
+                redraw(count => count + 1);
+            }, failure => setProblem(asProblem(failure)));
+        }
+    }, [route]);
+    const Found = module?.[route.page];
+    return problem ? <Refusal problem={problem} again={() => location.reload()} /> : Found ? <Found args={args} /> : <Loading />;
+}
+
+/* "/" is the organization that somebody works in by default; some addresses come without one, from mails and from Stripe. */
+function home(profile: NonNullable<ReturnType<typeof useProfile>>): string {
+    const membership = profile.memberships.find(one => one.organization.id === profile.default_organization) ?? profile.memberships[0];
+    return membership ? `/o/${membership.organization.slug}/` : "";
+}
+
+/* Who it is, where a page has to know: those for anyone do not, but for an invite, which is also for who is in already. */
+function useKnown(wanted: boolean) {
+    const profile = useProfile();
+    const [problem, setProblem] = useState<Problem>();
+    const [round, setRound] = useState(0);
+    const ask = wanted && profile === undefined;
+    useEffect(() => {
+        let timer = 0;
+        if (ask) {
+            refresh().then(() => setProblem(undefined), failure => {
+                const found = asProblem(failure);
+                setProblem(found);
+                if (found.passes) {
+                    timer = setTimeout(() => setRound(count => count + 1), Math.max(found.retryAfter, 3) * 1000);
+                }
+            });
+        }
+        return () => clearTimeout(timer);
+    }, [ask, round]);
+    return { profile, problem: ask ? problem : undefined, again: () => setRound(count => count + 1) };
+}
+
+function App() {
+    const { path } = usePlace();
+    const route = routes.find(one => one.pattern.test(path));
+    const { profile, problem, again } = useKnown(!route?.open || route.page === "Invite");
+    const start = profile && path === "/" ? home(profile) : "";
+    const refused = profile === null && !route?.open;
+    useEffect(() => {
+        if (refused) {
+            navigate(logInPath(), { replace: true });
+        }
+        else if (start) {
+            navigate(start, { replace: true });
+        }
+    }, [refused, start]);
+    if (problem) {
+        return <Unframed><Page title={t.brokenTitle}><Refusal problem={problem} again={again} /></Page></Unframed>;
+    }
+    if (refused || start || (profile === undefined && (!route?.open || route.page === "Invite"))) {
+        return <Unframed><Loading /></Unframed>;
+    }
+    const args = route?.pattern.exec(path)?.slice(1) ?? [];
+    const content = <Fence at={path}>{route ? <Lazy key={path} route={route} args={args} /> : <NotFound />}</Fence>;
+    return profile && !route?.open ? <Shell profile={profile} path={path}>{content}</Shell> : <Unframed>{content}</Unframed>;
+}
+
+async function start(): Promise<void> {
+    await loadTexts();
+    watchSession();
+    render(<App />, document.querySelector("#app")!);
+}
+
+start();

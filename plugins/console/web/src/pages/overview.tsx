@@ -1,0 +1,75 @@
+// How an organization stands: the last score and those before it, what has been found, the last audits, what to do next.
+import { api, type Audit, must } from "../api";
+import { mayWrite, membership } from "../organization";
+import { moment, number, t } from "../text";
+import { Badge, Page, Show, useLoad } from "../ui";
+
+const SEVERITIES = ["critical", "high", "medium", "low", "informational"] as const;
+
+/* Scores over time, the last on the right. A picture of what the table below it says. */
+function History({ audits }: { audits: Audit[] }) {
+    const scores = audits.filter(audit => audit.score !== null).slice(0, 12).reverse();
+    if (scores.length < 2) {
+        return null;
+    }
+    const at = (audit: Audit, index: number) => [4 + index * 192 / (scores.length - 1), 56 - (audit.score ?? 0) / 100 * 52] as const;
+    return <svg class="history" viewBox="0 0 200 60" role="img" aria-label={t.scoreHistory(scores.map(audit => number(audit.score!)).join(", "))}>
+        <path d={scores.map((audit, index) => (index ? "L" : "M") + at(audit, index).join(" ")).join("")} />
+        {scores.map((audit, index) => <circle key={audit.id} cx={at(audit, index)[0]} cy={at(audit, index)[1]} r="2.5" />)}
+    </svg>;
+}
+
+function Bars({ audit }: { audit: Audit }) {
+    const counts = audit.counts.severity, most = Math.max(1, ...SEVERITIES.map(severity => counts[severity]));
+    return <dl class="bars">
+        {SEVERITIES.map(severity => <div key={severity}>
+            <dt>{t.severities[severity]}</dt>
+            <dd><meter class={severity} min={0} max={most} value={counts[severity]} aria-hidden="true" /> {number(counts[severity])}</dd>
+        </div>)}
+    </dl>;
+}
+
+function Standing({ audits }: { audits: Audit[] }) {
+    const last = audits.find(audit => audit.status === "completed");
+    if (!last) {
+        return null;
+    }
+    return <div class="cards">
+        <section class="card"><h2>{t.score}</h2>
+            <p class="score">{last.score === null ? "–" : number(last.score)}<small> / 100</small></p>
+            <History audits={audits.filter(audit => audit.status === "completed")} /></section>
+        <section class="card"><h2>{t.checkedBySeverity}</h2><Bars audit={last} /></section>
+    </div>;
+}
+
+function Next({ audits }: { audits: Audit[] }) {
+    const steps = [
+        !audits.length && (mayWrite() ? t.nextFirst : t.nextWait),
+    ].filter((step): step is string => Boolean(step));
+    return steps.length ? <section class="card"><h2>{t.whatNext}</h2><ul>{steps.map(step => <li key={step}>{step}</li>)}</ul></section> : null;
+}
+
+export function AuditRows({ audits }: { audits: Audit[] }) {
+    return <div class="scroll" role="region" aria-label={t.audits} tabIndex={0}><table>
+        <thead><tr><th scope="col">{t.started}</th><th scope="col">{t.targets}</th><th scope="col">{t.status}</th><th scope="col">{t.score}</th></tr></thead>
+        <tbody>{audits.map(audit => <tr key={audit.id}>
+            <td>{moment(audit.created_at)}</td>
+            <td class="long">{audit.name || audit.targets.join(" ")}</td>
+            <td><Badge kind={audit.status}>{t.auditStatus[audit.status]}</Badge></td>
+            <td>{audit.score === null ? "–" : number(audit.score)}</td>
+        </tr>)}</tbody>
+    </table></div>;
+}
+
+export function Overview() {
+    const { organization } = membership();
+    const audits = useLoad(signal => must(api.GET("/audits/", { params: { query: { page_size: 20, ordering: "-created_at" } }, signal })), [organization.id]);
+    return <Page title={organization.name}>
+        <Show of={audits}>{({ results }) => <>
+            <Next audits={results} />
+            <Standing audits={results} />
+            {results.length > 0 && <section><h2>{t.lastAudits}</h2><AuditRows audits={results.slice(0, 5)} /></section>}
+        </>}</Show>
+    </Page>;
+}
+

@@ -1,0 +1,77 @@
+// Who is logged in. null: nobody; undefined: not asked yet. What the API says of somebody changes while they look at a page (a
+// role, an organization that they are taken out of), so it is asked again now and then, and when they come back to the window.
+import { useEffect, useState } from "preact/hooks";
+
+import { api, asProblem, must, type Profile } from "./api";
+import { href } from "./router";
+
+const AGAIN = 30_000;
+
+export let profile: Profile | null | undefined;
+const watchers = new Set<() => void>();
+const tabs = new BroadcastChannel("console-session");
+
+export function setProfile(now: Profile | null): void {
+    const before = JSON.stringify(profile);
+    profile = now;
+    if (JSON.stringify(now) !== before) {
+        watchers.forEach(watcher => watcher());
+    }
+}
+
+/** Asks who it is; a failure other than "nobody" leaves what was known and is thrown. */
+export async function refresh(): Promise<void> {
+    try {
+        setProfile(await must(api.GET("/auth/me/")));
+    }
+    catch (failure) {
+        if (asProblem(failure).status !== 401) {
+            throw failure;
+        }
+        setProfile(null);
+    }
+}
+
+/** What has just been refused may be so because of something that was changed elsewhere. */
+export function refreshQuietly(): void {
+    refresh().catch(() => undefined);
+}
+
+export function useProfile(): Profile | null | undefined {
+    const [, redraw] = useState(0);
+    useEffect(() => {
+        const watcher = () => redraw(count => count + 1);
+        watchers.add(watcher);
+        return () => { watchers.delete(watcher); };
+    }, []);
+    return profile;
+}
+
+function look(): void {
+    if (profile && document.visibilityState === "visible") {
+        refreshQuietly();
+    }
+}
+
+export function watchSession(): void {
+    setInterval(look, AGAIN);
+    document.addEventListener("visibilitychange", look);
+    // A page out of the browser's memory may be somebody's who has logged out since.
+    addEventListener("pageshow", event => event.persisted && location.reload());
+    tabs.addEventListener("message", () => location.reload());
+}
+
+/** Ends the session, here and in the other windows, and has the browser forget what it keeps: the page that this leads to
+ *  is answered with Clear-Site-Data. */
+export async function logOut(): Promise<void> {
+    try {
+        await must(api.POST("/auth/logout/"));
+    }
+    catch (failure) {
+        if (asProblem(failure).status !== 401) {
+            throw failure;
+        }
+    }
+    tabs.postMessage("logged out");
+    location.replace(href("/logged-out"));
+}

@@ -1,0 +1,265 @@
+// What pages are made of.
+import { createContext, type ComponentChildren, type JSX } from "preact";
+import { useCallback, useContext, useEffect, useId, useRef, useState } from "preact/hooks";
+
+import { asProblem, Problem } from "./api";
+import { product } from "./page";
+import { href, logInPath, navigate, travelled } from "./router";
+import { refreshQuietly } from "./session";
+import { t } from "./text";
+
+/* ----------------------------------------------------------------- pages -- */
+
+/** A page with its heading, which gets the focus when somebody comes from another page, so that it is read to who listens. */
+export function Page({ title, lead, children, actions }: { title: string; lead?: ComponentChildren; actions?: ComponentChildren; children?: ComponentChildren }) {
+    const heading = useRef<HTMLHeadingElement>(null);
+    useEffect(() => {
+        document.title = `${title} · ${product}`;
+    }, [title]);
+    useEffect(() => {
+        if (travelled() && !heading.current?.closest("main")?.contains(document.activeElement)) {
+            heading.current?.focus();
+        }
+    }, []);
+    return <>
+        <div class="head"><h1 ref={heading} tabIndex={-1}>{title}</h1>{actions}</div>
+        {lead && <p class="lead">{lead}</p>}
+        {children}
+    </>;
+}
+
+export function Link({ to, children, ...more }: { to: string; children: ComponentChildren } & Omit<JSX.HTMLAttributes<HTMLAnchorElement>, "href">) {
+    const follow = (event: MouseEvent) => {
+        if (event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey) {
+            event.preventDefault();
+            navigate(to);
+        }
+    };
+    return <a {...more} href={href(to)} onClick={follow}>{children}</a>;
+}
+
+export function Badge({ kind, children }: { kind: string; children: ComponentChildren }) {
+    return <span class={`badge ${kind.toLowerCase()}`}>{children}</span>;
+}
+
+export function Loading() {
+    return <p class="loading" role="status">{t.loading}</p>;
+}
+
+/* -------------------------------------------------------------- problems -- */
+
+/** Where plans are, for whom a refusal names them. Set by the organization's frame. */
+export const BillingPath = createContext("");
+
+const gated = ["subscription_required", "feature_required", "plan_required", "limit_reached"];
+
+/** A refusal or a failure, in words, with the way out. */
+export function Refusal({ problem, again, children }: { problem: Problem; again?: (() => void) | undefined; children?: ComponentChildren }) {
+    const billing = useContext(BillingPath);
+    return <div class={gated.includes(problem.code) ? "notice offer" : "notice bad"} role="alert">
+        <p>{problem.message || t.checkFields}</p>
+        {problem.code === "email_not_verified" && <p><Link to="/account">{t.verifyAtAccount}</Link></p>}
+        {gated.includes(problem.code) && billing && <p><Link class="button" to={billing}>{t.seePlans}</Link></p>}
+        {problem.status === 401 && problem.code !== "authentication_failed"
+            && <p><a href={href(logInPath())} target="_blank" rel="noopener">{t.logInElsewhere}</a></p>}
+        {again && problem.status !== 404 && problem.status !== 403 && <p><button type="button" onClick={again}>{t.tryAgain}</button></p>}
+        {children}
+    </div>;
+}
+
+export function Done({ children }: { children: ComponentChildren }) {
+    return <div class="notice good" role="status">{children}</div>;
+}
+
+/* --------------------------------------------------------------- loading -- */
+
+export interface Loaded<T> {
+    data: T | undefined;
+    problem: Problem | undefined;
+    /** Asks again; what is shown stays until there is an answer. */
+    reload: () => void;
+    set: (data: T) => void;
+}
+
+const LONGEST_WAIT = 30;
+
+/** Asks when the page comes and whenever one of what it depends on changes. What passes is asked again by itself, after the
+ *  time that the server names. Nobody is logged in any more: to the log-in page, and back. */
+export function useLoad<T>(ask: (signal: AbortSignal) => Promise<T>, depends: unknown[]): Loaded<T> {
+    const [state, setState] = useState<{ data?: T; problem?: Problem }>({});
+    const [round, setRound] = useState(0);
+    const reload = useCallback(() => setRound(number => number + 1), []);
+    useEffect(() => setState({}), depends);
+    useEffect(() => {
+        const control = new AbortController();
+        let timer = 0;
+        ask(control.signal).then(data => !control.signal.aborted && setState({ data }), failure => {
+            if (control.signal.aborted) {
+                return;
+            }
+            const problem = asProblem(failure);
+            if (problem.status === 401) {
+                navigate(logInPath(), { replace: true });
+                return;
+            }
+            if (problem.status === 403 || problem.status === 404) {
+                refreshQuietly();
+            }
+            setState(before => ({ ...before, problem }));
+            if (problem.passes) {
+                timer = setTimeout(reload, Math.min(problem.retryAfter || 3, LONGEST_WAIT) * 1000);
+            }
+        });
+        return () => {
+            control.abort();
+            clearTimeout(timer);
+        };
+    }, [...depends, round]);
+    return { data: state.data, problem: state.problem, reload, set: data => setState({ data }) };
+}
+
+/** What there is to show of something loaded: the thing, that it is on its way, or why not. */
+export function Show<T>({ of, children }: { of: Loaded<T>; children: (data: T) => ComponentChildren }) {
+    return <>
+        {of.problem && <Refusal problem={of.problem} again={of.reload} />}
+        {of.data !== undefined ? children(of.data) : !of.problem && <Loading />}
+    </>;
+}
+
+/** Something that a button does: busy while it runs, and why it was not done. */
+export function useAction<A extends unknown[]>(work: (...args: A) => Promise<void>) {
+    const [state, setState] = useState<{ busy: boolean; problem?: Problem }>({ busy: false });
+    const run = async (...args: A): Promise<void> => {
+        setState({ busy: true });
+        try {
+            await work(...args);
+            setState({ busy: false });
+        }
+        catch (failure) {
+            const problem = asProblem(failure);
+            setState({ busy: false, problem });
+            if (problem.status === 403 || problem.status === 404) {
+                refreshQuietly();
+            }
+        }
+    };
+    return { ...state, run };
+}
+
+/* ----------------------------------------------------------------- forms -- */
+
+const Errors = createContext<{ fields: Record<string, string[]>; known: Set<string> }>({ fields: {}, known: new Set() });
+
+export type Values = Record<string, string>;
+
+/** Fields and a button. Errors that name a field of it stand beside the field, others above the button; nothing that was
+ *  typed goes. */
+export function Form({ send, submit, children, class: look, danger }: {
+    send: (values: Values, form: HTMLFormElement) => Promise<void>; submit: string; children?: ComponentChildren; class?: string; danger?: boolean;
+}) {
+    const form = useRef<HTMLFormElement>(null), known = useRef(new Set<string>());
+    const { busy, problem, run } = useAction(async () => {
+        const values = Object.fromEntries([...new FormData(form.current!)].map(([name, value]) => [name, String(value)]));
+        await send(values, form.current!);
+    });
+    // After the fields, which hear of it by their context.
+    useEffect(() => {
+        if (problem) {
+            form.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
+        }
+    }, [problem]);
+    const elsewhere = Object.entries(problem?.fields ?? {}).filter(([name]) => !known.current.has(name)).flatMap(([, texts]) => texts);
+    return <form ref={form} class={look ?? ""} noValidate onSubmit={event => {
+        event.preventDefault();
+        if (!busy) {
+            run();
+        }
+    }}>
+        <Errors.Provider value={{ fields: problem?.fields ?? {}, known: known.current }}>{children}</Errors.Provider>
+        {problem && (problem.message || elsewhere.length > 0) && <Refusal problem={elsewhere.length
+            ? new Problem(problem.status, problem.code, elsewhere.join(" "), {}, problem.retryAfter) : problem} />}
+        <button class={danger ? "danger" : "primary"} aria-disabled={busy} data-busy={busy}>{submit}</button>
+    </form>;
+}
+
+function useField(name: string) {
+    const { fields, known } = useContext(Errors), id = useId();
+    known.add(name);
+    useEffect(() => () => { known.delete(name); }, [name]);
+    const wrong = fields[name]?.join(" ");
+    return { id, wrong, described: { "aria-invalid": wrong ? true : undefined } as const };
+}
+
+function Labelled({ id, label, hint, wrong, children }: {
+    id: string; label: string; hint?: ComponentChildren; wrong: string | undefined; children: ComponentChildren;
+}) {
+    return <div class="field">
+        <label for={id}>{label}</label>
+        {children}
+        {hint && <small id={`${id}-hint`}>{hint}</small>}
+        {wrong && <small class="wrong" id={`${id}-wrong`}>{wrong}</small>}
+    </div>;
+}
+
+type InputProps = { name: string; label: string; hint?: ComponentChildren; initial?: string } & Omit<JSX.HTMLAttributes<HTMLInputElement>, "name" | "label" | "value">
+    & { type?: string; autocomplete?: string; required?: boolean; list?: string; spellcheck?: boolean; inputMode?: string };
+
+export function Field({ name, label, hint, initial, ...more }: InputProps) {
+    const { id, wrong, described } = useField(name);
+    return <Labelled id={id} label={label} hint={hint} wrong={wrong}>
+        <input id={id} name={name} defaultValue={initial ?? ""} {...described} aria-describedby={[hint && `${id}-hint`, wrong && `${id}-wrong`].filter(Boolean).join(" ") || undefined}
+               {...more as JSX.HTMLAttributes<HTMLInputElement>} />
+    </Labelled>;
+}
+
+export function TextArea({ name, label, hint, initial, rows, onInput }: {
+    name: string; label: string; hint?: ComponentChildren; initial?: string; rows?: number; onInput?: (event: Event) => void;
+}) {
+    const { id, wrong, described } = useField(name);
+    return <Labelled id={id} label={label} hint={hint} wrong={wrong}>
+        <textarea id={id} name={name} rows={rows ?? 3} defaultValue={initial ?? ""} {...described} spellcheck={false} onInput={onInput}
+                  aria-describedby={[hint && `${id}-hint`, wrong && `${id}-wrong`].filter(Boolean).join(" ") || undefined} />
+    </Labelled>;
+}
+
+export function Choice({ name, label, options, initial, onChange }: {
+    name: string; label: string; options: [value: string, text: string][]; initial?: string | undefined; onChange?: (value: string) => void;
+}) {
+    const { id, wrong, described } = useField(name);
+    return <Labelled id={id} label={label} wrong={wrong}>
+        <select id={id} name={name} {...described} onChange={event => onChange?.(event.currentTarget.value)}>
+            {options.map(([value, text]) => <option key={value} value={value} selected={value === (initial ?? options[0]?.[0])}>{text}</option>)}
+        </select>
+    </Labelled>;
+}
+
+/* --------------------------------------------------------------- dialogs -- */
+
+/** Asks before something that cannot be undone, or for more than a button can hold. Escape closes it, the focus comes back. */
+export function Dialog({ title, close, children }: { title: string; close: () => void; children: ComponentChildren }) {
+    const dialog = useRef<HTMLDialogElement>(null), id = useId();
+    useEffect(() => {
+        dialog.current!.showModal();
+    }, []);
+    return <dialog ref={dialog} aria-labelledby={id} onClose={close}>
+        <div class="head"><h2 id={id}>{title}</h2>
+            <button type="button" class="quiet" aria-label={t.close} onClick={() => dialog.current?.close()}>×</button></div>
+        {children}
+    </dialog>;
+}
+
+/** Puts a text where it can be pasted from; the text itself is shown too, for where a page may not. */
+export function Copy({ label, text }: { label: string; text: string }) {
+    const [copied, setCopied] = useState(false), id = useId();
+    const copy = () => navigator.clipboard?.writeText(text).then(() => setCopied(true), () => setCopied(false));
+    return <div class="field">
+        <label for={id}>{label}</label>
+        <div class="row"><input id={id} class="secret" readOnly value={text} onFocus={event => event.currentTarget.select()} />
+            <button type="button" onClick={copy}>{copied ? t.copied : t.copy}</button></div>
+    </div>;
+}
+
+/** A list that comes in pages: what is there, and a button for more of it. */
+export function More({ left, busy, more }: { left: boolean; busy: boolean; more: () => void }) {
+    return left ? <p><button type="button" aria-disabled={busy} data-busy={busy} onClick={() => !busy && more()}>{t.more}</button></p> : null;
+}

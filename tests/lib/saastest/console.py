@@ -1,0 +1,85 @@
+"""The console in a browser, as somebody uses it: fields by their labels, buttons and links by their names."""
+
+import re
+
+from .browser import MODULES
+from .client import PASSWORD
+from .places import BUILD
+
+# Chromium tells of a refused call itself; refusals are meant.
+SHOWN = re.compile(r"Failed to load resource: the server responded with a status of (400|401|403|404|409|429|503)")
+
+
+def conf(api="/api/v1"):
+    """Configuration of a console at /app."""
+    return f'<Location "/app">\nSaasConsole On\nSaasConsoleFiles "{BUILD}/console"\nSaasConsoleAPI {api}\n</Location>\n'
+
+
+def quoted(text):
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+class Console:
+    """page: a window of the browser. at: where the console is."""
+
+    def __init__(self, page, site, folder="console"):
+        self.page, self.site, self.base, self.folder = page, site, site.base + "/app", folder
+
+    def goto(self, path="/"):
+        return self.page.goto(self.base + path)
+
+    def at(self):
+        return self.page.url().removeprefix(self.base)
+
+    def heading(self, text):
+        self.page.shows("main h1", text)
+
+    def reads(self, *texts):
+        for text in texts:
+            self.page.shows("body", text)
+
+    def fill(self, **values):
+        for name, value in values.items():
+            self.page.fill(f"main [name={name}]", value)
+
+    def press(self, name, inside="body"):
+        self.page.click(f"{inside} >> role=button[name={quoted(name)}]")
+
+    def follow(self, name, inside="body"):
+        self.page.click(f"{inside} >> role=link[name={quoted(name)}]")
+
+    def choose(self, selector, value):
+        self.page.choose(selector, value)
+
+    def log_in(self, email, password=PASSWORD):
+        self.fill(email=email, password=password)
+        self.press("Log in", "form")
+
+    def wrong(self, name):
+        """What stands beside a field."""
+        self.page.wait(f"main [name={name}][aria-invalid=true]")
+        return self.page.evaluate(f"document.getElementById(document.querySelector('main [name={name}]').id + '-wrong').textContent")
+
+    def barriers(self):
+        """What axe finds, in words; and what does not fit into the window's width."""
+        self.page.script(str(MODULES / "axe-core" / "axe.min.js"))
+        found = self.page.evaluate("""axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]})
+            .then(found => found.violations.map(one => `${one.id}: ${one.help}: ${one.nodes.map(node => node.target + " " + node.failureSummary).join("; ")}`))""")
+        wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        return found + ([f"{wide} px wider than the window"] if wide > 0 else [])
+
+    def looks(self, name):
+        """On a phone and on a desk, in light and in dark: no barrier, and a picture in build/screenshots. On one database:
+        they look the same."""
+        if self.site.database.kind != "sqlite":
+            return
+        for width, scheme in ((360, "dark"), (1280, "light")):
+            self.page.resize(width, 800)
+            self.page.scheme(scheme)
+            found = self.barriers()
+            self.page.screenshot(BUILD / "screenshots" / self.folder / f"{name}-{width}.png")
+            assert found == [], f"{name} at {width}, {scheme}:\n" + "\n".join(found)
+
+    def silent(self):
+        """Nothing in the browser's console, and nothing that the page's policy has kept from happening."""
+        assert [line for line in self.page.problems() if not SHOWN.search(line)] == []
