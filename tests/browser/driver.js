@@ -75,6 +75,9 @@ const steps = {
     async wait(page, key, selector) {
         await page.waitForSelector(selector);
     },
+    async until(page, key, code) {
+        await page.waitForFunction(code);
+    },
     async cookies(page, key, cookies) {
         await page.context().addCookies(cookies);
     },
@@ -99,7 +102,7 @@ const steps = {
     async scheme(page, key, colorScheme) {
         await page.emulateMedia({ colorScheme });
     },
-    async key(page, key, name) {
+    async hit(page, key, name) {
         await page.keyboard.press(name);
     },
     async type(page, key, text) {

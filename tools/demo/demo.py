@@ -245,7 +245,7 @@ def start(args):
         secret, key = "whsec_" + secrets.token_hex(24), "sk_test_" + secrets.token_hex(24)
         console = CONSOLE.format(files=args.build / "console") if has_console(args) else ""
         site = Site(database, CONF.format(console=console, lab=lab_port, backend=backend_port, smtp=smtp_port, state=state.path), places=places, port=port, detached=True,
-                    frontend=f"http://127.0.0.1:{port}", modules=("ssl", "socache_shmcb"), webhook_secret=secret, secret_key=key,
+                    frontend=f"http://127.0.0.1:{port}/app" if console else f"http://127.0.0.1:{port}", modules=("ssl", "socache_shmcb"), webhook_secret=secret, secret_key=key,
                     price=PRICE, workers="StartServers 2\nServerLimit 4\nThreadsPerChild 25\nMaxRequestWorkers 100")
         state.note("sandbox", site.sandbox.process)
         for source in (HERE / "site").iterdir():
@@ -360,7 +360,7 @@ def story(args, site, out, lab, secret, Person, wait_audit):
     shown_env = os.path.relpath(path)
     section("It runs; go on in a browser or with curl")
     if has_console(args):
-        print(f"  {base}/app/                the console: sign up, log in, overview")
+        print(f"  {base}/app/                the console: sign up, audit, upgrade, export")
     print(f"""  {base}/                    log in, audit, upgrade, export
   {site.sandbox.url}/_sandbox/state   what the Stripe sandbox knows
   {os.path.relpath(out / "mail")}/new   the mail it sends, a file each

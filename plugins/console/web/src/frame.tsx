@@ -7,7 +7,7 @@ import { product } from "./page";
 import { navigate } from "./router";
 import { logOut } from "./session";
 import { choose, type Language, language, languageNames, t } from "./text";
-import { Badge, BillingPath, Link, Page, useAction } from "./ui";
+import { Badge, Link, Page, Plans, useAction } from "./ui";
 
 function SkipLink() {
     return <a class="skip" href="#main" onClick={event => {
@@ -35,6 +35,8 @@ export function Unframed({ children }: { children: ComponentChildren }) {
 /** Pages of an organization, for whom they are, in the order of the menu. */
 const pages: { path: string; text: () => string; least: "VIEWER" | "ADMIN" }[] = [
     { path: "", text: () => t.overview, least: "VIEWER" },
+    { path: "audits", text: () => t.audits, least: "VIEWER" },
+    { path: "billing", text: () => t.billing, least: "VIEWER" },
 ];
 
 function Switcher({ profile, now }: { profile: Profile; now: Membership | undefined }) {
@@ -79,7 +81,9 @@ export function Shell({ profile, path, children }: { profile: Profile; path: str
     useLayoutEffect(() => callFor(org), [org]);
     useEffect(() => () => callFor(""), []);
     const root = shown ? `/o/${shown.organization.slug}/` : "/";
-    return <BillingPath.Provider value="">
+    const plans = { path: membership ? root + "billing" : "", buys: membership?.role === "ADMIN" && !membership.has_active_subscription,
+                    asks: membership?.role !== "ADMIN" };
+    return <Plans.Provider value={plans}>
         <SkipLink />
         <header class="top">
             <Link to={root} class="brand">{product}</Link>
@@ -94,5 +98,5 @@ export function Shell({ profile, path, children }: { profile: Profile; path: str
                 : !inside && path === "/" ? <Page title={t.noOrganization}><p>{t.noOrganizationLead}</p></Page> : children}
         </main>
         <Foot />
-    </BillingPath.Provider>;
+    </Plans.Provider>;
 }

@@ -2,11 +2,12 @@
 import { Component, type ComponentChildren, type ComponentType, render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
-import { asProblem, type Problem } from "./api";
+import { asProblem, type Problem, type Profile } from "./api";
 import { Shell, Unframed } from "./frame";
 import { logInPath, navigate, usePlace } from "./router";
 import { refresh, useProfile, watchSession } from "./session";
 import { loadTexts, t } from "./text";
+import { PAYING } from "./organization";
 import { Link, Loading, Page, Refusal } from "./ui";
 
 type Module = Record<string, ComponentType<any>>;
@@ -20,6 +21,7 @@ interface Route {
 }
 
 const auth = () => import("./pages/auth");
+const billing = () => import("./pages/billing");
 const routes: Route[] = [
     { pattern: /^\/login$/, load: auth, page: "LogIn", open: true },
     { pattern: /^\/signup$/, load: auth, page: "SignUp", open: true },
@@ -28,7 +30,11 @@ const routes: Route[] = [
     { pattern: /^\/verify-email$/, load: auth, page: "Verify", open: true },
     { pattern: /^\/invite$/, load: auth, page: "Invite", open: true },
     { pattern: /^\/logged-out$/, load: auth, page: "LoggedOut", open: true },
+    { pattern: /^\/billing\/return$/, load: billing, page: "Return" },
     { pattern: /^\/o\/([^/]+)\/?$/, load: () => import("./pages/overview"), page: "Overview" },
+    { pattern: /^\/o\/([^/]+)\/audits$/, load: () => import("./pages/audits"), page: "Audits" },
+    { pattern: /^\/o\/([^/]+)\/audits\/([^/]+)$/, load: () => import("./pages/audit"), page: "OneAudit" },
+    { pattern: /^\/o\/([^/]+)\/billing$/, load: billing, page: "Billing" },
 ];
 
 function NotFound() {
@@ -68,9 +74,15 @@ function Lazy({ route, args }: { route: Route; args: string[] }) {
 }
 
 /* "/" is the organization that somebody works in by default; some addresses come without one, from mails and from Stripe. */
-function home(profile: NonNullable<ReturnType<typeof useProfile>>): string {
+function home(profile: Profile): string {
     const membership = profile.memberships.find(one => one.organization.id === profile.default_organization) ?? profile.memberships[0];
     return membership ? `/o/${membership.organization.slug}/` : "";
+}
+
+/* Where an address without an organization leads. */
+function elsewhere(profile: Profile, path: string): string {
+    return path === "/" ? home(profile)
+        : path === "/billing" ? (sessionStorage.getItem(PAYING) ?? home(profile) + "billing") : "";
 }
 
 /* Who it is, where a page has to know: those for anyone do not, but for an invite, which is also for who is in already. */
@@ -99,7 +111,7 @@ function App() {
     const { path } = usePlace();
     const route = routes.find(one => one.pattern.test(path));
     const { profile, problem, again } = useKnown(!route?.open || route.page === "Invite");
-    const start = profile && path === "/" ? home(profile) : "";
+    const start = profile ? elsewhere(profile, path) : "";
     const refused = profile === null && !route?.open;
     useEffect(() => {
         if (refused) {

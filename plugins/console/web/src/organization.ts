@@ -21,3 +21,6 @@ export function mayWrite(): boolean {
 export function isAdmin(): boolean {
     return membership().role === "ADMIN";
 }
+
+/** Under this name the window remembers whose billing page somebody has left for Stripe's: they come back without it. */
+export const PAYING = "console-paying";

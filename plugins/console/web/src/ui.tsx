@@ -2,7 +2,8 @@
 import { createContext, type ComponentChildren, type JSX } from "preact";
 import { useCallback, useContext, useEffect, useId, useRef, useState } from "preact/hooks";
 
-import { asProblem, Problem } from "./api";
+import { api, asProblem, must, Problem } from "./api";
+import { orgPath, PAYING } from "./organization";
 import { product } from "./page";
 import { href, logInPath, navigate, travelled } from "./router";
 import { refreshQuietly } from "./session";
@@ -48,18 +49,23 @@ export function Loading() {
 
 /* -------------------------------------------------------------- problems -- */
 
-/** Where plans are, for whom a refusal names them. Set by the organization's frame. */
-export const BillingPath = createContext("");
+/** What a refusal of a plan may offer: where plans are, and whether one click leads to checkout. Set by the frame. */
+export const Plans = createContext({ path: "", buys: false, asks: false });
 
 const gated = ["subscription_required", "feature_required", "plan_required", "limit_reached"];
 
 /** A refusal or a failure, in words, with the way out. */
 export function Refusal({ problem, again, children }: { problem: Problem; again?: (() => void) | undefined; children?: ComponentChildren }) {
-    const billing = useContext(BillingPath);
+    const plans = useContext(Plans), offers = gated.includes(problem.code) && plans.path !== "";
+    const buy = useAction(() => checkout());
     return <div class={gated.includes(problem.code) ? "notice offer" : "notice bad"} role="alert">
         <p>{problem.message || t.checkFields}</p>
         {problem.code === "email_not_verified" && <p><Link to="/account">{t.verifyAtAccount}</Link></p>}
-        {gated.includes(problem.code) && billing && <p><Link class="button" to={billing}>{t.seePlans}</Link></p>}
+        {offers && <p class="row">
+            {plans.buys && <button type="button" class="primary" data-busy={buy.busy} onClick={() => buy.run()}>{t.upgrade}</button>}
+            <Link to={plans.path}>{t.seePlans}</Link></p>}
+        {offers && plans.asks && <p>{t.askAdmin}</p>}
+        {buy.problem && <p>{buy.problem.message}</p>}
         {problem.status === 401 && problem.code !== "authentication_failed"
             && <p><a href={href(logInPath())} target="_blank" rel="noopener">{t.logInElsewhere}</a></p>}
         {again && problem.status !== 404 && problem.status !== 403 && <p><button type="button" onClick={again}>{t.tryAgain}</button></p>}
@@ -69,6 +75,12 @@ export function Refusal({ problem, again, children }: { problem: Problem; again?
 
 export function Done({ children }: { children: ComponentChildren }) {
     return <div class="notice good" role="status">{children}</div>;
+}
+
+/** To Stripe's page, from which people come back to billing/return. */
+export async function checkout(price?: string): Promise<void> {
+    sessionStorage.setItem(PAYING, orgPath("billing"));
+    location.assign((await must(api.POST("/billing/checkout-session/", { body: price ? { price } : {} }))).checkout_url);
 }
 
 /* --------------------------------------------------------------- loading -- */
@@ -116,6 +128,27 @@ export function useLoad<T>(ask: (signal: AbortSignal) => Promise<T>, depends: un
         };
     }, [...depends, round]);
     return { data: state.data, problem: state.problem, reload, set: data => setState({ data }) };
+}
+
+interface Slice<T> {
+    count: number;
+    next: string | null;
+    results: T[];
+}
+
+/** A list that grows page by page as somebody asks for more. */
+export function usePages<T>(ask: (page: number, signal: AbortSignal) => Promise<Slice<T>>, depends: unknown[]) {
+    const first = useLoad(signal => ask(1, signal), depends);
+    const [later, setLater] = useState<{ of?: Slice<T>; pages: Slice<T>[] }>({ pages: [] });
+    const pages = first.data ? [first.data, ...later.of === first.data ? later.pages : []] : [];
+    const { run, busy, problem } = useAction(async () => {
+        const page = await ask(pages.length + 1, new AbortController().signal);
+        setLater({ of: first.data!, pages: [...pages.slice(1), page] });
+    });
+    return {
+        data: first.data && pages.flatMap(page => page.results), count: first.data?.count ?? 0, problem: first.problem ?? problem,
+        reload: first.reload, set: () => undefined, left: Boolean(pages.at(-1)?.next), busy, more: () => run(),
+    };
 }
 
 /** What there is to show of something loaded: the thing, that it is on its way, or why not. */

@@ -1,8 +1,9 @@
 // How an organization stands: the last score and those before it, what has been found, the last audits, what to do next.
 import { api, type Audit, must } from "../api";
-import { mayWrite, membership } from "../organization";
-import { moment, number, t } from "../text";
-import { Badge, Page, Show, useLoad } from "../ui";
+import { isAdmin, mayWrite, membership, orgPath } from "../organization";
+import { number, t } from "../text";
+import { Link, Page, Show, useLoad } from "../ui";
+import { AuditTable } from "./audits";
 
 const SEVERITIES = ["critical", "high", "medium", "low", "informational"] as const;
 
@@ -42,23 +43,17 @@ function Standing({ audits }: { audits: Audit[] }) {
     </div>;
 }
 
+/* What to do next, each step with its page. */
 function Next({ audits }: { audits: Audit[] }) {
-    const steps = [
-        !audits.length && (mayWrite() ? t.nextFirst : t.nextWait),
-    ].filter((step): step is string => Boolean(step));
-    return steps.length ? <section class="card"><h2>{t.whatNext}</h2><ul>{steps.map(step => <li key={step}>{step}</li>)}</ul></section> : null;
-}
-
-export function AuditRows({ audits }: { audits: Audit[] }) {
-    return <div class="scroll" role="region" aria-label={t.audits} tabIndex={0}><table>
-        <thead><tr><th scope="col">{t.started}</th><th scope="col">{t.targets}</th><th scope="col">{t.status}</th><th scope="col">{t.score}</th></tr></thead>
-        <tbody>{audits.map(audit => <tr key={audit.id}>
-            <td>{moment(audit.created_at)}</td>
-            <td class="long">{audit.name || audit.targets.join(" ")}</td>
-            <td><Badge kind={audit.status}>{t.auditStatus[audit.status]}</Badge></td>
-            <td>{audit.score === null ? "–" : number(audit.score)}</td>
-        </tr>)}</tbody>
-    </table></div>;
+    const paid = membership().has_active_subscription;
+    const steps: [text: string, path: string][] = [
+        ...!audits.length && mayWrite() ? [[t.nextFirst, "audits"] as [string, string]] : [],
+        ...audits.length && !paid && isAdmin() ? [[t.nextUpgrade, "billing"] as [string, string]] : [],
+    ];
+    return <>
+        {steps.length > 0 && <section class="card"><h2>{t.whatNext}</h2><ul>{steps.map(([text, path]) => <li key={path}><Link to={orgPath(path)}>{text}</Link></li>)}</ul></section>}
+        {!audits.length && !mayWrite() && <p class="muted">{t.nextWait}</p>}
+    </>;
 }
 
 export function Overview() {
@@ -68,7 +63,7 @@ export function Overview() {
         <Show of={audits}>{({ results }) => <>
             <Next audits={results} />
             <Standing audits={results} />
-            {results.length > 0 && <section><h2>{t.lastAudits}</h2><AuditRows audits={results.slice(0, 5)} /></section>}
+            {results.length > 0 && <section><h2>{t.lastAudits}</h2><AuditTable audits={results.slice(0, 5)} /></section>}
         </>}</Show>
     </Page>;
 }

@@ -44,6 +44,33 @@ export const en = {
     scoreHistory: (scores: string) => `Scores over time: ${scores}`,
     auditStatus: { queued: "Waiting", running: "Running", completed: "Completed", failed: "Failed", canceled: "Canceled" },
     severities: { critical: "Critical", high: "High", medium: "Medium", low: "Low", informational: "Informational" },
+    newAudit: "New audit", startAudit: "Start the audit", auditName: "Name (if you like)", targetsHint: "Addresses of web servers, such as example.com",
+    someTargets: (n: number) => n === 1 ? "1 target" : `${n} targets`, notTargets: (list: string) => `Not an address of the web: ${list}`,
+    all: "All", noAudits: "There is no such audit.", progress: "Progress", audit: "Audit", finished: "Finished", results: "Results", cancelAudit: "Cancel the audit",
+    deleteAudit: "Delete", deleteAuditLead: (name: string) => `“${name}” and all that it found will be gone for good.`, deleteForGood: "Delete for good",
+    noScore: "Nothing could be tested, so there is no score.", exportCsv: "Export as CSV",
+    scoreMeans: "Each target begins with 100 points and loses 40 for a critical failure, 25 for a high, 15 for a medium and 5 for a low one; the score is the mean.",
+    findings: "Findings", findingStatus: { PASS: "Passed", FAIL: "Failed", MANUAL: "Look yourself", ERROR: "Not reached" },
+    severity: "Severity", search: "Search", check: "Check", resource: "Resource", comment: "Comment", time: "Time", allOfCheck: "All findings of this check",
+    onlyCheck: (name: string) => `Only ${name}`, firstFindings: (n: number) => `The first ${n} findings; more come as you scroll.`,
+    allFindings: (n: number) => n === 0 ? "No findings." : n === 1 ? "1 finding." : `${n} findings.`,
+    nextUpgrade: "Upgrade to export what was found.",
+
+    // Billing
+    billing: "Billing", upgrade: "Upgrade", askAdmin: "An administrator of your organization can upgrade.", plans: "Plans", yourPlan: "Your plan",
+    standsFree: "You are on the free plan.", standsActive: (plan: string) => `${plan} is active.`,
+    standsRenews: (plan: string, when: string) => `${plan}, renews on ${when}.`, standsEnds: (plan: string, when: string) => `${plan}, ends on ${when}.`,
+    standsTrial: (plan: string, when: string) => `${plan}, in trial until ${when}.`, standsGrace: (when: string) => `The last payment failed. You have access until ${when}.`,
+    standsExpired: "Your subscription has expired: a payment failed or is missing.", standsCanceled: (when: string) => when ? `Your subscription ended on ${when}.` : "Your subscription has ended.",
+    allFeatures: "Everything", features: { export: "Export of findings" }, limitNames: { members: "Members", audits: "Audits", targets: "Targets of an audit" },
+    limited: (limit: string, name: string, per: string | null) => `${name}: ${limit}${per === "month" ? " a month" : per === "day" ? " a day" : ""}`,
+    perMember: "for each member", usage: "Used", usedOf: (used: string, limit: string) => `${used} of ${limit}`, atMost: (limit: string) => `at most ${limit}`,
+    resets: (when: string) => `until ${when}`, adminsPay: "Administrators of the organization change the plan.", manage: "Card, plan, invoices, cancellation",
+    manageMeans: "On the pages of Stripe, who collects the payments for us.",
+    per: (interval: string, count: number) => count === 1 ? ` a ${interval}` : ` every ${count} ${interval}s`,
+    returnTitle: "Your payment", waitingForStripe: "Thank you. We are waiting for Stripe to confirm the payment; this takes a few seconds.",
+    stillWaiting: "Stripe has not confirmed the payment yet. It goes on without you: you may leave this page.",
+    paid: "The payment has arrived. Everything of your new plan is there now.", notPaid: "There was no payment. Nothing has changed.",
 };
 
 export type Texts = typeof en;

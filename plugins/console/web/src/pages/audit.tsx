@@ -1,0 +1,99 @@
+// One audit: how far it is, what came of it, and all that was found.
+import { useEffect, useState } from "preact/hooks";
+
+import { apiBase } from "../page";
+import { api, type Audit, must, Problem } from "../api";
+import { Findings } from "../findings";
+import { isAdmin, mayWrite, orgPath } from "../organization";
+import { navigate } from "../router";
+import { moment, number, t } from "../text";
+import { Badge, Dialog, Page, Refusal, Show, useAction, useLoad } from "../ui";
+
+const AGAIN = 1000;
+const SEVERITIES = ["critical", "high", "medium", "low", "informational"] as const;
+
+function runs(audit: Audit): boolean {
+    return audit.status === "queued" || audit.status === "running";
+}
+
+/* Whether it is refused is asked first, in words; the file itself is the browser's to fetch, however large it is. */
+function Export({ audit }: { audit: Audit }) {
+    const url = `${apiBase}/audits/${audit.id}/export/csv/`;
+    const { busy, problem, run } = useAction(async () => {
+        const asked = await fetch(url, { method: "HEAD" }).catch(() => {
+            throw new Problem(0, "", t.offline);
+        });
+        if (!asked.ok) {
+            await must(api.GET("/audits/{audit}/export/csv/", { params: { path: { audit: audit.id } }, parseAs: "stream" }));
+        }
+        const link = document.createElement("a");
+        link.href = url;
+        link.download = "";
+        link.click();
+    });
+    return <div class="export">
+        <button type="button" aria-disabled={busy} data-busy={busy} onClick={() => !busy && run()}>{t.exportCsv}</button>
+        {problem && <Refusal problem={problem} />}
+    </div>;
+}
+
+function Cancel({ audit, changed }: { audit: Audit; changed: (audit: Audit) => void }) {
+    const { busy, problem, run } = useAction(async () => changed(await must(api.POST("/audits/{audit}/cancel/", { params: { path: { audit: audit.id } } }))));
+    return <><button type="button" aria-disabled={busy} onClick={() => !busy && run()}>{t.cancelAudit}</button>{problem && <Refusal problem={problem} />}</>;
+}
+
+function Remove({ audit }: { audit: Audit }) {
+    const [asked, ask] = useState(false);
+    const { busy, problem, run } = useAction(async () => {
+        await must(api.DELETE("/audits/{audit}/", { params: { path: { audit: audit.id } } }));
+        navigate(orgPath("audits"), { replace: true });
+    });
+    return <>
+        <button type="button" class="quiet" onClick={() => ask(true)}>{t.deleteAudit}</button>
+        {asked && <Dialog title={t.deleteAudit} close={() => ask(false)}>
+            <p>{t.deleteAuditLead(audit.name || audit.targets.join(" "))}</p>
+            {problem && <Refusal problem={problem} />}
+            <button type="button" class="danger" aria-disabled={busy} onClick={() => !busy && run()}>{t.deleteForGood}</button>
+        </Dialog>}
+    </>;
+}
+
+function Standing({ audit }: { audit: Audit }) {
+    const { done, total } = audit.progress;
+    return <>
+        <p class="row"><Badge kind={audit.status}>{t.auditStatus[audit.status]}</Badge>
+            <span class="muted">{t.started}: {moment(audit.started_at ?? audit.created_at)}{audit.finished_at && ` · ${t.finished}: ${moment(audit.finished_at)}`}</span></p>
+        {/* Read aloud when the state changes, not with every step of it. */}
+        <p class="unseen" role="status">{t.auditStatus[audit.status]}</p>
+        {runs(audit) && <p class="row"><progress value={total ? done : undefined} max={total || 1} aria-label={t.progress} /> {total > 0 && `${number(done)} / ${number(total)}`}</p>}
+        {audit.error && <div class="notice bad"><p>{audit.error}</p></div>}
+        {audit.status === "completed" && <div class="cards">
+            <section class="card"><h2>{t.score}</h2><p class="score">{audit.score === null ? "–" : number(audit.score)}<small> / 100</small></p>
+                <p class="muted">{audit.score === null ? t.noScore : t.scoreMeans}</p></section>
+            <section class="card"><h2>{t.results}</h2><dl class="facts">
+                {(["FAIL", "PASS", "MANUAL", "ERROR"] as const).map(status => [<dt key={status + 1}>{t.findingStatus[status]}</dt>,
+                    <dd key={status}>{number(audit.counts.status[status])}</dd>])}</dl></section>
+            <section class="card"><h2>{t.checkedBySeverity}</h2><dl class="facts">
+                {SEVERITIES.map(severity => [<dt key={severity + 1}>{t.severities[severity]}</dt>,
+                    <dd key={severity}>{number(audit.counts.severity[severity])}</dd>])}</dl></section>
+        </div>}
+    </>;
+}
+
+export function OneAudit({ args: [, id = ""] }: { args: string[] }) {
+    const audit = useLoad(signal => must(api.GET("/audits/{audit}/", { params: { path: { audit: id } }, signal })), [id]);
+    const now = audit.data;
+    useEffect(() => {
+        const timer = now && runs(now) ? setTimeout(audit.reload, AGAIN) : 0;
+        return () => clearTimeout(timer);
+    }, [now]);
+    return <Page title={now ? now.name || t.audit : t.audit} {...now ? { lead: now.targets.join(" ") } : {}} actions={now && <div class="row">
+        {runs(now) && mayWrite() && <Cancel audit={now} changed={audit.set} />}
+        {!runs(now) && isAdmin() && <Remove audit={now} />}
+    </div>}>
+        <Show of={audit}>{found => <>
+            <Standing audit={found} />
+            {!runs(found) && <><Export audit={found} /><Findings audit={found} /></>}
+        </>}</Show>
+    </Page>;
+}

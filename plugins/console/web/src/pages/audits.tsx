@@ -1,0 +1,85 @@
+// An organization's audits: starting one, and the list, which follows what runs.
+import { useEffect, useRef, useState } from "preact/hooks";
+
+import { answered, api, type Audit, must } from "../api";
+import { mayWrite, membership, orgPath } from "../organization";
+import { navigate, setQuery, usePlace } from "../router";
+import { moment, number, t } from "../text";
+import { Badge, Field, Form, Link, More, Page, Show, TextArea, usePages } from "../ui";
+
+const STATUSES = ["queued", "running", "completed", "failed", "canceled"] as const;
+const AGAIN = 2000;
+
+function split(text: string): string[] {
+    return text.split(/[\s,]+/).filter(Boolean);
+}
+
+/* What cannot be a target, before it is sent; what is one is the API's to say. */
+function hopeless(target: string): boolean {
+    const url = /^[a-z][a-z0-9+.-]*:\/\//i.test(target) ? target : `https://${target}`;
+    return !URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol) || new URL(url).username !== "";
+}
+
+function randomKey(): string {
+    return [...crypto.getRandomValues(new Uint8Array(16))].map(byte => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function Start() {
+    const [typed, setTyped] = useState("");
+    const targets = split(typed), wrong = targets.filter(hopeless);
+    // Pressed twice, or again after a cut connection, it is the same audit.
+    const key = useRef({ of: "", is: "" });
+    return <Form class="card" submit={t.startAudit} send={async values => {
+        const body = { targets: split(values.targets ?? ""), ...(values.name ? { name: values.name } : {}) };
+        if (key.current.of !== JSON.stringify(body)) {
+            key.current = { of: JSON.stringify(body), is: randomKey() };
+        }
+        const { data } = await answered(api.POST("/audits/start/", { params: { header: { "Idempotency-Key": key.current.is } }, body }));
+        navigate(orgPath(`audits/${data!.id}`));
+    }}>
+        <h2>{t.newAudit}</h2>
+        <TextArea name="targets" label={t.targets} rows={2} onInput={event => setTyped((event.currentTarget as HTMLTextAreaElement).value)}
+                  hint={<span role="status">{wrong.length ? t.notTargets(wrong.join(", ")) : targets.length ? t.someTargets(targets.length) : t.targetsHint}</span>} />
+        <Field name="name" label={t.auditName} />
+    </Form>;
+}
+
+export function Progress({ audit }: { audit: Audit }) {
+    const { done, total } = audit.progress;
+    return audit.status === "running" && total > 0
+        ? <progress value={done} max={total} aria-label={t.progress} /> : null;
+}
+
+export function AuditTable({ audits }: { audits: Audit[] }) {
+    return <div class="scroll" role="region" aria-label={t.audits} tabIndex={0}><table>
+        <thead><tr><th scope="col">{t.targets}</th><th scope="col">{t.started}</th><th scope="col">{t.status}</th><th scope="col">{t.score}</th></tr></thead>
+        <tbody>{audits.map(audit => <tr key={audit.id}>
+            <td class="long"><Link to={orgPath(`audits/${audit.id}`)}>{audit.name || audit.targets.join(" ") || audit.engine}</Link></td>
+            <td>{moment(audit.created_at)}</td>
+            <td><Badge kind={audit.status}>{t.auditStatus[audit.status]}</Badge> <Progress audit={audit} /></td>
+            <td>{audit.score === null ? "–" : number(audit.score)}</td>
+        </tr>)}</tbody>
+    </table></div>;
+}
+
+export function Audits() {
+    const { query } = usePlace(), { organization } = membership();
+    const status = STATUSES.find(one => one === query.get("status"));
+    const audits = usePages((page, signal) => must(api.GET("/audits/", {
+        params: { query: { page, page_size: 50, ordering: "-created_at", ...(status ? { status } : {}) } }, signal,
+    })), [organization.id, status]);
+    const running = audits.data?.some(audit => audit.status === "queued" || audit.status === "running");
+    useEffect(() => {
+        const timer = running ? setInterval(() => document.visibilityState === "visible" && audits.reload(), AGAIN) : 0;
+        return () => clearInterval(timer);
+    }, [running]);
+    return <Page title={t.audits}>
+        {mayWrite() && <Start />}
+        <div class="filters"><label>{t.status} <select onChange={event => setQuery(new URLSearchParams(event.currentTarget.value ? { status: event.currentTarget.value } : {}))}>
+            <option value="">{t.all}</option>
+            {STATUSES.map(one => <option key={one} value={one} selected={one === status}>{t.auditStatus[one]}</option>)}
+        </select></label></div>
+        <Show of={audits}>{rows => rows.length ? <AuditTable audits={rows} /> : <p class="muted">{t.noAudits}</p>}</Show>
+        <More left={audits.left} busy={audits.busy} more={audits.more} />
+    </Page>;
+}

@@ -1,0 +1,203 @@
+"""What somebody does in the console day by day: an audit from start to findings, the refused export, paying, exporting; and
+what each role sees of it.
+"""
+
+import csv
+import io
+import re
+
+import pytest
+
+from saastest import seed
+from saastest.console import Console, conf
+from saastest.places import free_port
+
+SITE_PORT = free_port()
+SITE_FRONTEND = f"http://127.0.0.1:{SITE_PORT}/app"
+SITE_CONF = conf() + """
+SaasPlan free limit.audits=3/month
+SaasPlan premium price_test_pro_monthly features=export
+"""
+EVIL = "<img src=x onerror='document.title=1'>"
+
+
+@pytest.fixture
+def console(site, page):
+    made = Console(page, site, "work")
+    yield made
+    made.silent()
+
+
+@pytest.fixture
+def as_role(site, person):
+    """Somebody of the person's organization in this role."""
+    def made(role):
+        member = site.newcomer(name=EVIL)
+        seed.member(site.database, person.org["id"], member.user["id"], role)
+        return member
+    return made
+
+
+def org(person, page=""):
+    return f"/o/{person.org['slug']}/{page}"
+
+
+@pytest.mark.long(30)
+def test_from_the_first_audit_to_the_export(site, console, person):
+    """With the mouse: audit, refusal, paying at Stripe's, waiting for its webhook, export."""
+    console.page.session(person)
+    console.goto("/")
+    console.follow("Start your first audit.")
+    console.heading("Audits")
+    console.fill(targets="ftp://nowhere.example")
+    console.reads("Not an address of the web: ftp://nowhere.example")
+    console.press("Start the audit")
+    assert "ftp://nowhere.example" in console.wrong("targets")
+    console.looks("audit-refused")
+    console.fill(targets=site.base, name=EVIL)
+    console.press("Start the audit")
+    console.page.shows("main .badge", "Completed")
+    console.heading(EVIL)
+    console.page.wait(".gridbody [role=row]")
+    console.looks("audit")
+
+    # Refused in the API's words, one click from checkout.
+    console.press("Export as CSV")
+    console.page.shows("main [role=alert]", "Upgrade to Premium to export data")
+    console.looks("export-refused")
+    here = console.at()
+    console.page.press("main [role=alert] button")
+    console.page.wait("#pay")
+    console.page.press("#pay")
+    console.heading("Your payment")
+    console.reads("The payment has arrived.")
+    console.looks("paid")
+    console.follow("Go on", "main")
+    console.page.wait("main .score")
+    console.looks("overview")
+    assert "Upgrade to export" not in console.page.text()
+    console.goto(here)
+    name, text = console.page.download("main .export button")
+    rows = list(csv.reader(io.StringIO(text)))
+    assert re.fullmatch(r"audit_[0-9a-f-]{36}_\d{8}T\d{6}Z\.csv", name) and rows[0][0] == "Resource ID" and len(rows) > 10
+
+    # The plan in words, and its pages at Stripe's and back.
+    console.follow("Billing", "nav")
+    console.reads("Premium, renews on")
+    console.looks("billing-premium")
+    console.page.press("main button.primary")
+    console.page.press("#cancel-at-period-end")
+    console.page.press("#return")
+    console.heading("Billing")
+    assert console.at() == org(person, "billing")
+    console.reads("Premium, ends on")
+
+
+def test_a_limit_is_told_with_the_way_out(site, console, person):
+    console.page.session(person)
+    for _ in range(3):
+        person.ok("POST", "audits/start/", {"targets": [site.base]})
+    console.goto(org(person, "audits"))
+    console.fill(targets="example.com")
+    console.press("Start the audit")
+    console.page.shows("form [role=alert]", "its limit of audits a month is 3")
+    assert console.page.evaluate("document.querySelector('[name=targets]').value") == "example.com"
+    console.follow("See plans")
+    console.heading("Billing")
+    console.reads("You are on the free plan.", "3 of 3", "$49.00 a month")
+    console.looks("billing-free")
+
+
+def test_a_viewer_reads(site, console, person, as_role):
+    audit = seed.audit(site.database, person.org["id"], [(EVIL, EVIL, "FAIL", "high", EVIL)] * 3)
+    console.page.session(as_role("VIEWER"))
+    console.goto(org(person, "audits"))
+    console.page.wait("table td")
+    console.looks("audits-viewer")
+    assert "Start the audit" not in console.page.text()
+    console.goto(org(person, f"audits/{audit}"))
+    console.page.wait(".gridbody [role=row]")
+    assert "Delete" not in console.page.text() and console.page.evaluate("document.querySelectorAll('main img').length") == 0
+    console.press(EVIL, ".gridbody [role=row][aria-rowindex='2']")
+    console.page.shows("dialog h2", EVIL)
+    console.looks("finding")
+    console.page.hit("Escape")
+    console.page.until("!document.querySelector('dialog')")
+    console.press("Export as CSV")
+    console.page.shows("main [role=alert]", "An administrator of your organization can upgrade.")
+    console.goto(org(person, "billing"))
+    console.reads("Administrators of the organization change the plan.")
+    assert console.page.evaluate("document.querySelectorAll('main button').length") == 0
+
+
+def test_findings_of_a_large_audit(site, console, person):
+    """Only what is in sight is in the document, and more comes as somebody scrolls; filters are asked of the API."""
+    count = 5000
+    audit = seed.large_audit(site.database, person.org["id"], count)
+    console.page.session(person)
+    console.goto(org(person, f"audits/{audit}"))
+    console.page.wait(".gridbody [role=row]")
+    for _ in range(4):
+        console.page.evaluate("document.querySelector('.grid').scrollTo(0, 1e9)")
+        console.page.wait(".gridbody [role=row]:last-child")
+    assert console.page.evaluate("document.querySelectorAll('.gridbody [role=row]').length") < 60
+    console.page.until("document.querySelector('.gridbody').offsetHeight >= 600 * 64")
+    console.page.choose("[name=severity]", "high")
+    console.reads("No findings.")
+    console.page.choose("[name=severity]", "low")
+    console.page.fill("[name=search]", "row number 4321")
+    console.reads("1 finding.", "host-4321.example.test")
+    console.page.reload()
+    console.reads("1 finding.", "host-4321.example.test")
+    assert "severity=low" in console.at() and "search=row" in console.at()
+
+
+def test_the_overview_asks_for_little(site, console, person):
+    seed.audit(site.database, person.org["id"], [("r", "c", "FAIL", "high", "x")])
+    console.page.session(person)
+    console.goto(org(person))
+    console.page.wait("main .score")
+    asked = console.page.evaluate("performance.getEntriesByType('resource').map(one => one.name).filter(name => name.includes('/api/'))")
+    assert 0 < len(asked) <= 3, asked
+
+
+def test_an_audit_can_be_deleted_by_an_admin(site, console, person):
+    audit = seed.audit(site.database, person.org["id"], [("r", "c", "FAIL", "high", "x")])
+    console.page.session(person)
+    console.goto(org(person, f"audits/{audit}"))
+    console.press("Delete", "main")
+    console.page.wait("dialog")
+    console.press("Delete for good", "dialog")
+    console.heading("Audits")
+    console.reads("There is no such audit.")
+    console.goto(org(person, f"audits/{audit}"))
+    console.page.shows("main [role=alert]", "Not found.")
+
+
+def test_a_checkout_that_is_left_comes_back_to_its_organization(site, console, person):
+    other = person.ok("POST", "organizations/", {"name": "Second"})
+    console.page.session(person)
+    console.goto(f"/o/{other['slug']}/billing")
+    console.page.press("main .cards button")
+    console.page.wait("#pay")
+    console.goto("/billing")
+    console.heading("Billing")
+    assert console.at() == f"/o/{other['slug']}/billing"
+    console.goto("/billing/return?session_id=cs_none")
+    console.page.shows("main [role=alert]", "Not found.")
+
+
+def test_a_demotion_shows_without_a_reload(site, console, person, as_role):
+    admin = as_role("ADMIN")
+    console.page.session(admin)
+    console.goto(org(person, "audits"))
+    console.page.wait("[name=targets]")
+    person.ok("PATCH", f"organizations/{person.org['id']}/members/{admin.user['id']}/", {"role": "VIEWER"})
+    console.fill(targets="example.com")
+    console.press("Start the audit")
+    console.page.shows("header .badge", "Viewer")
+    console.page.until("!document.querySelector('[name=targets]')")
+    person.ok("DELETE", f"organizations/{person.org['id']}/members/{admin.user['id']}/")
+    console.page.choose(".filters select", "failed")
+    console.heading("Not found")
+    console.reads("you are not in it")
