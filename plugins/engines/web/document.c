@@ -315,6 +315,7 @@ static void read_html(apr_pool_t *p, const saas_web_target_t *at, const char *bo
     const char *base_host = at->host;
     int have_base = 0;
     int in_head = 1; /* which browsers begin by themselves, and end by the first thing that is no part of one */
+    int has_close = 1; /* a closing bracket may still come; looked for once in vain, never again */
     const char *text;
     apr_pool_t *scratch;
 
@@ -339,8 +340,10 @@ static void read_html(apr_pool_t *p, const saas_web_target_t *at, const char *bo
             continue;
         }
         if (c.at == c.end || !apr_isalpha(*c.at)) {
-            const char *close = c.at < c.end && strchr("!/?", *c.at) ? memchr(c.at, '>', c.end - c.at) : NULL;
+            const char *close =
+                has_close && c.at < c.end && strchr("!/?", *c.at) ? memchr(c.at, '>', c.end - c.at) : NULL;
 
+            has_close &= close || c.at == c.end || !strchr("!/?", *c.at);
             in_head = in_head && close && !ends_head(c.at, close);
             c.at = close ? close + 1 : c.at;
             continue;

@@ -479,7 +479,7 @@ static apr_status_t set_options(slot_t *s, const saas_web_target_t *at, apr_time
     SET(CURLOPT_CAPATH, NULL);
     SET(CURLOPT_SSL_SESSIONID_CACHE, 0L);
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_0);
-    SET(CURLOPT_SSL_CIPHER_LIST, "ALL:@SECLEVEL=0");
+    SET(CURLOPT_SSL_CIPHER_LIST, "ALL:COMPLEMENTOFALL:@SECLEVEL=0");
     SET(CURLOPT_SSL_CTX_FUNCTION, prepare_tls);
     SET(CURLOPT_SSL_CTX_DATA, s);
     if (strcmp(s->fetch->method, "GET") != 0) {
