@@ -174,10 +174,11 @@ def test_how_often_a_webhook_waits_for_the_database(counted, site, person):
     assert waits(counted, events) == 2
     assert person.ok("GET", f"organizations/{person.org['id']}/")["has_active_subscription"]
     assert waits(counted, events) == 2, "delivered again"
+    assert waits(counted, [story.updated(("active", "past_due")[n % 2], at=30 + n, metadata={}) for n in range(20)]) == 3, "unnamed"
     assert waits(counted, [stripe.event("charge.refunded", {"id": f"ch_{n}", "object": "charge"}) for n in range(20)]) == 1
     assert waits(counted, [stripe.Story(str(uuid.uuid4()), counted.price).updated("active") for _ in range(20)]) == 2, "nobody's"
     verdicts = "SELECT verdict, count(*), sum(attempts) FROM stripe_events GROUP BY verdict ORDER BY verdict"
-    assert site.database.execute(verdicts) == [("applied", 20, 40), ("ignored:type", 20, 20), ("ignored:unbound", 20, 20)]
+    assert site.database.execute(verdicts) == [("applied", 40, 60), ("ignored:type", 20, 20), ("ignored:unbound", 20, 20)]
 
 
 def usual(site, calls):

@@ -271,6 +271,12 @@ def test_a_customer_of_one_organization_cannot_pay_for_another(site, person, bob
     assert status(person) == ("active", True)
 
 
+@pytest.mark.parametrize("metadata", [{}, {"org_id": seed.uuid7()}], ids=["none", "of nobody"])
+def test_whom_a_customer_is_bound_to_counts_whatever_its_metadata_lacks(site, person, story, metadata):
+    give(site, story.updated("active"), story.updated("canceled", at=9, metadata=metadata))
+    assert status(person) == ("canceled", False)
+
+
 @pytest.mark.expects("SAAS")
 def test_a_checkout_that_we_did_not_create_binds_nobody(site, bob):
     story = stripe.Story(bob.org["id"], site.price)
