@@ -4,6 +4,7 @@ against pgbench with eight clients that runs the same statements in the same tra
 
 import bisect
 import contextlib
+import functools
 import math
 import re
 import signal
@@ -26,7 +27,7 @@ CONF = "MaxKeepAliveRequests 0\nDBDKeep 12\n"
 CONNECTIONS, THREADS = 8, 2
 TURN = 50       # milliseconds
 ORGANIZATIONS = 2000
-SCRIPT = "webhook.pgbench.sql"
+SCRIPT, BATCHED, WAIT = "webhook.pgbench.sql", "webhook.batched.sql", "wait"
 NAME = "webhooks, 8 connections, PostgreSQL"
 
 # What these stand for is put in for each event: the same number of characters, so that its length stays.
@@ -111,29 +112,34 @@ def logged(cluster):
                 transactions.append(tuple(going.pop(pid)))
 
 
-def peer_script(template, sent):
-    """pgbench's script: what was sent with the template's arguments in it; an error when they are not each other's."""
+def peer_scripts(template, sent):
+    """pgbench's scripts: what was sent with the template's arguments in it, a statement at a time and in the module's batches;
+    an error when they are not each other's."""
     lines = [line for line in template.splitlines() if line and not line.startswith("--")]
-    script = [line for line in lines if line.startswith("\\")]
-    statements = [re.split(r" \| ", line) for line in lines if not line.startswith("\\")]
+    variables = [line for line in lines if line.startswith("\\")]
+    statements = [line.split(" | ") for line in lines if line not in (*variables, WAIT)]
+    waits = [number - len(variables) for number, line in enumerate(lines) if line == WAIT]
     if len(statements) != len(sent):
         raise RuntimeError(f"the module sends {len(sent)} statements, the peer has {len(statements)}:\n" + "\n".join(sent))
+    script = []
     for (begins, *arguments), sql in zip(statements, sent):
         places = {int(number) for number in re.findall(r"\$(\d+)", sql)}
         if not sql.startswith(begins) or places != set(range(1, len(arguments) + 1)):
             raise RuntimeError(f"the peer has {len(arguments)} arguments of {begins}, the module sends: {sql}")
         script.append(re.sub(r"\$(\d+)", lambda place: f"({arguments[int(place.group(1)) - 1]})", sql) + ";")
-    return "\n".join([*script, ""])
+    batches = [script[begin:end] for begin, end in zip([0, *waits], [*waits, None])]
+    batched = [line for batch in batches for line in ("\\startpipeline", *batch, "\\endpipeline")]
+    return ["\n".join([*variables, *some, ""]) for some in (script, batched)]
 
 
 class Pgbench:
     """Runs on a database from the start of the block, stopped but for its turns; its transactions afterwards."""
 
-    def __init__(self, database, run, payload, seconds, folder):
+    def __init__(self, database, run, payload, seconds, folder, script=SCRIPT):
         self.database, self.prefix = database, folder / f"pgbench.{run}"
         variables = {"organizations": ORGANIZATIONS, "run": run, "payload": payload}
         self.argv = [str(bindir() / "pgbench"), "-n", "-M", "prepared", "-c", str(CONNECTIONS), "-j", str(THREADS),
-                     "-T", str(math.ceil(seconds) + 1), "-f", str(folder / SCRIPT), "-l", f"--log-prefix={self.prefix}",
+                     "-T", str(math.ceil(seconds) + 1), "-f", str(folder / script), "-l", f"--log-prefix={self.prefix}",
                      *(part for name, value in variables.items() for part in ("-D", f"{name}={value}")),
                      database.cluster.dsn(database.name, database.cluster.APP)]
 
@@ -173,7 +179,8 @@ class Webhooks:
             self.site.start()
             self.folder = self.site.places.folder("pgbench")
             self.events = Events(self.site)
-            (self.folder / SCRIPT).write_text(peer_script((PEERS / SCRIPT).read_text(), self.sent()))
+            for name, script in zip((SCRIPT, BATCHED), peer_scripts((PEERS / SCRIPT).read_text(), self.sent())):
+                (self.folder / name).write_text(script)
             self.payload = self.events.one(0, 0).split(b"\r\n\r\n", 1)[1].decode()
         except BaseException:
             self.close()
@@ -191,13 +198,13 @@ class Webhooks:
         database.execute("TRUNCATE stripe_events")
         database.execute("VACUUM organizations, subscriptions")
 
-    def take(self, seconds):
+    def take(self, seconds, script=SCRIPT):
         """Pairs of events and transactions a second; all of them must have been taken and applied, each once."""
         self.tidy(self.database), self.tidy(self.copy)
         self.runs += 1
         # For half of the time, and some more.
         ours = turns.requests(self.site.httpd.port, self.events.more(int(self.rate * seconds * 0.7) + 1000), once=True)
-        with Pgbench(self.copy, self.runs, self.payload, seconds, self.folder) as pgbench:
+        with Pgbench(self.copy, self.runs, self.payload, seconds, self.folder, script) as pgbench:
             rounds = turns.take([ours, turns.process(pgbench.process.pid)], seconds, TURN, CONNECTIONS)
         self.applied(sum(turn.count for turn, _ in rounds))
         ends = pgbench.ends()
@@ -236,6 +243,8 @@ def measure(database, args, say):
     with contextlib.closing(Webhooks(database)) as webhooks:
         yield from decide.until_decided(webhooks.take, lambda pairs: [
             compare(NAME, "pgbench, same statements", *zip(*pairs), "events/s", 0.9)], args.patience)
+        yield from decide.until_decided(functools.partial(webhooks.take, script=BATCHED), lambda pairs: [
+            compare(f"{NAME}, batched", "the same in the module's batches", *zip(*pairs), "events/s", None)], args.patience)
         problems = webhooks.site.httpd.watch()
         problems.offset = 0
         if problems.problems():

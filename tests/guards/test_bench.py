@@ -25,6 +25,7 @@ import decide  # noqa: E402
 import measure  # noqa: E402
 import report  # noqa: E402
 import turns  # noqa: E402
+import webhooks  # noqa: E402
 
 SLOWER = measure.compare("gate <one>", "peer & co", [90, 94, 80] * 3, [100] * 9, "req/s", 0.95)
 LATER = measure.compare("p99", "peer", [1.1, 1.2, 1.1] * 3, [1] * 9, "ms", 1.2, at_most=True)
@@ -196,3 +197,16 @@ def test_every_part_is_there_and_in_the_manual(part):
     source = (ROOT / "tests" / "bench" / f"{module}.py").read_text(encoding="utf-8")
     assert re.search(rf"^def {function or 'measure'}\(database, args, say\):", source, re.M)
     assert f"| `{part.name}` |" in (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+
+
+def test_the_peer_of_webhooks_sends_what_the_module_sends():
+    template = "-- a comment\n\\set n 1\nBEGIN\nSELECT a | :n | 'x' || :n\nwait\nCOMMIT\n"
+    sent = ("BEGIN", "SELECT a FROM b WHERE c = $2::text AND d = $1", "COMMIT")
+    middle = "SELECT a FROM b WHERE c = ('x' || :n)::text AND d = (:n);"
+    assert webhooks.peer_scripts(template, sent) == [
+        f"\\set n 1\nBEGIN;\n{middle}\nCOMMIT;\n",
+        f"\\set n 1\n\\startpipeline\nBEGIN;\n{middle}\n\\endpipeline\n\\startpipeline\nCOMMIT;\n\\endpipeline\n"]
+    for other in (sent[:2], (*sent, "COMMIT"), ("BEGIN", "SELECT a FROM b WHERE c = $1", "COMMIT"),
+                  ("BEGIN", "SELECT z FROM b WHERE c = $1 AND d = $2", "COMMIT"), (sent[1], sent[0], sent[2])):
+        with pytest.raises(RuntimeError, match="the module sends"):
+            webhooks.peer_scripts(template, other)

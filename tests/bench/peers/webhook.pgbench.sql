@@ -1,6 +1,7 @@
 -- One customer.subscription.updated as pgbench sends it: the statements that the module sends for one, taken from
 -- PostgreSQL's log when the benchmark begins (../webhooks.py), with these arguments. A line is a statement: how it begins,
--- then what stands for $1, $2, ...; their order, number and texts are checked.
+-- then what stands for $1, $2, ...; their order, number and texts are checked. Where the module waits is for the script that
+-- sends them in its batches.
 -- Variables: :organizations, :payload (the body of an event), :run (another one in each run).
 \set n random(1000, 999 + :organizations)
 \set event random(1, 9000000000000000000)
@@ -11,6 +12,7 @@ SELECT attempts, | 'evt_' || :run || '_' || :event | 'cus_bench_' || :n | 'sub_b
 SELECT set_config('role', 'none', true) | '00000000-0000-7000-8000-' || 100000000000 + :n
 SELECT id FROM organizations | ('00000000-0000-7000-8000-' || 100000000000 + :n)::uuid
 SELECT o.subscription_status, | ('00000000-0000-7000-8000-' || 100000000000 + :n)::uuid
+wait
 INSERT INTO subscriptions | ('00000000-0000-7000-8000-' || 100000000000 + :n)::uuid | 'sub_bench_' || :n | 'cus_bench_' || :n | 'active' | 'price_test_pro_monthly' | to_timestamp(2000000000 + :created) | to_timestamp(2000000000 + :created) | 'no' | to_timestamp(1700000000) | NULL | NULL | :created | 30
 UPDATE organizations | ('00000000-0000-7000-8000-' || 100000000000 + :n)::uuid | 'active' | to_timestamp(1700000000) | to_timestamp(2000000000 + :created) | 'sub_bench_' || :n | 'active' | 'cus_bench_' || :n | 'price_test_pro_monthly'
 SELECT set_config('role', 'saas_system', true)
