@@ -62,6 +62,12 @@ SAAS_DIRECTIVES_DEFINE(audits_config, saas_audits_module, AUDITS_DIRECTIVES)
 #define EVIDENCE_LOAD \
     "INSERT INTO evidence (org_id, audit_id, number, resource_id, check_name, status, severity, observed_at, comment," \
     " content_key)"
+/* Not now(), which is when the transaction began: one that writes the rows of a file takes its time. */
+#define END_AT(clock) \
+    "UPDATE audits SET status = $3, score = CAST($4 AS integer), error = $5," \
+    " evidence_count = coalesce(CAST($6 AS bigint), evidence_count), counts = coalesce($7, counts)," \
+    " progress_done = CASE WHEN $3 = 'completed' THEN progress_total ELSE progress_done END, finished_at = " clock \
+    " WHERE org_id = $1 AND id = $2 AND status IN ('queued', 'running') RETURNING " AUDIT_COLUMNS
 #define SEVERITY_RANK \
     "CASE severity WHEN 'critical' THEN 0 WHEN 'high' THEN 1 WHEN 'medium' THEN 2 WHEN 'low' THEN 3 ELSE 4 END"
 
@@ -100,11 +106,8 @@ saas_statement_t audits_statements[] = {
         " THEN CAST($3 AS integer) ELSE progress_done END, progress_total = CAST($4 AS integer),"
         " evidence_count = CAST($5 AS bigint), counts = $6"
         " WHERE org_id = $1 AND id = $2 AND status = 'running' RETURNING id" },
-    [AUDIT_END] = { .name = "audit_end", .scope = SAAS_TENANT, .sql =
-        "UPDATE audits SET status = $3, score = CAST($4 AS integer), error = $5,"
-        " evidence_count = coalesce(CAST($6 AS bigint), evidence_count), counts = coalesce($7, counts),"
-        " progress_done = CASE WHEN $3 = 'completed' THEN progress_total ELSE progress_done END, finished_at = now()"
-        " WHERE org_id = $1 AND id = $2 AND status IN ('queued', 'running') RETURNING " AUDIT_COLUMNS },
+    [AUDIT_END] = { .name = "audit_end", .scope = SAAS_TENANT, .sql = END_AT("clock_timestamp()"),
+        .sqlite = END_AT("strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')") },
     [EVIDENCE_CLEAR] = { .name = "evidence_clear", .scope = SAAS_TENANT, .sql =
         "DELETE FROM evidence WHERE org_id = $1 AND audit_id = $2" },
     /* $3 is a JSON array of rows, each an array.  A batch whose commit was lost

@@ -54,6 +54,7 @@ PARTS = (
     Part("fronted", "fronted", PGSQL, True),
     Part("revocation-fronted", "fronted.revoked", PGSQL, True),
     Part("audit", "audit", PGSQL, False),
+    Part("import", "imports", PGSQL, False),
     Part("memory", "memory", PGSQL, False),
     Part("growth", "growth", BOTH, False),
 )

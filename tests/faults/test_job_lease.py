@@ -4,11 +4,13 @@ for each kind of work, and for each way in which an attempt ends.
 The lease is gone when the worker begins: a trigger gives the row to somebody else behind the very statement that claims it.
 """
 
+import base64
 import contextlib
 import datetime
 import json
 import time
 import uuid
+import zlib
 
 import pytest
 
@@ -150,6 +152,22 @@ def audit(site, person):
                                         site.database.execute("SELECT count(*) FROM activity WHERE target_id = ?", key))
 
 
+def file(site, person):
+    """An audit whose findings come from a file: the same kind of work, with a payload."""
+    data = b"resource_id,check_name,status,severity,timestamp,comment\nr,c,FAIL,high,,x\n"
+    key = person.post("audits/import/", data=data, params={"format": "generic"}).json()["id"]
+    until(lambda: not site.database.execute("SELECT 1 FROM jobs WHERE object_id = ?", key))
+    site.database.execute("DELETE FROM evidence WHERE audit_id = ?", key)
+    site.database.execute("UPDATE audits SET status = 'queued', finished_at = NULL, progress_done = 0, imports = '[]' WHERE id = ?", key)
+    site.database.execute("INSERT INTO import_parts (org_id, audit_id, number, data) VALUES (?, ?, 0, ?)", person.org["id"], key,
+                          base64.b64encode(zlib.compress(data)).decode())
+    return "audit", key, {"format": "generic", "file": None, "bytes": len(data), "parts": 1}, lambda: (
+        site.database.execute("SELECT status, progress_done, imports FROM audits WHERE id = ?", key),
+        site.database.execute("SELECT count(*) FROM evidence WHERE audit_id = ?", key),
+        site.database.execute("SELECT count(*) FROM import_parts WHERE audit_id = ?", key),
+        site.database.execute("SELECT count(*) FROM activity WHERE target_id = ?", key))
+
+
 def reset(site, person):
     return "password-reset", person.user["id"], None, lambda: (
         site.database.execute("SELECT count(*) FROM password_resets WHERE user_id = ?", person.user["id"]),
@@ -171,7 +189,7 @@ def deliveries(site, person):
     return "notify.purge", None, None, lambda: site.database.execute("SELECT count(*) FROM notify_deliveries WHERE endpoint_id = ?", endpoint)
 
 
-KINDS = (told, replay, ask, due, cancel, purge, audit, reset, mail, deliveries)
+KINDS = (told, replay, ask, due, cancel, purge, audit, file, reset, mail, deliveries)
 
 
 @pytest.mark.parametrize("make", KINDS, ids=lambda make: make.__name__)
@@ -258,5 +276,5 @@ def test_no_kind_of_work_is_left_out(site, person):
     """Of the plugins that are loaded; a new one belongs into KINDS."""
     known = {line.split('kind="')[1].split('"')[0] for line in scrape(site) if line.startswith("saas_jobs{")} - {"other"}
     made = {"told": "stripe.told", "replay": "stripe.replay", "ask": "stripe.ask", "due": "stripe.due", "cancel": "stripe.cancel",
-            "purge": "organization.purge", "audit": "audit", "reset": "password-reset", "mail": "mail", "deliveries": "notify.purge"}
+            "purge": "organization.purge", "audit": "audit", "file": "audit", "reset": "password-reset", "mail": "mail", "deliveries": "notify.purge"}
     assert known == {made[make.__name__] for make in KINDS}
