@@ -28,7 +28,7 @@ int saas_score_value(const saas_score_t *score);
 json_t *saas_score_counts(const saas_score_t *score);
 
 /** What a failed check costs, as the branches of a CASE of SQL: for audits that are counted in the database.  The numbers
- *  are those of score.c, which a unit test compares. */
+ *  are those of score.c; tests/api/test_import.py compares what comes of them. */
 #define SAAS_SCORE_COSTS \
     "WHEN severity = 'critical' THEN 40 WHEN severity = 'high' THEN 25 WHEN severity = 'medium' THEN 15" \
     " WHEN severity = 'low' THEN 5"

@@ -9,6 +9,8 @@ from saastest import wait_audit
 
 pytestmark = pytest.mark.long(60)
 SITE_STRIPE = False
+# Two children, always: which one takes an upload, and which one reads it, is not known.
+SITE_CONF = "MaxConnectionsPerChild 0"
 HEAD = "resource_id,check_name,status,severity,timestamp,comment\n"
 ROWS = 60000
 
@@ -146,3 +148,37 @@ def test_a_transaction_longer_than_the_lease(site, person, file):
     finally:
         site.database.execute("DROP TRIGGER doze ON evidence")
         site.database.execute("DROP FUNCTION doze")
+
+
+def large(format, size):
+    """A file of so many bytes with next to no findings in it, in pieces."""
+    if format == "generic":
+        head, row, tail = (HEAD.replace("\n", ",more\n") + "r,c,FAIL,low,,x,\n").encode(), b"r,c,FAIL,low,,x," + b"y" * 50_000 + b"\n", b""
+    else:
+        result = b'{"ruleId":"R","kind":"notApplicable","message":{"text":"' + b"y" * 500 + b'"},"locations":[],"more":[[[{}]]]},'
+        head, row, tail = b'{"version":"2.1.0","runs":[{"results":[', result * 100, b'{"ruleId":"R","kind":"notApplicable"}]}]}'
+    yield head
+    for _ in range(size // len(row)):
+        yield row
+    # An empty piece would end the body.
+    yield from [tail] if tail else []
+
+
+def resident(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:")) / 1024
+
+
+@pytest.mark.parametrize("format", ["generic", "sarif"])
+def test_memory_does_not_grow_with_the_file(site, person, format):
+    def imported(mib):
+        reply = person.post("audits/import/", data=large(format, mib << 20), params={"format": format}, timeout=120)
+        assert reply.status_code == 201, reply.text
+        return wait_audit(person, reply.json()["id"], 120)
+    for _ in range(3):
+        imported(3)
+    children = site.httpd.children()
+    before = {child: resident(child) for child in children}
+    body = imported(100)
+    assert body["status"] == "completed" and body["imports"][0]["records"] > 1000 and body["evidence_count"] == (format == "generic")
+    assert max(resident(child) - before[child] for child in children) < 24
