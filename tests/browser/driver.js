@@ -75,8 +75,14 @@ const steps = {
     async wait(page, key, selector) {
         await page.waitForSelector(selector);
     },
+    // As waitForFunction(), which pages that forbid eval() do not let.
     async until(page, key, code) {
-        await page.waitForFunction(code);
+        for (const end = Date.now() + timeout; !await page.evaluate(code);) {
+            if (Date.now() > end) {
+                throw new Error(`not within ${timeout} ms: ${code}. There is: ${await page.evaluate(() => document.body.innerText)}`);
+            }
+            await new Promise(go => setTimeout(go, 50));
+        }
     },
     async cookies(page, key, cookies) {
         await page.context().addCookies(cookies);

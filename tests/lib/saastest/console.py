@@ -82,4 +82,5 @@ class Console:
 
     def silent(self):
         """Nothing in the browser's console, and nothing that the page's policy has kept from happening."""
-        assert [line for line in self.page.problems() if not SHOWN.search(line)] == []
+        said = [line for line in self.page.problems() if not SHOWN.search(line)]
+        assert not said, "\n".join(said)

@@ -18,6 +18,7 @@ export type InvitePreview = Schemas["InvitePreview"];
 export type Activity = Schemas["Activity"];
 export type Session = Schemas["Session"];
 export type Token = Schemas["Token"];
+export type NewToken = Schemas["NewToken"];
 export type Subscription = Schemas["Subscription"];
 export type Plan = Schemas["Plans"]["plans"][number];
 export type Usage = Schemas["Usage"];

@@ -121,19 +121,17 @@ export function Findings({ audit }: { audit: Audit }) {
     const box = useRef<HTMLDivElement>(null);
     const [sight, setSight] = useState({ top: 0, height: 600 });
     const [open, setOpen] = useState<Evidence>();
+    // A scroll may be told of when the box has gone.
     const look = () => {
-        const { scrollTop: top, clientHeight: height } = box.current!;
-        setSight({ top, height });
+        if (box.current) {
+            setSight({ top: box.current.scrollTop, height: box.current.clientHeight });
+        }
     };
     useEffect(() => {
         box.current?.scrollTo(0, 0);
     }, [JSON.stringify(filter)]);
     // Other rows may lie in another box, or leave less to scroll.
-    useLayoutEffect(() => {
-        if (box.current) {
-            look();
-        }
-    }, [rows]);
+    useLayoutEffect(look, [rows]);
     const first = Math.max(0, Math.floor(sight.top / ROW) - MARGIN), last = Math.ceil((sight.top + sight.height) / ROW) + MARGIN;
     useEffect(() => {
         if (rows && last + AHEAD > rows.length) {

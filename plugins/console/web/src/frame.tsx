@@ -36,25 +36,32 @@ export function Unframed({ children }: { children: ComponentChildren }) {
 const pages: { path: string; text: () => string; least: "VIEWER" | "ADMIN" }[] = [
     { path: "", text: () => t.overview, least: "VIEWER" },
     { path: "audits", text: () => t.audits, least: "VIEWER" },
+    { path: "team", text: () => t.team, least: "VIEWER" },
     { path: "billing", text: () => t.billing, least: "VIEWER" },
+    { path: "activity", text: () => t.activity, least: "ADMIN" },
+    { path: "settings", text: () => t.settings, least: "ADMIN" },
 ];
+
+/* No slug has a plus. */
+const NEW = "+";
 
 function Switcher({ profile, now }: { profile: Profile; now: Membership | undefined }) {
     return <label class="switcher"><span class="unseen">{t.organization}</span>
-        <select onChange={event => navigate(`/o/${event.currentTarget.value}/`)}>
+        <select onChange={event => navigate(event.currentTarget.value === NEW ? "/organizations/new" : `/o/${event.currentTarget.value}/`)}>
             {!now && <option selected value="">{t.chooseOrganization}</option>}
             {profile.memberships.map(({ organization }) => <option key={organization.id} value={organization.slug}
                 selected={organization.id === now?.organization.id}>{organization.name}</option>)}
+            <option value={NEW}>{t.newOrganization} …</option>
         </select>
     </label>;
 }
 
 function Menu({ membership, path }: { membership: Membership; path: string }) {
     const root = `/o/${membership.organization.slug}/`;
-    const rest = path.slice(root.length);
+    const rest = path.startsWith(root) ? path.slice(root.length) : undefined;
     return <nav aria-label={t.pages}><ul>
         {pages.filter(page => page.least !== "ADMIN" || membership.role === "ADMIN").map(page => {
-            const here = page.path ? rest === page.path || rest.startsWith(page.path + "/") : rest === "";
+            const here = rest === page.path || (page.path !== "" && rest?.startsWith(page.path + "/"));
             return <li key={page.path}><Link to={root + page.path} aria-current={here ? "page" : undefined}>{page.text()}</Link></li>;
         })}
     </ul></nav>;
@@ -89,13 +96,13 @@ export function Shell({ profile, path, children }: { profile: Profile; path: str
             <Link to={root} class="brand">{product}</Link>
             {profile.memberships.length > 0 && <Switcher profile={profile} now={shown} />}
             {membership && <Badge kind="role">{t.roles[membership.role]}</Badge>}
-            <span class="who">{profile.name || profile.email}</span>
+            <Link to="/account" class="who">{profile.name || profile.email}</Link>
             <button type="button" class="quiet" onClick={() => leave.run()}>{t.logOut}</button>
         </header>
         {shown && <Menu membership={shown} path={path} />}
         <main id="main" tabIndex={-1}>
             {inside && !membership ? <Page title={t.notFoundTitle}><p>{t.noSuchOrganization}</p><p><Link to="/" class="button">{t.toStart}</Link></p></Page>
-                : !inside && path === "/" ? <Page title={t.noOrganization}><p>{t.noOrganizationLead}</p></Page> : children}
+                : !inside && path === "/" ? <Page title={t.noOrganization}><p>{t.noOrganizationLead}</p><p><Link to="/organizations/new" class="button">{t.newOrganization}</Link></p></Page> : children}
         </main>
         <Foot />
     </Plans.Provider>;

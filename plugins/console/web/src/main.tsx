@@ -21,6 +21,7 @@ interface Route {
 }
 
 const auth = () => import("./pages/auth");
+const settings = () => import("./pages/settings");
 const billing = () => import("./pages/billing");
 const routes: Route[] = [
     { pattern: /^\/login$/, load: auth, page: "LogIn", open: true },
@@ -35,6 +36,11 @@ const routes: Route[] = [
     { pattern: /^\/o\/([^/]+)\/audits$/, load: () => import("./pages/audits"), page: "Audits" },
     { pattern: /^\/o\/([^/]+)\/audits\/([^/]+)$/, load: () => import("./pages/audit"), page: "OneAudit" },
     { pattern: /^\/o\/([^/]+)\/billing$/, load: billing, page: "Billing" },
+    { pattern: /^\/o\/([^/]+)\/team$/, load: () => import("./pages/team"), page: "Team" },
+    { pattern: /^\/o\/([^/]+)\/activity$/, load: () => import("./pages/activity"), page: "Trail" },
+    { pattern: /^\/o\/([^/]+)\/settings$/, load: settings, page: "Settings" },
+    { pattern: /^\/organizations\/new$/, load: settings, page: "NewOrganization" },
+    { pattern: /^\/account$/, load: () => import("./pages/account"), page: "Account" },
 ];
 
 function NotFound() {

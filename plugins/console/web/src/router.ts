@@ -9,9 +9,10 @@ export interface Place {
     query: URLSearchParams;
 }
 
-/** What is carried from page to page beside the address: secrets of links, which do not stay in it. */
+/** What is carried from page to page beside the address: secrets of links, which do not stay in it; that something was saved. */
 export interface Carried {
     token?: string;
+    saved?: boolean;
 }
 
 export function place(): Place {

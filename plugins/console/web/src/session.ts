@@ -3,7 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 
 import { api, asProblem, must, type Profile } from "./api";
-import { href } from "./router";
+import { type Carried, href, navigate } from "./router";
 
 const AGAIN = 30_000;
 
@@ -30,6 +30,13 @@ export async function refresh(): Promise<void> {
         }
         setProfile(null);
     }
+}
+
+/** To another page after a change of where somebody belongs, which the page that they are on may not outlast: both at once. */
+export async function refreshAndGo(path: string, state: Carried = {}): Promise<void> {
+    const now = await must(api.GET("/auth/me/"));
+    navigate(path, { replace: true, state });
+    setProfile(now);
 }
 
 /** What has just been refused may be so because of something that was changed elsewhere. */

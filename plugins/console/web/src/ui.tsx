@@ -261,7 +261,8 @@ export function Choice({ name, label, options, initial, onChange }: {
     const { id, wrong, described } = useField(name);
     return <Labelled id={id} label={label} wrong={wrong}>
         <select id={id} name={name} {...described} onChange={event => onChange?.(event.currentTarget.value)}>
-            {options.map(([value, text]) => <option key={value} value={value} selected={value === (initial ?? options[0]?.[0])}>{text}</option>)}
+            {options.map(([value, text]) => <option key={value} value={value}
+                {...{ defaultSelected: value === (initial ?? options[0]?.[0]) } /* also what a form is reset to */}>{text}</option>)}
         </select>
     </Labelled>;
 }

@@ -48,6 +48,7 @@ function Next({ audits }: { audits: Audit[] }) {
     const paid = membership().has_active_subscription;
     const steps: [text: string, path: string][] = [
         ...!audits.length && mayWrite() ? [[t.nextFirst, "audits"] as [string, string]] : [],
+        ...isAdmin() ? [[t.nextInvite, "team"] as [string, string]] : [],
         ...audits.length && !paid && isAdmin() ? [[t.nextUpgrade, "billing"] as [string, string]] : [],
     ];
     return <>

@@ -74,4 +74,30 @@ export const de: Texts = {
     returnTitle: "Ihre Zahlung", waitingForStripe: "Danke. Wir warten, dass Stripe die Zahlung bestätigt; das dauert ein paar Sekunden.",
     stillWaiting: "Stripe hat die Zahlung noch nicht bestätigt. Es geht ohne Sie weiter: Sie können diese Seite verlassen.",
     paid: "Die Zahlung ist angekommen. Alles aus Ihrem neuen Tarif ist jetzt da.", notPaid: "Es gab keine Zahlung. Nichts hat sich geändert.",
+    nextInvite: "Laden Sie Ihre Kolleginnen und Kollegen ein.",
+
+    // Team
+    team: "Team", members: "Mitglieder", name: "Name", since: "Seit", you: "Sie", remove: "Entfernen", leave: "Austreten", roleOf: name => `Rolle von ${name}`,
+    removeLead: name => `${name} verliert den Zugang sofort, ebenso gelten dort angelegte Tokens und Einladungen nicht mehr.`,
+    leaveLead: name => `Sie verlieren den Zugang zu ${name} sofort.`, invites: "Einladungen", invite: "Einladen", inviteLink: "Link der Einladung",
+    inviteLinkLead: "Er wird nur dieses eine Mal gezeigt und gilt einmal. Er wurde auch gemailt, wo Mail eingerichtet ist.", noInvites: "Noch niemand wurde eingeladen.",
+    inviteStates: { pending: "Offen", accepted: "Angenommen", revoked: "Widerrufen", expired: "Abgelaufen" }, resend: "Noch einmal schicken", revoke: "Widerrufen",
+
+    // Aktivität
+    activity: "Aktivität", activityLead: "Was in dieser Organisation geschehen ist. Nichts davon lässt sich ändern.", action: "Aktion", byWhom: "Von", from: "Ab", before: "Vor",
+    what: "Was", change: "Änderung", noActivity: "So etwas ist nicht geschehen.", somebody: "Jemand", aToken: "Ein Token", theSystem: "Das System",
+
+    // Einstellungen
+    settings: "Einstellungen", save: "Speichern", saved: "Gespeichert.", slug: "Kurzname in Adressen", slugHint: "3 bis 50 Kleinbuchstaben, Ziffern und Bindestriche. Links mit dem alten gelten dann nicht mehr.",
+    deleteOrganization: "Organisation löschen", deleteOrganizationLead: "Audits, Mitgliedschaften und Abonnement enden sofort, für alle.",
+    typeName: name => `Geben Sie den Namen ein, ${name}, um sie zu löschen.`, notTheName: "Das ist nicht ihr Name.",
+    newOrganization: "Neue Organisation", newOrganizationLead: "Sie verwalten sie dann.", create: "Anlegen",
+
+    // Konto
+    account: "Ihr Konto", profile: "Profil", defaultOrganization: "Organisation am Anfang", verified: "bestätigt", notVerified: "nicht bestätigt",
+    changeEmail: "Adresse ändern", newEmail: "Neue E-Mail-Adresse", oldPassword: "Jetziges Passwort", sessions: "Wo Sie angemeldet sind", browser: "Browser",
+    address: "Von", thisOne: "hier", end: "Beenden", tokens: "API-Tokens", tokensLead: "Für Programme, die für Sie handeln.", createToken: "Token anlegen", tokenName: "Wofür ist es?",
+    tokenOnce: "Kopieren Sie es jetzt: Es wird nur dieses eine Mal gezeigt.", allOrganizations: "Alle meine", myRole: "Wie meine", expires: "Endet", expiresHint: "Ohne Datum gilt es, bis Sie es widerrufen.",
+    lastUsed: "Zuletzt benutzt", never: "nie", noTokens: "Es gibt kein Token.", deleteAccount: "Ihr Konto löschen",
+    deleteAccountLead: "Sie verlassen sofort jede Organisation; solche, in denen Sie allein sind, gehen mit Ihnen.",
 };

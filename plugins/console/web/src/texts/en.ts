@@ -71,6 +71,32 @@ export const en = {
     returnTitle: "Your payment", waitingForStripe: "Thank you. We are waiting for Stripe to confirm the payment; this takes a few seconds.",
     stillWaiting: "Stripe has not confirmed the payment yet. It goes on without you: you may leave this page.",
     paid: "The payment has arrived. Everything of your new plan is there now.", notPaid: "There was no payment. Nothing has changed.",
+    nextInvite: "Invite your colleagues.",
+
+    // Team
+    team: "Team", members: "Members", name: "Name", since: "Since", you: "you", remove: "Remove", leave: "Leave", roleOf: (name: string) => `Role of ${name}`,
+    removeLead: (name: string) => `${name} loses access at once, and so do the tokens and invites that they made here.`,
+    leaveLead: (name: string) => `You lose access to ${name} at once.`, invites: "Invites", invite: "Invite", inviteLink: "Link of the invite",
+    inviteLinkLead: "It is shown this once, and works once. It has been mailed as well, where mail is set up.", noInvites: "Nobody has been invited yet.",
+    inviteStates: { pending: "Open", accepted: "Accepted", revoked: "Revoked", expired: "Expired" }, resend: "Send again", revoke: "Revoke",
+
+    // Activity
+    activity: "Activity", activityLead: "What has happened in this organization. Nothing of it can be changed.", action: "Action", byWhom: "By", from: "From", before: "Before",
+    what: "What", change: "Change", noActivity: "Nothing like that has happened.", somebody: "Somebody", aToken: "A token", theSystem: "The system",
+
+    // Settings
+    settings: "Settings", save: "Save", saved: "Saved.", slug: "Short name in addresses", slugHint: "3 to 50 small letters, digits and hyphens. Links with the old one stop working.",
+    deleteOrganization: "Delete the organization", deleteOrganizationLead: "Its audits, members and subscription end at once, for everybody.",
+    typeName: (name: string) => `Type the name, ${name}, to delete it.`, notTheName: "This is not its name.",
+    newOrganization: "New organization", newOrganizationLead: "You become its administrator.", create: "Create",
+
+    // Account
+    account: "Your account", profile: "Profile", defaultOrganization: "Organization to begin in", verified: "confirmed", notVerified: "not confirmed",
+    changeEmail: "Change the address", newEmail: "New e-mail address", oldPassword: "Present password", sessions: "Where you are logged in", browser: "Browser",
+    address: "From", thisOne: "here", end: "End", tokens: "API tokens", tokensLead: "For programs that act for you.", createToken: "Create a token", tokenName: "What is it for?",
+    tokenOnce: "Copy it now: it is shown this once.", allOrganizations: "All of mine", myRole: "As mine", expires: "Ends", expiresHint: "Without a date it lasts until you revoke it.",
+    lastUsed: "Last used", never: "never", noTokens: "There is no token.", deleteAccount: "Delete your account",
+    deleteAccountLead: "You are out of every organization at once; those where you are alone go with you.",
 };
 
 export type Texts = typeof en;
