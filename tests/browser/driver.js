@@ -102,6 +102,10 @@ const steps = {
     async script(page, key, path) {
         await page.evaluate(require("node:fs").readFileSync(path, "utf8"));
     },
+    // A file of somebody's, chosen in a field.
+    async attach(page, key, selector, name, text) {
+        await page.setInputFiles(selector, { name, mimeType: "text/csv", buffer: Buffer.from(text) });
+    },
     async resize(page, key, width, height) {
         await page.setViewportSize({ width, height });
     },

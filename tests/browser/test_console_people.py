@@ -6,11 +6,12 @@ from saastest import seed
 from saastest.client import PASSWORD, Api, fresh_address
 from saastest.console import Console, conf
 from saastest.places import free_port
+from saastest.receiver import Receiver
 
 SITE_PORT = free_port()
 SITE_STRIPE = False
 SITE_FRONTEND = f"http://127.0.0.1:{SITE_PORT}/app"
-SITE_CONF = conf()
+SITE_CONF = conf() + "SaasNotifyAllow 127.0.0.2\nSaasNotifyHTTP On\n"
 EVIL = "<img src=x onerror='document.title=1'>"
 
 
@@ -255,3 +256,33 @@ def test_with_the_keyboard_alone(site, console, person):
     assert console.page.evaluate("document.querySelector('dialog').contains(document.activeElement)")
     console.page.hit("Escape")
     console.page.until("!document.querySelector('dialog') && document.activeElement.closest('.gridbody')")
+
+
+@pytest.fixture
+def receiver():
+    made = Receiver()
+    yield made
+    made.close()
+
+
+def test_outgoing_webhooks(site, console, person, receiver):
+    console.page.session(person)
+    console.goto(org(person, "webhooks"))
+    console.fill(url="ftp://nowhere.example")
+    console.press("Add a server")
+    assert console.wrong("url")
+    console.fill(url=receiver.url("/in"), events="member.*, audit.failed")
+    console.press("Add a server")
+    console.page.wait("input.secret")
+    assert console.page.evaluate("document.querySelector('input.secret').value").startswith("whsec_")
+    console.press("Deliveries")
+    console.reads("Nothing has been sent yet.")
+    console.press("Send a test")
+    console.reads("endpoint.test", "Delivered")
+    console.looks("webhooks")
+    console.press("Switch off")
+    console.press("Send a test")
+    console.page.wait("main section.card [role=alert]")
+    console.press("Delete", "main")
+    console.press("Delete for good")
+    console.page.until("!document.querySelector('main section.card')")

@@ -201,3 +201,26 @@ def test_a_demotion_shows_without_a_reload(site, console, person, as_role):
     console.page.choose(".filters select", "failed")
     console.heading("Not found")
     console.reads("you are not in it")
+
+
+CSV = "resource_id,check_name,status,severity,timestamp,comment\r\n" + f"{EVIL},{EVIL},FAIL,high,2026-01-02T03:04:05Z,{EVIL}\r\n"
+
+
+def test_findings_of_another_scanner(site, console, person):
+    console.page.session(person)
+    console.goto(org(person, "audits"))
+    console.page.click("summary")
+    console.press("Import")
+    assert console.wrong("upload") == "Choose a file."
+    console.looks("import")
+    console.page.attach("[name=upload]", f"{EVIL}.csv", CSV + ",,,,,\r\n")
+    console.press("Import")
+    console.page.shows("main .badge", "Completed")
+    console.reads("1 findings added, 0 were there already, 1 could not be read", "line 3", "1 finding.")
+    assert console.page.evaluate("document.querySelectorAll('main img').length") == 0
+    console.follow("Audits")
+    console.page.click("summary")
+    console.page.attach("[name=upload]", "nothing.csv", "these,are,no,findings\r\n")
+    console.press("Import")
+    console.page.shows("main .badge", "Failed")
+    console.page.wait("main .notice.bad")

@@ -21,6 +21,8 @@ export type Token = Schemas["Token"];
 export type NewToken = Schemas["NewToken"];
 export type Subscription = Schemas["Subscription"];
 export type Plan = Schemas["Plans"]["plans"][number];
+export type Endpoint = Schemas["Endpoint"];
+export type Delivery = Schemas["Delivery"];
 export type Usage = Schemas["Usage"];
 export type CheckoutReturn = Schemas["CheckoutReturn"];
 

@@ -39,6 +39,7 @@ const pages: { path: string; text: () => string; least: "VIEWER" | "ADMIN" }[] =
     { path: "team", text: () => t.team, least: "VIEWER" },
     { path: "billing", text: () => t.billing, least: "VIEWER" },
     { path: "activity", text: () => t.activity, least: "ADMIN" },
+    { path: "webhooks", text: () => t.webhooks, least: "ADMIN" },
     { path: "settings", text: () => t.settings, least: "ADMIN" },
 ];
 

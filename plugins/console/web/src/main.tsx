@@ -38,6 +38,7 @@ const routes: Route[] = [
     { pattern: /^\/o\/([^/]+)\/billing$/, load: billing, page: "Billing" },
     { pattern: /^\/o\/([^/]+)\/team$/, load: () => import("./pages/team"), page: "Team" },
     { pattern: /^\/o\/([^/]+)\/activity$/, load: () => import("./pages/activity"), page: "Trail" },
+    { pattern: /^\/o\/([^/]+)\/webhooks$/, load: () => import("./pages/webhooks"), page: "Webhooks" },
     { pattern: /^\/o\/([^/]+)\/settings$/, load: settings, page: "Settings" },
     { pattern: /^\/organizations\/new$/, load: settings, page: "NewOrganization" },
     { pattern: /^\/account$/, load: () => import("./pages/account"), page: "Account" },

@@ -67,6 +67,10 @@ function Standing({ audit }: { audit: Audit }) {
         <p class="unseen" role="status">{t.auditStatus[audit.status]}</p>
         {runs(audit) && <p class="row"><progress value={total ? done : undefined} max={total || 1} aria-label={t.progress} /> {total > 0 && `${number(done)} / ${number(total)}`}</p>}
         {audit.error && <div class="notice bad"><p>{audit.error}</p></div>}
+        {audit.imports?.map((one, index) => <div key={index} class={one.error ? "notice bad" : "notice"}>
+            <p>{one.file ?? t.file}: {one.error ?? t.imported(number(one.added), number(one.duplicates), number(one.bad))}</p>
+            {one.problems.length > 0 && <ul>{one.problems.map(problem => <li key={problem.where + problem.what}>{problem.where}: {problem.what}</li>)}</ul>}
+        </div>)}
         {audit.status === "completed" && <div class="cards">
             <section class="card"><h2>{t.score}</h2><p class="score">{audit.score === null ? "–" : number(audit.score)}<small> / 100</small></p>
                 <p class="muted">{audit.score === null ? t.noScore : t.scoreMeans}</p></section>

@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import { answered, api, type Audit, must } from "../api";
+import { Import } from "../import";
 import { mayWrite, membership, orgPath } from "../organization";
 import { navigate, setQuery, usePlace } from "../router";
 import { moment, number, t } from "../text";
@@ -74,7 +75,7 @@ export function Audits() {
         return () => clearInterval(timer);
     }, [running]);
     return <Page title={t.audits}>
-        {mayWrite() && <Start />}
+        {mayWrite() && <><Start /><Import /></>}
         <div class="filters"><label>{t.status} <select onChange={event => setQuery(new URLSearchParams(event.currentTarget.value ? { status: event.currentTarget.value } : {}))}>
             <option value="">{t.all}</option>
             {STATUSES.map(one => <option key={one} value={one} selected={one === status}>{t.auditStatus[one]}</option>)}

@@ -100,4 +100,16 @@ export const de: Texts = {
     tokenOnce: "Kopieren Sie es jetzt: Es wird nur dieses eine Mal gezeigt.", allOrganizations: "Alle meine", myRole: "Wie meine", expires: "Endet", expiresHint: "Ohne Datum gilt es, bis Sie es widerrufen.",
     lastUsed: "Zuletzt benutzt", never: "nie", noTokens: "Es gibt kein Token.", deleteAccount: "Ihr Konto löschen",
     deleteAccountLead: "Sie verlassen sofort jede Organisation; solche, in denen Sie allein sind, gehen mit Ihnen.",
+
+    // Import
+    importFindings: "Befunde eines anderen Scanners importieren", importFile: "Importieren", file: "Datei", format: "Format", formats: { generic: "CSV, wie unser Export" },
+    chooseFile: "Wählen Sie eine Datei.", imported: (added, known, bad) => `${added} Befunde hinzugefügt, ${known} waren schon da, ${bad} waren nicht zu lesen`,
+
+    // Ausgehende Webhooks
+    webhooks: "Webhooks", webhooksLead: "Ihre eigenen Server erfahren in signierten Nachrichten, was hier geschieht.", addEndpoint: "Server hinzufügen", endpointUrl: "Adresse (https://…)",
+    events: "Wovon", eventsHint: "* für alles, eine Gruppe wie member.* oder Arten; mehrere mit Kommas dazwischen.", secret: "Geheimnis der Signatur",
+    secretOnce: "Kopieren Sie es jetzt: Es wird nur dieses eine Mal gezeigt.", enabled: "An", disabled: "Aus", disabledBecause: { failing: "Aus: zu lange gescheitert", gone: "Aus: nach eigener Auskunft nicht mehr da" },
+    enable: "Einschalten", disable: "Ausschalten", newSecret: "Neues Geheimnis", deleteEndpoint: "Löschen", deleteEndpointLead: url => `${url} erfährt dann nichts mehr; was wartet, wird nicht gesendet.`,
+    deliveries: "Zustellungen", noDeliveries: "Es wurde noch nichts gesendet.", sendTest: "Test senden", event: "Ereignis", answer: "Antwort", replay: "Noch einmal senden",
+    deliveryStates: { queued: "Wartet", succeeded: "Zugestellt", failed: "Gescheitert" }, milliseconds: n => `${n} ms`, nextAttempt: when => `Nächster Versuch: ${when}`,
 };

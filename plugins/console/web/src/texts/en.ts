@@ -97,6 +97,18 @@ export const en = {
     tokenOnce: "Copy it now: it is shown this once.", allOrganizations: "All of mine", myRole: "As mine", expires: "Ends", expiresHint: "Without a date it lasts until you revoke it.",
     lastUsed: "Last used", never: "never", noTokens: "There is no token.", deleteAccount: "Delete your account",
     deleteAccountLead: "You are out of every organization at once; those where you are alone go with you.",
+
+    // Imports
+    importFindings: "Import findings of another scanner", importFile: "Import", file: "File", format: "Format", formats: { generic: "CSV, as in our export" },
+    chooseFile: "Choose a file.", imported: (added: string, known: string, bad: string) => `${added} findings added, ${known} were there already, ${bad} could not be read`,
+
+    // Outgoing webhooks
+    webhooks: "Webhooks", webhooksLead: "Your own servers are told of what happens here, in signed messages.", addEndpoint: "Add a server", endpointUrl: "Address (https://…)",
+    events: "Of what", eventsHint: "* for everything, a group such as member.*, or types; several with commas between them.", secret: "Secret of the signature",
+    secretOnce: "Copy it now: it is shown this once.", enabled: "On", disabled: "Off", disabledBecause: { failing: "Off: it has failed for too long", gone: "Off: it said that it is gone" },
+    enable: "Switch on", disable: "Switch off", newSecret: "New secret", deleteEndpoint: "Delete", deleteEndpointLead: (url: string) => `${url} is told of nothing any more; what waits is not sent.`,
+    deliveries: "Deliveries", noDeliveries: "Nothing has been sent yet.", sendTest: "Send a test", event: "Event", answer: "Answer", replay: "Send again",
+    deliveryStates: { queued: "Waiting", succeeded: "Delivered", failed: "Failed" }, milliseconds: (n: string) => `${n} ms`, nextAttempt: (when: string) => `Next attempt: ${when}`,
 };
 
 export type Texts = typeof en;
