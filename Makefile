@@ -173,7 +173,7 @@ install: all
 	install -m 644 conf/examples/*.conf "$(DESTDIR)/usr/share/doc/mod_saas/examples/"
 	install -m 644 conf/examples/proxies/* "$(DESTDIR)/usr/share/doc/mod_saas/examples/proxies/"
 	install -m 644 README.md CHANGELOG.md LICENSE "$(DESTDIR)/usr/share/doc/mod_saas/"
-	install -m 644 docs/*.md "$(DESTDIR)/usr/share/doc/mod_saas/docs/"
+	install -m 644 docs/*.md docs/*.png "$(DESTDIR)/usr/share/doc/mod_saas/docs/"
 	install -m 644 docs/openapi/*.json "$(DESTDIR)/usr/share/doc/mod_saas/docs/openapi/"
 	install -m 644 docs/man/saasctl.8 "$(DESTDIR)$(MANDIR)/man8/"
 

@@ -102,6 +102,11 @@ const steps = {
     async script(page, key, path) {
         await page.evaluate(require("node:fs").readFileSync(path, "utf8"));
     },
+    // A processor so many times slower.
+    async slow(page, key, rate) {
+        const session = await page.context().newCDPSession(page);
+        await session.send("Emulation.setCPUThrottlingRate", { rate });
+    },
     // A file of somebody's, chosen in a field.
     async attach(page, key, selector, name, text) {
         await page.setInputFiles(selector, { name, mimeType: "text/csv", buffer: Buffer.from(text) });

@@ -4,7 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 
 import { asProblem, type Problem, type Profile } from "./api";
 import { Shell, Unframed } from "./frame";
-import { logInPath, navigate, usePlace } from "./router";
+import { logInPath, navigate, place, usePlace } from "./router";
 import { refresh, useProfile, watchSession } from "./session";
 import { loadTexts, t } from "./text";
 import { PAYING } from "./organization";
@@ -139,8 +139,14 @@ function App() {
     return profile && !route?.open ? <Shell profile={profile} path={path}>{content}</Shell> : <Unframed>{content}</Unframed>;
 }
 
+/* What the first page needs comes at once and not one after the other; what does not come, its own page asks for again. */
 async function start(): Promise<void> {
-    await loadTexts();
+    const route = routes.find(one => one.pattern.test(place().path));
+    await Promise.all([
+        loadTexts(),
+        route?.load().then(found => loaded.set(route.load, found)).catch(() => undefined),
+        route?.open ? undefined : refresh().catch(() => undefined),
+    ]);
     watchSession();
     render(<App />, document.querySelector("#app")!);
 }

@@ -44,11 +44,11 @@ function Standing({ audits }: { audits: Audit[] }) {
 }
 
 /* What to do next, each step with its page. */
-function Next({ audits }: { audits: Audit[] }) {
+function Next({ audits, alone }: { audits: Audit[]; alone: boolean }) {
     const paid = membership().has_active_subscription;
     const steps: [text: string, path: string][] = [
         ...!audits.length && mayWrite() ? [[t.nextFirst, "audits"] as [string, string]] : [],
-        ...isAdmin() ? [[t.nextInvite, "team"] as [string, string]] : [],
+        ...isAdmin() && alone ? [[t.nextInvite, "team"] as [string, string]] : [],
         ...audits.length && !paid && isAdmin() ? [[t.nextUpgrade, "billing"] as [string, string]] : [],
     ];
     return <>
@@ -59,10 +59,16 @@ function Next({ audits }: { audits: Audit[] }) {
 
 export function Overview() {
     const { organization } = membership();
-    const audits = useLoad(signal => must(api.GET("/audits/", { params: { query: { page_size: 20, ordering: "-created_at" } }, signal })), [organization.id]);
+    const all = useLoad(async signal => {
+        const [{ results }, { members }] = await Promise.all([
+            must(api.GET("/audits/", { params: { query: { page_size: 20, ordering: "-created_at" } }, signal })),
+            must(api.GET("/organizations/{org}/", { params: { path: { org: organization.id } }, signal })),
+        ]);
+        return { results, alone: members === 1 };
+    }, [organization.id]);
     return <Page title={organization.name}>
-        <Show of={audits}>{({ results }) => <>
-            <Next audits={results} />
+        <Show of={all}>{({ results, alone }) => <>
+            <Next audits={results} alone={alone} />
             <Standing audits={results} />
             {results.length > 0 && <section><h2>{t.lastAudits}</h2><AuditTable audits={results.slice(0, 5)} /></section>}
         </>}</Show>
