@@ -21,6 +21,7 @@ ENGINES = web import
 LIBS_host = -lpq -lsqlite3 -ljansson -lcrypto -largon2 -lidn2
 LIBS_audits = -lz -ljansson
 LIBS_engine_import = -lcsv -lyajl -ljansson
+LIBS_export = -lz -ljansson
 LIBS_billing = -lcurl -ljansson
 LIBS_mail = -lcurl -ljansson
 LIBS_notify = -lcurl -lcrypto -ljansson

@@ -714,6 +714,10 @@ typedef struct saas_host_t {
     apr_status_t (*temporary_file)(apr_file_t **file, apr_pool_t *p, server_rec *s);
     apr_status_t (*db_queue_rows)(saas_db_t *db, saas_statement_t *st, saas_rows_t **rows, const char *const *args,
                                   int nargs);
+    apr_status_t (*db_stream_cells)(saas_db_t *db, saas_statement_t *st, const char *const *args, int nargs,
+                                    apr_status_t (*sink)(void *baton, const char *const *cells, const apr_size_t *lengths),
+                                    void *baton);
+    apr_size_t (*json_quote)(char *to, const char *text, apr_size_t len);
 } saas_host_t;
 
 APR_DECLARE_OPTIONAL_FN(const saas_host_t *, saas_host_services, (const char *abi, unsigned minor));
@@ -1349,6 +1353,16 @@ static inline apr_status_t saas_db_stream(saas_db_t *db, saas_statement_t *st, c
     return saas_host()->db_stream(db, st, args, nargs, sink, baton);
 }
 
+/** Since minor 5.  The same, for what is no CSV: one sink call per row, with its cells as text, lengths[i] bytes each and no
+ *  NUL behind them, which live until the call returns.  They are as they are stored, without the formula guard; times are as
+ *  saas_time_text() writes them.  NULL: SQL NULL, and on PostgreSQL a time without a form; on SQLite that is empty. */
+static inline apr_status_t saas_db_stream_cells(saas_db_t *db, saas_statement_t *st, const char *const *args, int nargs,
+                                                apr_status_t (*sink)(void *baton, const char *const *cells,
+                                                                     const apr_size_t *lengths), void *baton)
+{
+    return saas_host()->db_stream_cells(db, st, args, nargs, sink, baton);
+}
+
 /** Since minor 3.  How many times of the last stream became empty cells because they
  *  have no form; before the connection is closed. */
 static inline apr_uint64_t saas_db_stream_blanks(const saas_db_t *db)
@@ -1795,6 +1809,16 @@ static inline json_t *saas_cell_json(const saas_rows_t *rows, int row, int colum
 {
     const char *text = saas_cell(rows, row, column);
     return text ? json_string(text) : json_null();
+}
+
+/** Since minor 5.  Room that saas_json_quote() may need for a text of so many bytes. */
+#define SAAS_JSON_ROOM(len) (6 * (apr_size_t)(len) + 2)
+
+/** Since minor 5.  Writes a text as a JSON string, quotes and all, and no NUL; a byte that is no UTF-8 becomes U+FFFD.  to has
+ *  SAAS_JSON_ROOM(len) bytes.  Returns the bytes written. */
+static inline apr_size_t saas_json_quote(char *to, const char *text, apr_size_t len)
+{
+    return saas_host()->json_quote(to, text, len);
 }
 
 /** Reads a secret given to a directive: itself, "file:/path" (first line) or

@@ -121,15 +121,10 @@ static void put_escape(saas_jsontext_t *out, unsigned char c)
     saas_jsontext_put(out, escape, 2);
 }
 
-void saas_jsontext_string(saas_jsontext_t *out, const char *s)
+static void put_string(saas_jsontext_t *out, const char *s, size_t len)
 {
-    size_t len, run;
+    size_t run;
 
-    if (s == NULL) {
-        SAAS_JSONTEXT_PUT(out, "null");
-        return;
-    }
-    len = strlen(s);
     reserve(out, len + 2);
     SAAS_JSONTEXT_PUT(out, "\"");
     for (; len > 0; s += run, len -= run) {
@@ -148,6 +143,23 @@ void saas_jsontext_string(saas_jsontext_t *out, const char *s)
         }
     }
     SAAS_JSONTEXT_PUT(out, "\"");
+}
+
+void saas_jsontext_string(saas_jsontext_t *out, const char *s)
+{
+    if (s == NULL) {
+        SAAS_JSONTEXT_PUT(out, "null");
+        return;
+    }
+    put_string(out, s, strlen(s));
+}
+
+size_t saas_jsontext_quote(char *dst, const char *s, size_t len)
+{
+    /* With the room that is promised it never grows. */
+    saas_jsontext_t out = { .data = dst, .size = SAAS_JSONTEXT_ROOM(len) };
+    put_string(&out, s, len);
+    return out.len;
 }
 
 void saas_jsontext_int(saas_jsontext_t *out, apr_int64_t n)

@@ -34,6 +34,16 @@ void saas_jsontext_put(saas_jsontext_t *out, const char *bytes, size_t len);
 /** Adds a string in quotes; NULL is null. A byte that is no UTF-8 becomes U+FFFD. */
 void saas_jsontext_string(saas_jsontext_t *out, const char *s);
 
+/** Room that saas_jsontext_quote may need for a string of so many bytes: every byte an escape, two quotes. */
+#define SAAS_JSONTEXT_ROOM(len) (6 * (size_t)(len) + 2)
+
+/**
+ * Writes a string in quotes, as saas_jsontext_string does, and no NUL; one in the string becomes \u0000. dst must have
+ * SAAS_JSONTEXT_ROOM(len) bytes and not overlap s, which may be NULL when len is 0.
+ * @return the bytes written.
+ */
+size_t saas_jsontext_quote(char *dst, const char *s, size_t len);
+
 void saas_jsontext_int(saas_jsontext_t *out, apr_int64_t n);
 
 /**

@@ -57,7 +57,8 @@ size_t saas_pgcopy_header(const char *data, size_t len)
     return extension <= len - fixed ? fixed + extension : 0;
 }
 
-static apr_status_t put_integer(char *dst, size_t *written, const char *data, size_t len)
+/* Digits of at most 20 bytes. */
+static apr_status_t print_integer(char *dst, size_t *written, const char *data, size_t len)
 {
     char digits[21], *first = digits + sizeof(digits);
     if (len != 2 && len != 4 && len != 8) {
@@ -75,8 +76,18 @@ static apr_status_t put_integer(char *dst, size_t *written, const char *data, si
     if (negative) {
         *--first = '-';
     }
-    *written = saas_csv_put(dst, first, (size_t)(digits + sizeof(digits) - first));
+    *written = (size_t)(digits + sizeof(digits) - first);
+    memcpy(dst, first, *written);
     return APR_SUCCESS;
+}
+
+static apr_status_t put_integer(char *dst, size_t *written, const char *data, size_t len)
+{
+    char digits[SAAS_PGCOPY_SCRATCH];
+    size_t n;
+    apr_status_t rv = print_integer(digits, &n, data, len);
+    *written = rv == APR_SUCCESS ? saas_csv_put(dst, digits, n) : 0;
+    return rv;
 }
 
 static apr_status_t put_time(char *dst, size_t *written, const char *data, size_t len)
@@ -168,4 +179,58 @@ apr_status_t saas_pgcopy_record(char *dst, size_t *written, const char *data, si
     *out++ = '\n';
     *written = (size_t)(out - dst);
     return APR_SUCCESS;
+}
+
+/* A type without one is text, which needs no printing. */
+static apr_status_t (*const print[])(char *dst, size_t *written, const char *data, size_t len) = {
+    [SAAS_PGCOPY_TEXT] = NULL,
+    [SAAS_PGCOPY_INTEGER] = print_integer,
+    [SAAS_PGCOPY_TIME] = put_time,
+    [SAAS_PGCOPY_UUID] = put_uuid,
+};
+
+apr_status_t saas_pgcopy_cells(const char **cells, size_t *lengths, char *scratch, const char *data, size_t len,
+                               const saas_pgcopy_type_e *types, int columns, apr_uint64_t *blanks)
+{
+    const char *end = data + len;
+    if (len < 2) {
+        return APR_EINVAL;
+    }
+    int count = (int16_t)number(data, 2);
+    data += 2;
+    if (count == -1 && data == end) {
+        return APR_EOF;
+    }
+    if (count != columns) {
+        return APR_EINVAL;
+    }
+    for (int i = 0; i < columns; i++, scratch += SAAS_PGCOPY_SCRATCH) {
+        if (end - data < 4) {
+            return APR_EINVAL;
+        }
+        int32_t cell = (int32_t)number(data, 4);
+        data += 4;
+        cells[i] = NULL;
+        lengths[i] = 0;
+        if (cell == -1) {
+            continue;
+        }
+        if (cell < 0 || cell > end - data) {
+            return APR_EINVAL;
+        }
+        if (!print[types[i]]) {
+            cells[i] = data;
+            lengths[i] = (size_t)cell;
+        }
+        else {
+            apr_status_t rv = print[types[i]](scratch, &lengths[i], data, (size_t)cell);
+            if (rv != APR_SUCCESS) {
+                return rv;
+            }
+            cells[i] = lengths[i] ? scratch : NULL;
+            *blanks += !lengths[i];
+        }
+        data += cell;
+    }
+    return data == end ? APR_SUCCESS : APR_EINVAL;
 }

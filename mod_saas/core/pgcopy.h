@@ -35,4 +35,15 @@ size_t saas_pgcopy_header(const char *data, size_t len);
 apr_status_t saas_pgcopy_record(char *dst, size_t *written, const char *data, size_t len,
                                 const saas_pgcopy_type_e *types, int columns, apr_uint64_t *blanks);
 
+/** Bytes of scratch that saas_pgcopy_cells wants for each column. */
+#define SAAS_PGCOPY_SCRATCH 40
+
+/**
+ * Gives the row of one message as its cells: texts as they are, in data, the other types as saas_pgcopy_record writes them,
+ * in scratch, of columns * SAAS_PGCOPY_SCRATCH bytes. No NUL is behind them. NULL, and a time without a form, is a NULL
+ * cell. *blanks and the result as above.
+ */
+apr_status_t saas_pgcopy_cells(const char **cells, size_t *lengths, char *scratch, const char *data, size_t len,
+                               const saas_pgcopy_type_e *types, int columns, apr_uint64_t *blanks);
+
 #endif

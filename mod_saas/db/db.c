@@ -144,8 +144,8 @@ apr_status_t saas_db_queue_impl(saas_db_t *db, saas_statement_t *st, const char 
     return saas_db_queue_rows_impl(db, st, NULL, args, nargs);
 }
 
-apr_status_t saas_db_stream_impl(saas_db_t *db, saas_statement_t *st, const char *const *args, int nargs,
-                                 apr_status_t (*sink)(void *baton, const char *data, apr_size_t len), void *baton)
+static apr_status_t stream(saas_db_t *db, saas_statement_t *st, const char *const *args, int nargs,
+                           const saas_driver_sink_t *sink)
 {
     saas_driver_statement_t statement;
     apr_status_t rv = resolve(db, st, &args, &nargs, &statement);
@@ -153,8 +153,23 @@ apr_status_t saas_db_stream_impl(saas_db_t *db, saas_statement_t *st, const char
         return saas_db_misuse(db, "SAAS1107", st->name, "only tenant statements are streamed");
     }
     return rv == APR_SUCCESS
-               ? judged(db, db->c->driver->stream(db->c, db->scratch, &statement, args, nargs, sink, baton))
+               ? judged(db, db->c->driver->stream(db->c, db->scratch, &statement, args, nargs, sink))
                : rv;
+}
+
+apr_status_t saas_db_stream_impl(saas_db_t *db, saas_statement_t *st, const char *const *args, int nargs,
+                                 apr_status_t (*sink)(void *baton, const char *data, apr_size_t len), void *baton)
+{
+    const saas_driver_sink_t records = { .record = sink, .baton = baton };
+    return stream(db, st, args, nargs, &records);
+}
+
+apr_status_t saas_db_stream_cells_impl(saas_db_t *db, saas_statement_t *st, const char *const *args, int nargs,
+                                       apr_status_t (*sink)(void *baton, const char *const *cells, const apr_size_t *lengths),
+                                       void *baton)
+{
+    const saas_driver_sink_t cells = { .cells = sink, .baton = baton };
+    return stream(db, st, args, nargs, &cells);
 }
 
 apr_status_t saas_db_load_impl(saas_db_t *db, saas_statement_t *st, const saas_rows_t *rows, const char *const *args,

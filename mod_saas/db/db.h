@@ -57,6 +57,9 @@ apr_status_t saas_db_commit_impl(saas_db_t *db);
 void saas_db_rollback_impl(saas_db_t *db);
 apr_status_t saas_db_stream_impl(saas_db_t *db, saas_statement_t *st, const char *const *args, int nargs,
                                  apr_status_t (*sink)(void *baton, const char *data, apr_size_t len), void *baton);
+apr_status_t saas_db_stream_cells_impl(saas_db_t *db, saas_statement_t *st, const char *const *args, int nargs,
+                                       apr_status_t (*sink)(void *baton, const char *const *cells, const apr_size_t *lengths),
+                                       void *baton);
 apr_uint64_t saas_db_stream_blanks_impl(const saas_db_t *db);
 apr_status_t saas_db_load_impl(saas_db_t *db, saas_statement_t *st, const saas_rows_t *rows, const char *const *args,
                                int nargs, apr_int64_t *affected);

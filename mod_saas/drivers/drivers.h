@@ -65,7 +65,12 @@ typedef struct saas_connection_t {
     char why[512];    /**< after ready() failed: what is wrong, and the way out */
 } saas_connection_t;
 
-typedef apr_status_t saas_driver_sink_fn(void *baton, const char *data, apr_size_t len);
+/** Where the rows of a stream go: as CSV records, or, where that is set, as their cells. */
+typedef struct saas_driver_sink_t {
+    apr_status_t (*record)(void *baton, const char *data, apr_size_t len);
+    apr_status_t (*cells)(void *baton, const char *const *cells, const apr_size_t *lengths);
+    void *baton;
+} saas_driver_sink_t;
 
 struct saas_driver_t {
     const char *name; /**< as DBDriver names it */
@@ -91,9 +96,9 @@ struct saas_driver_t {
                           saas_driver_rows_t **rows, const char *const *args, int nargs);
     apr_status_t (*commit)(saas_connection_t *c);
     void (*rollback)(saas_connection_t *c);
-    /** See saas_db_stream() in mod_saas.h; p is for scratch. */
+    /** See saas_db_stream() and saas_db_stream_cells() in mod_saas.h; p is for scratch. */
     apr_status_t (*stream)(saas_connection_t *c, apr_pool_t *p, const saas_driver_statement_t *st,
-                           const char *const *args, int nargs, saas_driver_sink_fn *sink, void *baton);
+                           const char *const *args, int nargs, const saas_driver_sink_t *sink);
     /** See saas_db_load() in mod_saas.h: inside a transaction only; sets rows->affected; p is for scratch. */
     apr_status_t (*load)(saas_connection_t *c, apr_pool_t *p, const saas_driver_statement_t *st,
                          saas_driver_rows_t *rows, const char *const *args, int nargs);

@@ -120,6 +120,6 @@ apr_status_t saas_pgsql_missed(pgsql_t *c, const char *name, apr_status_t rv);
  *  come to a COPY instead. */
 apr_status_t saas_pgsql_results(pgsql_t *c, const pgsql_command_t *command, int *copying);
 apr_status_t saas_pgsql_stream(saas_connection_t *base, apr_pool_t *p, const saas_driver_statement_t *st,
-                               const char *const *args, int nargs, saas_driver_sink_fn *sink, void *baton);
+                               const char *const *args, int nargs, const saas_driver_sink_t *sink);
 
 #endif

@@ -1,8 +1,8 @@
 /* Licensed under the Apache License, Version 2.0: see LICENSE. */
 
 /*
- * Streams the rows of a SELECT as CSV through COPY, one record at a time, in constant memory.  The rows travel
- * binary and become CSV here (core/pgcopy.c): the backend is what an export waits for, and that is a third of its
+ * Streams the rows of a SELECT through COPY, one at a time, in constant memory, as CSV or as their cells.  The rows travel
+ * binary and become text here (core/pgcopy.c): the backend is what an export waits for, and that is a third of its
  * work.
  *
  * COPY takes no parameters and is not allowed in pipeline mode.  So the organization and the arguments travel as
@@ -37,8 +37,10 @@ typedef struct writer_t {
     int begun;                       /* the header has been seen */
     char *record;                    /* only grows with the longest one; freed by the caller */
     apr_size_t room;
-    saas_driver_sink_fn *sink;
-    void *baton;
+    const saas_driver_sink_t *sink;
+    const char **cells;              /* where the sink takes cells */
+    apr_size_t *lengths;
+    char *scratch;
 } writer_t;
 
 /* Transaction, scope, arguments; the types of the columns come with it. */
@@ -120,14 +122,49 @@ static apr_status_t choose_types(pgsql_t *c, writer_t *writer)
                                                        "it to text", i + 1, c->types[i]));
         }
     }
+    if (writer->sink->cells) {
+        writer->cells = apr_palloc(c->scratch, sizeof(*writer->cells) * (apr_size_t)(c->columns + 1));
+        writer->lengths = apr_palloc(c->scratch, sizeof(*writer->lengths) * (apr_size_t)(c->columns + 1));
+        writer->scratch = apr_palloc(c->scratch, SAAS_PGCOPY_SCRATCH * (apr_size_t)(c->columns + 1));
+    }
     return APR_SUCCESS;
+}
+
+/* What a message is that is no row: the end, or a fault. */
+static apr_status_t no_row(pgsql_t *c, const writer_t *writer, apr_status_t rv)
+{
+    return rv == APR_EOF ? APR_SUCCESS
+                         : fault(c, writer->name, "COPY gave a row that is none of this statement");
+}
+
+static apr_status_t give_cells(pgsql_t *c, writer_t *writer, const char *data, apr_size_t len)
+{
+    apr_status_t rv = saas_pgcopy_cells(writer->cells, writer->lengths, writer->scratch, data, len, writer->types,
+                                        writer->columns, &c->base.blanks);
+    return rv == APR_SUCCESS ? writer->sink->cells(writer->sink->baton, writer->cells, writer->lengths)
+                             : no_row(c, writer, rv);
+}
+
+static apr_status_t give_record(pgsql_t *c, writer_t *writer, const char *data, apr_size_t len)
+{
+    apr_size_t written;
+    apr_status_t rv;
+    if (SAAS_PGCOPY_ROOM(len) > writer->room) {
+        char *more = realloc(writer->record, 2 * SAAS_PGCOPY_ROOM(len));
+        if (!more) {
+            return APR_ENOMEM;
+        }
+        writer->record = more;
+        writer->room = 2 * SAAS_PGCOPY_ROOM(len);
+    }
+    rv = saas_pgcopy_record(writer->record, &written, data, len, writer->types, writer->columns, &c->base.blanks);
+    return rv == APR_SUCCESS ? writer->sink->record(writer->sink->baton, writer->record, written)
+                             : no_row(c, writer, rv);
 }
 
 /* One message: the header may stand in front of the first row. */
 static apr_status_t pass(pgsql_t *c, writer_t *writer, const char *data, apr_size_t len)
 {
-    apr_size_t written;
-    apr_status_t rv;
     if (!writer->begun) {
         apr_size_t header = saas_pgcopy_header(data, len);
         if (!header) {
@@ -139,20 +176,7 @@ static apr_status_t pass(pgsql_t *c, writer_t *writer, const char *data, apr_siz
             return APR_SUCCESS;
         }
     }
-    if (SAAS_PGCOPY_ROOM(len) > writer->room) {
-        char *more = realloc(writer->record, 2 * SAAS_PGCOPY_ROOM(len));
-        if (!more) {
-            return APR_ENOMEM;
-        }
-        writer->record = more;
-        writer->room = 2 * SAAS_PGCOPY_ROOM(len);
-    }
-    rv = saas_pgcopy_record(writer->record, &written, data, len, writer->types, writer->columns, &c->base.blanks);
-    if (rv == APR_SUCCESS) {
-        return writer->sink(writer->baton, writer->record, written);
-    }
-    return rv == APR_EOF ? APR_SUCCESS
-                         : fault(c, writer->name, "COPY gave a row that is none of this statement");
+    return writer->sink->cells ? give_cells(c, writer, data, len) : give_record(c, writer, data, len);
 }
 
 /*
@@ -200,12 +224,12 @@ static apr_status_t copy(pgsql_t *c, const char *sql, writer_t *writer)
 }
 
 apr_status_t saas_pgsql_stream(saas_connection_t *base, apr_pool_t *p, const saas_driver_statement_t *st,
-                               const char *const *args, int nargs, saas_driver_sink_fn *sink, void *baton)
+                               const char *const *args, int nargs, const saas_driver_sink_t *sink)
 {
     pgsql_t *c = (pgsql_t *)base;
     const char *select = saas_sqltext_for_copy(p, st->sql);
     const char *sql = apr_pstrcat(p, "COPY (", select, ") TO STDOUT (FORMAT binary)", NULL);
-    writer_t writer = { .name = st->name, .sink = sink, .baton = baton };
+    writer_t writer = { .name = st->name, .sink = sink };
     int own = !c->transaction;
     apr_status_t rv = c->failed;
 

@@ -339,7 +339,7 @@ static apr_status_t query(saas_connection_t *base, apr_pool_t *p, const saas_dri
 /* ------------------------------------------------------------- streams -- */
 
 /* Steps through the rows; the record's buffer only grows with the longest one. */
-static apr_status_t pump(sqlite_t *c, sqlite3_stmt *stmt, const char *name, saas_driver_sink_fn *sink, void *baton)
+static apr_status_t pump_records(sqlite_t *c, sqlite3_stmt *stmt, const char *name, const saas_driver_sink_t *sink)
 {
     int columns = sqlite3_column_count(stmt), rc, i;
     apr_size_t room = 4096;
@@ -373,15 +373,40 @@ static apr_status_t pump(sqlite_t *c, sqlite3_stmt *stmt, const char *name, saas
         if (rv == APR_SUCCESS) {
             record[used++] = '\r';
             record[used++] = '\n';
-            rv = sink(baton, record, used);
+            rv = sink->record(sink->baton, record, used);
         }
     }
     free(record);
     return rv;
 }
 
+/* The same, cell by cell: their texts are SQLite's own until the next step. */
+static apr_status_t pump_cells(sqlite_t *c, apr_pool_t *p, sqlite3_stmt *stmt, const char *name, const saas_driver_sink_t *sink)
+{
+    int columns = sqlite3_column_count(stmt), rc, i;
+    const char **cells = apr_palloc(p, sizeof(*cells) * (apr_size_t)(columns + 1));
+    apr_size_t *lengths = apr_palloc(p, sizeof(*lengths) * (apr_size_t)(columns + 1));
+    apr_status_t rv = APR_SUCCESS;
+
+    while (rv == APR_SUCCESS && (rc = sqlite3_step(stmt)) != SQLITE_DONE) {
+        if (rc != SQLITE_ROW) {
+            return failure(c, name);
+        }
+        c->until = 0;
+        for (i = 0; i < columns; i++) {
+            cells[i] = (const char *)sqlite3_column_text(stmt, i);
+            lengths[i] = (apr_size_t)sqlite3_column_bytes(stmt, i);
+            if (!cells[i] && sqlite3_column_type(stmt, i) != SQLITE_NULL) {
+                return APR_ENOMEM;
+            }
+        }
+        rv = sink->cells(sink->baton, cells, lengths);
+    }
+    return rv;
+}
+
 static apr_status_t stream(saas_connection_t *base, apr_pool_t *p, const saas_driver_statement_t *st,
-                           const char *const *args, int nargs, saas_driver_sink_fn *sink, void *baton)
+                           const char *const *args, int nargs, const saas_driver_sink_t *sink)
 {
     sqlite_t *c = (sqlite_t *)base;
     sqlite3_mutex *mutex = sqlite3_db_mutex(c->db);
@@ -389,7 +414,6 @@ static apr_status_t stream(saas_connection_t *base, apr_pool_t *p, const saas_dr
     int own = !c->transaction;
     apr_status_t rv = c->failed;
 
-    (void)p;
     c->base.blanks = 0;
     if (rv != APR_SUCCESS || (own && (rv = begin(base, 0)) != APR_SUCCESS)) {
         return rv;
@@ -398,7 +422,7 @@ static apr_status_t stream(saas_connection_t *base, apr_pool_t *p, const saas_dr
         /* Held once, it costs next to nothing to take again for every cell; nobody else uses this connection. */
         sqlite3_mutex_enter(mutex);
         stamp(c);
-        rv = pump(c, stmt, st->name, sink, baton);
+        rv = sink->cells ? pump_cells(c, p, stmt, st->name, sink) : pump_records(c, stmt, st->name, sink);
         unbind(c, stmt);
         sqlite3_mutex_leave(mutex);
     }

@@ -9,6 +9,7 @@
 #include "core/csv.h"
 #include "core/guard.h"
 #include "core/id.h"
+#include "core/jsontext.h"
 #include "core/password.h"
 #include "core/text.h"
 #include "core/timefmt.h"
@@ -149,6 +150,8 @@ static const saas_host_t services = {
     .db_rollback = saas_db_rollback_impl,
     .db_stream = saas_db_stream_impl,
     .db_stream_blanks = saas_db_stream_blanks_impl,
+    .db_stream_cells = saas_db_stream_cells_impl,
+    .json_quote = saas_jsontext_quote,
     .plans = saas_config_plans_json,
     .db_transaction = saas_db_transaction_impl,
     .db_set_organization = saas_db_set_organization_impl,

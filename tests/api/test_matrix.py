@@ -80,7 +80,7 @@ def test_the_table_is_the_contracts(routes):
               ("POST", "auth/password"), ("POST", "auth/password/reset"), ("POST", "auth/password/reset/confirm"), ("GET", "auth/sessions"),
               ("DELETE", "auth/sessions/{}"), ("GET", "auth/tokens"), ("POST", "auth/tokens"), ("DELETE", "auth/tokens/{}"), ("GET", "organizations"), ("POST", "organizations"),
               ("GET", "organizations/{}"), ("PUT", "organizations/{}"), ("PATCH", "organizations/{}"), ("GET", "audits"), ("POST", "audits/start"),
-              ("GET", "audits/{}"), ("POST", "audits/{}/cancel"), ("GET", "audits/{}/evidence"), ("GET", "audits/{}/export/csv"),
+              ("GET", "audits/{}"), ("POST", "audits/{}/cancel"), ("GET", "audits/{}/evidence"), ("GET", "audits/{}/export/csv"), ("GET", "audits/{}/export"),
               ("DELETE", "auth/me"), ("DELETE", "organizations/{}"), ("GET", "organizations/{}/members"), ("PATCH", "organizations/{}/members/{}"),
               ("DELETE", "organizations/{}/members/{}"), ("GET", "organizations/{}/invites"), ("POST", "organizations/{}/invites"),
               ("POST", "organizations/{}/invites/{}/resend"), ("DELETE", "organizations/{}/invites/{}"), ("GET", "invites/{}"), ("POST", "invites/accept"),

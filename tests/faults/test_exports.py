@@ -25,12 +25,12 @@ def large(site, payer):
     return seed.large_audit(site.database, payer.org["id"], ROWS)
 
 
-def open_export(site, payer, audit, receive=65536):
+def open_export(site, payer, audit, receive=65536, query=""):
     s = socket.socket()
     s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
     s.settimeout(30)
     s.connect(("127.0.0.1", site.httpd.port))
-    s.sendall((f"GET /api/v1/audits/{audit}/export/csv/ HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+    s.sendall((f"GET /api/v1/audits/{audit}/export/csv/{query} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
                f"Cookie: saas_session={payer.http.cookies['saas_session']}\r\n\r\n").encode())
     return s
 
@@ -214,8 +214,9 @@ def test_a_slow_reader_gets_every_row(site, payer):
 
 @pytest.mark.only_db("pgsql")
 @pytest.mark.expects(*NOISE)
-def test_a_database_that_dies_midway_breaks_the_transfer(site, payer, large):
-    s = open_export(site, payer, large, 16384)
+@pytest.mark.parametrize("query", ["", "?format=sarif", "?format=html&compress=gzip"])
+def test_a_database_that_dies_midway_breaks_the_transfer(site, payer, large, query):
+    s = open_export(site, payer, large, 16384, query)
     head = s.recv(4096)
     assert head.startswith(b"HTTP/1.1 200")
     site.database.cluster.sql("postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'saas_app'")

@@ -59,6 +59,23 @@ START_TEST(escapes)
 }
 END_TEST
 
+/* By length into room of exactly what is promised, so that ASan sees a byte too many; a NUL is a character as others. */
+START_TEST(a_quoted_text_fits_its_room)
+{
+    static const char *const worst[] = { "\x01\x01\x01\x01\x01\x01\x01\x01\x01", "\xff\xff\xff", "\"\"\"\"\"\"\"\"\"", "" };
+    for (size_t i = 0; i < sizeof(worst) / sizeof(worst[0]); i++) {
+        size_t len = strlen(worst[i]);
+        char *room = malloc(SAAS_JSONTEXT_ROOM(len));
+        size_t n = saas_jsontext_quote(room, worst[i], len);
+        ck_assert_uint_le(n, SAAS_JSONTEXT_ROOM(len));
+        ck_assert_str_eq(apr_pstrmemdup(unit_pool, room, n), string(worst[i]));
+        free(room);
+    }
+    char room[SAAS_JSONTEXT_ROOM(3)];
+    ck_assert_str_eq(apr_pstrmemdup(unit_pool, room, saas_jsontext_quote(room, "a\0b", 3)), "\"a\\u0000b\"");
+}
+END_TEST
+
 /* Every string of UTF-8 is written byte for byte as jansson writes it. */
 START_TEST(against_jansson)
 {
@@ -235,6 +252,7 @@ Suite *suite_jsontext(void)
     TCase *tc;
     Suite *suite = unit_suite("jsontext", 60, &tc);
     tcase_add_test(tc, escapes);
+    tcase_add_test(tc, a_quoted_text_fits_its_room);
     tcase_add_test(tc, against_jansson);
     tcase_add_test(tc, random_bytes);
     tcase_add_test(tc, integers);

@@ -69,6 +69,51 @@ START_TEST(a_row)
 }
 END_TEST
 
+/* The same rows, cell by cell, from memory of exactly their size. */
+static apr_status_t cells_of(const char *data, size_t len, const saas_pgcopy_type_e *types, int columns, const char **texts,
+                             apr_uint64_t *odd)
+{
+    char *message = memcpy(malloc(len ? len : 1), data, len), *scratch = malloc(SAAS_PGCOPY_SCRATCH * (size_t)columns);
+    const char *found[4];
+    size_t lengths[4];
+    apr_status_t rv = saas_pgcopy_cells(found, lengths, scratch, message, len, types, columns, odd);
+    for (int i = 0; rv == APR_SUCCESS && i < columns; i++) {
+        texts[i] = found[i] ? apr_pstrmemdup(unit_pool, found[i], lengths[i]) : NULL;
+    }
+    free(scratch);
+    free(message);
+    return rv;
+}
+
+START_TEST(a_row_as_cells)
+{
+    static const saas_pgcopy_type_e types[] = { SAAS_PGCOPY_TEXT, SAAS_PGCOPY_INTEGER, SAAS_PGCOPY_TEXT };
+    static const saas_pgcopy_type_e others[] = { SAAS_PGCOPY_TIME, SAAS_PGCOPY_UUID, SAAS_PGCOPY_TIME };
+    static const char row[] = "\0\3\0\0\0\3=,\"\0\0\0\10\200\0\0\0\0\0\0\0\377\377\377\377";
+    static const char rest[] = "\0\3\0\0\0\10\0\0\0\0\0\0\0\0\0\0\0\20\1\242\2\233\225\160\165\52\225\356\306\237\376\1\2\3"
+                               "\0\0\0\10\177\377\377\377\377\377\377\377";
+    const char *texts[3];
+    apr_uint64_t odd = 0;
+    ck_assert_int_eq(cells_of(row, sizeof(row) - 1, types, 3, texts, &odd), APR_SUCCESS);
+    ck_assert_str_eq(texts[0], "=,\"");
+    ck_assert_str_eq(texts[1], "-9223372036854775808");
+    ck_assert_ptr_null(texts[2]);
+    ck_assert_uint_eq(odd, 0);
+    for (size_t len = 0; len < sizeof(row) - 1; len++) {
+        ck_assert_int_eq(cells_of(row, len, types, 3, texts, &odd), APR_EINVAL);
+    }
+    ck_assert_int_eq(cells_of(row, sizeof(row), types, 3, texts, &odd), APR_EINVAL);
+    ck_assert_int_eq(cells_of(row, sizeof(row) - 1, types, 2, texts, &odd), APR_EINVAL);
+    ck_assert_int_eq(cells_of(ROW("\377\377"), types, 3, texts, &odd), APR_EOF);
+    odd = 0;
+    ck_assert_int_eq(cells_of(rest, sizeof(rest) - 1, others, 3, texts, &odd), APR_SUCCESS);
+    ck_assert_str_eq(texts[0], "2000-01-01T00:00:00.000000Z");
+    ck_assert_str_eq(texts[1], "01a2029b-9570-752a-95ee-c69ffe010203");
+    ck_assert_ptr_null(texts[2]); /* infinity */
+    ck_assert_uint_eq(odd, 1);
+}
+END_TEST
+
 START_TEST(what_is_no_row)
 {
     static const saas_pgcopy_type_e time = SAAS_PGCOPY_TIME, text_type = SAAS_PGCOPY_TEXT, integer = SAAS_PGCOPY_INTEGER;
@@ -137,6 +182,7 @@ Suite *suite_pgcopy(void)
     Suite *suite = unit_suite("pgcopy", 20, &tc);
     tcase_add_test(tc, cells);
     tcase_add_test(tc, a_row);
+    tcase_add_test(tc, a_row_as_cells);
     tcase_add_test(tc, what_is_no_row);
     tcase_add_test(tc, times_without_a_form);
     tcase_add_test(tc, headers);

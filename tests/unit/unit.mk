@@ -12,10 +12,11 @@ UNIT_SRCS += plugins/console/coding.c
 UNIT_SRCS += plugins/mail/message.c plugins/mail/template.c
 UNIT_SRCS += plugins/billing/stripe.c $(patsubst %,plugins/webhooks/%.c,event signature skim state)
 UNIT_SRCS += $(patsubst %,plugins/notify/%.c,events message schedule sign url)
+UNIT_SRCS += plugins/audits/score.c $(filter-out plugins/export/export.c,$(wildcard plugins/export/*.c))
 UNIT_SRCS += $(filter-out plugins/engines/web/web.c,$(wildcard plugins/engines/web/*.c))
 UNIT_SRCS += $(filter-out plugins/engines/import/import.c,$(wildcard plugins/engines/import/*.c))
 
-UNIT_LIBS += -lssl -lpthread -lcurl -lcsv -lyajl
+UNIT_LIBS += -lssl -lpthread -lcurl -lcsv -lyajl -lz
 
 UNIT_TESTS = tests/unit/main.c $(wildcard tests/unit/test_*.c)
 UNIT_OBJS = $(patsubst %.c,$(BUILD)/unit/obj/%.o,$(sort $(UNIT_SRCS)) $(UNIT_TESTS))

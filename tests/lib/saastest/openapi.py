@@ -171,9 +171,10 @@ def witness(base, method, url, status, headers, body):
     if not raw.startswith(MOUNT + "/"):
         return
     path = unquote(raw[len(MOUNT):])
-    if headers.get("Content-Type", "").startswith("text/html"):
-        found = project().find(path)
-        answers = found and found[1].get("get", {}) or {}
+    found = project().find(path)
+    answers = found and found[1].get("get", {}) or {}
+    html = headers.get("Content-Type", "").startswith("text/html")
+    if html and "text/html" not in answers.get("responses", {}).get(str(status), {}).get("content", {}):
         if answers.get("x-saas-page") and str(status) in answers["responses"]:
             return  # what a browser that navigates is shown; a client that is made of the document never sees it
         odd = "%" in raw or "//" in raw or "/." in raw
