@@ -37,26 +37,72 @@ SAAS_DIRECTIVES_DEFINE(audits_config, saas_audits_module, AUDITS_DIRECTIVES)
     " FROM audits WHERE org_id = $1 ORDER BY " order " LIMIT CAST($2 AS bigint) OFFSET CAST($3 AS bigint)"
 
 #define EVIDENCE_COLUMNS "number, resource_id, check_name, status, severity, observed_at, comment"
+/* A mute that has ended is none, and stays readable. */
+#define MUTED(t) "(" t "muted AND (" t "muted_until IS NULL OR " t "muted_until > now()))"
 #define EVIDENCE_FILTER \
     "org_id = $1 AND audit_id = $2 AND ($3::text IS NULL OR status = $3) AND ($4::text IS NULL OR severity = $4)" \
     " AND ($5::text IS NULL OR check_name = $5) AND ($6::text IS NULL OR lower(resource_id) LIKE lower($6) ESCAPE '\\'" \
-    " OR lower(check_name) LIKE lower($6) ESCAPE '\\' OR lower(comment) LIKE lower($6) ESCAPE '\\')"
+    " OR lower(check_name) LIKE lower($6) ESCAPE '\\' OR lower(comment) LIKE lower($6) ESCAPE '\\')" \
+    " AND ($7::text IS NULL OR resource_id = $7) AND ($8::text IS NULL OR ($8 = 'true') = EXISTS (SELECT 1 FROM triage m" \
+    " WHERE m.org_id = $1 AND m.resource_id = evidence.resource_id AND m.check_name = evidence.check_name" \
+    " AND " MUTED("m.") "))"
 #define EVIDENCE_STORED "(SELECT a.evidence_count FROM audits a WHERE a.org_id = $1 AND a.id = $2)"
-#define EVIDENCE_PAGE(order) \
+#define TRIAGE_COLUMNS \
+    MUTED("t.") " AS muted, t.muted_reason, t.muted_until, t.comment AS note, t.updated_by, t.updated_at"
+#define TRIAGE_OF(rows) \
+    " LEFT JOIN triage t ON t.org_id = $1 AND t.resource_id = " rows ".resource_id AND t.check_name = " rows ".check_name"
+/* The page's rows with what was decided about each: looked up for them only, not for those before the page. */
+#define EVIDENCE_SHOWN(rows, order) \
     .scope = SAAS_TENANT, .sql = \
-    "SELECT " EVIDENCE_COLUMNS ", (SELECT count(*) FROM evidence WHERE " EVIDENCE_FILTER ")" \
-    " FROM evidence WHERE " EVIDENCE_FILTER " ORDER BY " order " LIMIT CAST($7 AS bigint) OFFSET CAST($8 AS bigint)"
+    "SELECT e.number, e.resource_id AS resource_id, e.check_name AS check_name, e.status, e.severity, e.observed_at, e.comment, " TRIAGE_COLUMNS \
+    ", e.total FROM (" rows ") e" TRIAGE_OF("e") " ORDER BY " order
+#define EVIDENCE_PAGE(order) \
+    EVIDENCE_SHOWN("SELECT " EVIDENCE_COLUMNS ", (SELECT count(*) FROM evidence WHERE " EVIDENCE_FILTER ") AS total" \
+    " FROM evidence WHERE " EVIDENCE_FILTER " ORDER BY " order " LIMIT CAST($9 AS bigint) OFFSET CAST($10 AS bigint)", order)
 /* Without filters, in the order of the rows: nothing is counted or sorted.  (One
  * statement that decides by CASE would not do: PostgreSQL's parallel plans count
  * before they know that nobody asks.) */
 #define EVIDENCE_WHOLE(order) \
-    .scope = SAAS_TENANT, .sql = \
-    "SELECT " EVIDENCE_COLUMNS ", " EVIDENCE_STORED " FROM evidence WHERE org_id = $1 AND audit_id = $2" \
-    " ORDER BY " order " LIMIT CAST($3 AS bigint) OFFSET CAST($4 AS bigint)"
+    EVIDENCE_SHOWN("SELECT " EVIDENCE_COLUMNS ", " EVIDENCE_STORED " AS total FROM evidence WHERE org_id = $1 AND audit_id = $2" \
+    " ORDER BY " order " LIMIT CAST($3 AS bigint) OFFSET CAST($4 AS bigint)", order)
 #define EVIDENCE_FROM(where, order) \
+    EVIDENCE_SHOWN("SELECT " EVIDENCE_COLUMNS ", " EVIDENCE_STORED " AS total" \
+    " FROM evidence WHERE " EVIDENCE_FILTER where " ORDER BY " order " LIMIT CAST($10 AS bigint)", order)
+
+/* Decides about each finding of rows: muted, reason and until together, the comment by itself, and what is not said
+ * (muted NULL, given '0') stays as it was. */
+#define TRIAGE_WRITE(rows, muted, reason, until, given, comment, by) \
     .scope = SAAS_TENANT, .sql = \
-    "SELECT " EVIDENCE_COLUMNS ", " EVIDENCE_STORED \
-    " FROM evidence WHERE " EVIDENCE_FILTER where " ORDER BY " order " LIMIT CAST($8 AS bigint)"
+    "INSERT INTO triage (org_id, resource_id, check_name, muted, muted_reason, muted_until, comment, updated_by, updated_at)" \
+    " SELECT $1::uuid, e.resource_id, e.check_name, coalesce(" muted "::boolean, FALSE), " reason "::text, " \
+    until "::timestamptz, " comment "::text, " by "::uuid, now() FROM (" rows ") e WHERE TRUE" \
+    " ON CONFLICT (org_id, resource_id, check_name) DO UPDATE SET" \
+    " muted = CASE WHEN " muted "::boolean IS NULL THEN triage.muted ELSE excluded.muted END," \
+    " muted_reason = CASE WHEN " muted "::boolean IS NULL THEN triage.muted_reason ELSE excluded.muted_reason END," \
+    " muted_until = CASE WHEN " muted "::boolean IS NULL THEN triage.muted_until ELSE excluded.muted_until END," \
+    " comment = CASE WHEN " given "::text = '1' THEN excluded.comment ELSE triage.comment END," \
+    " updated_by = excluded.updated_by, updated_at = excluded.updated_at"
+
+/* Two audits, finding by finding.  Of several rows about the same, what failed decides.  $2 is the earlier audit. */
+#define STATUS_RANK "CASE status WHEN 'FAIL' THEN 4 WHEN 'ERROR' THEN 3 WHEN 'MANUAL' THEN 2 ELSE 1 END"
+#define RANK_STATUS(rank) "CASE " rank " WHEN 4 THEN 'FAIL' WHEN 3 THEN 'ERROR' WHEN 2 THEN 'MANUAL' WHEN 1 THEN 'PASS' END"
+#define IN_AUDIT(id, aggregate, what) aggregate "(CASE WHEN audit_id = " id " THEN " what " END)"
+#define DIFF_FINDINGS \
+    "SELECT resource_id, check_name, " IN_AUDIT("$2", "max", STATUS_RANK) " AS before_rank, " \
+    IN_AUDIT("$3", "max", STATUS_RANK) " AS after_rank, " IN_AUDIT("$2", "min", "number") " AS before_number, " \
+    IN_AUDIT("$3", "min", "number") " AS after_number, coalesce(" IN_AUDIT("$3", "min", SEVERITY_RANK) ", min(" \
+    SEVERITY_RANK ")) AS severity_rank FROM evidence WHERE org_id = $1 AND audit_id IN ($2, $3)" \
+    " GROUP BY resource_id, check_name"
+#define DIFF_CHANGES \
+    "SELECT f.*, CASE WHEN after_rank = 4 THEN CASE WHEN before_rank = 4 THEN 'unchanged' ELSE 'new' END" \
+    " WHEN after_rank IS NULL OR after_rank = 1 THEN 'fixed' ELSE 'unclear' END AS change FROM (" DIFF_FINDINGS ") f" \
+    " WHERE before_rank = 4 OR after_rank = 4"
+#define DIFF_PAGE \
+    "SELECT c.*, count(*) OVER () AS total FROM (" DIFF_CHANGES ") c WHERE ($4::text IS NULL OR change = $4)" \
+    " AND ($5::text IS NULL OR severity_rank = CAST($5 AS integer))" \
+    " AND ($6::text IS NULL OR ($6 = 'true') = EXISTS (SELECT 1 FROM triage m" \
+    " WHERE m.org_id = $1 AND m.resource_id = c.resource_id AND m.check_name = c.check_name AND " MUTED("m.") "))" \
+    " ORDER BY severity_rank, resource_id, check_name LIMIT CAST($7 AS bigint) OFFSET CAST($8 AS bigint)"
 #define EVIDENCE_INSERT \
     "INSERT INTO evidence (org_id, audit_id, number, resource_id, check_name, status, severity, observed_at, comment)"
 #define EVIDENCE_LOAD \
@@ -121,11 +167,26 @@ saas_statement_t audits_statements[] = {
     [EVIDENCE_COUNT] = { .name = "evidence_count", .scope = SAAS_TENANT, .sql =
         "SELECT evidence_count FROM audits WHERE org_id = $1 AND id = $2" },
     [EVIDENCE_AFTER] = { .name = "evidence_after",
-        EVIDENCE_FROM(" AND number > CAST($7 AS bigint)", "number") },
+        EVIDENCE_FROM(" AND number > CAST($9 AS bigint)", "number") },
     [EVIDENCE_BEFORE] = { .name = "evidence_before",
-        EVIDENCE_FROM(" AND number < CAST($7 AS bigint)", "number DESC") },
+        EVIDENCE_FROM(" AND number < CAST($9 AS bigint)", "number DESC") },
     [EVIDENCE_ALL] = { .name = "evidence_all", EVIDENCE_WHOLE("number") },
     [EVIDENCE_ALL_DESC] = { .name = "evidence_all_desc", EVIDENCE_WHOLE("number DESC") },
+    [EVIDENCE_ONE] = { .name = "evidence_one", EVIDENCE_SHOWN("SELECT " EVIDENCE_COLUMNS ", 1 AS total FROM evidence"
+        " WHERE org_id = $1 AND audit_id = $2 AND number = CAST($3 AS bigint)", "number") },
+    [TRIAGE_ONE] = { .name = "triage_one", TRIAGE_WRITE("SELECT resource_id, check_name FROM evidence"
+        " WHERE org_id = $1 AND audit_id = $2 AND number = CAST($3 AS bigint)", "$4", "$5", "$6", "$7", "$8", "$9") },
+    /* In one order, so that two of them wait for each other and not both. */
+    [TRIAGE_MANY] = { .name = "triage_many", TRIAGE_WRITE("SELECT DISTINCT resource_id, check_name FROM evidence"
+        " WHERE " EVIDENCE_FILTER " ORDER BY resource_id, check_name LIMIT CAST($15 AS bigint)",
+        "$9", "$10", "$11", "$12", "$13", "$14") },
+    [DIFF_STATES] = { .name = "diff_states", .scope = SAAS_TENANT, .sql =
+        "SELECT status FROM audits WHERE org_id = $1 AND id IN ($2, $3)" },
+    [DIFF_LIST] = { .name = "diff_list", .scope = SAAS_TENANT, .sql =
+        "SELECT d.change, d.resource_id, d.check_name, CASE d.severity_rank WHEN 0 THEN 'critical' WHEN 1 THEN 'high'"
+        " WHEN 2 THEN 'medium' WHEN 3 THEN 'low' ELSE 'informational' END, d.before_number, " RANK_STATUS("d.before_rank")
+        ", d.after_number, " RANK_STATUS("d.after_rank") ", " TRIAGE_COLUMNS ", d.total FROM (" DIFF_PAGE ") d" TRIAGE_OF("d")
+        " ORDER BY d.severity_rank, d.resource_id, d.check_name" },
 
     /* An id grows with the time of its making, and leads the primary key. */
     [AUDIT_ALL] = { .name = "audit_all", AUDIT_WHOLE("id DESC") },
@@ -248,6 +309,9 @@ static const saas_route_t routes[] = {
     { SAAS_DELETE, "/audits/{audit}/", audits_delete, SAAS_GATES(saas_is_admin) },
     { SAAS_POST, "/audits/{audit}/cancel/", audits_cancel, SAAS_GATES(saas_may_write) },
     { SAAS_GET, "/audits/{audit}/evidence/", audits_evidence, SAAS_GATES(saas_is_member) },
+    { SAAS_PATCH, "/audits/{audit}/evidence/", audits_triage_many, SAAS_GATES(saas_may_write), .body = SAAS_BODY_JSON },
+    { SAAS_PATCH, "/audits/{audit}/evidence/{evidence}/", audits_triage, SAAS_GATES(saas_may_write), .body = SAAS_BODY_JSON },
+    { SAAS_GET, "/audits/{audit}/diff/{other}/", audits_diff, SAAS_GATES(saas_is_member) },
     { 0 }
 };
 

@@ -52,6 +52,11 @@ enum {
     EVIDENCE_BEFORE,
     EVIDENCE_ALL,
     EVIDENCE_ALL_DESC,
+    EVIDENCE_ONE,
+    TRIAGE_ONE,
+    TRIAGE_MANY,
+    DIFF_STATES,
+    DIFF_LIST,
     AUDIT_ALL,
     AUDIT_ALL_OLDEST,
     IMPORT_AGAIN,
@@ -136,6 +141,39 @@ int audits_view(saas_request_t *rq);
 int audits_cancel(saas_request_t *rq);
 int audits_delete(saas_request_t *rq);
 int audits_evidence(saas_request_t *rq);
+int audits_triage(saas_request_t *rq);
+int audits_triage_many(saas_request_t *rq);
+int audits_diff(saas_request_t *rq);
+
+/** Columns of a row of evidence as the API shows it; behind them what was decided about it, then how many there are. */
+enum { E_NUMBER, E_RESOURCE, E_CHECK, E_STATUS, E_SEVERITY, E_TIME, E_COMMENT, E_MUTED, E_COUNT = E_MUTED + 6 };
+extern const saas_json_member_t evidence_members[];
+/** What was decided about a finding, of six columns from the first; part of a table of members. */
+#define TRIAGE_MEMBERS(first) \
+    { "triage", .kind = SAAS_JSON_OBJECT }, \
+    { "muted", SAAS_JSON_BOOL, .column = (first) }, \
+    { "reason", SAAS_JSON_TEXT, .column = (first) + 1 }, \
+    { "until", SAAS_JSON_TIME, .column = (first) + 2 }, \
+    { "comment", SAAS_JSON_TEXT, .column = (first) + 3 }, \
+    { "updated_by", SAAS_JSON_TEXT, .column = (first) + 4 }, \
+    { "updated_at", SAAS_JSON_TIME, .column = (first) + 5 }, \
+    { .kind = SAAS_JSON_END }
+
+/** Which rows of an audit are meant; NULL: all. */
+typedef struct evidence_filter_t {
+    const char *status;
+    const char *severity;
+    const char *check;
+    const char *search;    /**< LIKE pattern */
+    const char *resource;
+    const char *muted;     /**< "true" or "false" */
+} evidence_filter_t;
+/** The filter of a request's query; what is wrong is noted. */
+evidence_filter_t evidence_filter(saas_request_t *rq);
+/** True when nothing is left out. */
+int evidence_filter_is_empty(const evidence_filter_t *filter);
+/** A filter as arguments of a statement, in the order of EVIDENCE_FILTER. */
+#define EVIDENCE_FILTER_ARGS(f) (f)->status, (f)->severity, (f)->check, (f)->search, (f)->resource, (f)->muted
 
 apr_status_t audits_job_run(saas_job_t *job);
 /** The same job for an audit whose findings come from a file: it has a payload. */

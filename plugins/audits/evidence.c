@@ -14,15 +14,6 @@
 #include <apr_encode.h>
 #include <apr_strings.h>
 
-enum { E_NUMBER, E_RESOURCE, E_CHECK, E_STATUS, E_SEVERITY, E_TIME, E_COMMENT, E_COUNT };
-
-typedef struct filter_t {
-    const char *status;
-    const char *severity;
-    const char *check;
-    const char *search;    /**< LIKE pattern */
-} filter_t;
-
 /** A LIKE pattern that finds the text anywhere. */
 static const char *pattern(apr_pool_t *p, const char *text)
 {
@@ -44,7 +35,7 @@ static const char *pattern(apr_pool_t *p, const char *text)
     return out;
 }
 
-static const saas_json_member_t members[] = {
+const saas_json_member_t evidence_members[] = {
     { "id", SAAS_JSON_INTEGER, .column = E_NUMBER },
     { "resource_id", SAAS_JSON_TEXT, .column = E_RESOURCE },
     { "check_name", SAAS_JSON_TEXT, .column = E_CHECK },
@@ -52,18 +43,41 @@ static const saas_json_member_t members[] = {
     { "severity", SAAS_JSON_TEXT, .column = E_SEVERITY },
     { "timestamp", SAAS_JSON_TIME, .column = E_TIME },
     { "comment", SAAS_JSON_TEXT, .column = E_COMMENT },
+    TRIAGE_MEMBERS(E_MUTED),
     { 0 }
 };
 
-static int reply_numbered(saas_request_t *rq, const filter_t *filter, int order)
+evidence_filter_t evidence_filter(saas_request_t *rq)
+{
+    static const char *const truths[] = { "true", "false", NULL };
+    evidence_filter_t filter = {
+        .status = saas_request_choice(rq, "status", saas_finding_statuses),
+        .severity = saas_request_choice(rq, "severity", saas_finding_severities),
+        .check = saas_request_filter(rq, "check"),
+        .search = pattern(rq->pool, saas_request_filter(rq, "search")),
+        .resource = saas_request_filter(rq, "resource_id"),
+        .muted = saas_request_choice(rq, "muted", truths),
+    };
+    if (!filter.check) {
+        filter.check = saas_request_filter(rq, "check_name");
+    }
+    return filter;
+}
+
+int evidence_filter_is_empty(const evidence_filter_t *filter)
+{
+    return !filter->status && !filter->severity && !filter->check && !filter->search && !filter->resource && !filter->muted;
+}
+
+static int reply_numbered(saas_request_t *rq, const evidence_filter_t *filter, int order)
 {
     const char *audit = saas_request_parameter(rq, "audit");
-    int all = order <= 1 && !filter->status && !filter->severity && !filter->check && !filter->search;
+    int all = order <= 1 && evidence_filter_is_empty(filter);
 
-    return all ? saas_reply_list(rq, members, &audits_statements[order ? EVIDENCE_ALL_DESC : EVIDENCE_ALL],
+    return all ? saas_reply_list(rq, evidence_members, &audits_statements[order ? EVIDENCE_ALL_DESC : EVIDENCE_ALL],
                                  SAAS_ARGS(audit))
-               : saas_reply_list(rq, members, &audits_statements[EVIDENCE_LIST + order],
-                                 SAAS_ARGS(audit, filter->status, filter->severity, filter->check, filter->search));
+               : saas_reply_list(rq, evidence_members, &audits_statements[EVIDENCE_LIST + order],
+                                 SAAS_ARGS(audit, EVIDENCE_FILTER_ARGS(filter)));
 }
 
 /* ---------------------------------------------------------------- cursor -- */
@@ -113,7 +127,7 @@ static const char *cursor_url(saas_request_t *rq, const char *cursor)
     return url;
 }
 
-static int reply_after(saas_request_t *rq, const filter_t *filter, const saas_page_t *page, int descending,
+static int reply_after(saas_request_t *rq, const evidence_filter_t *filter, const saas_page_t *page, int descending,
                        const char *number)
 {
     const char *audit = saas_request_parameter(rq, "audit");
@@ -129,8 +143,7 @@ static int reply_after(saas_request_t *rq, const filter_t *filter, const saas_pa
         return saas_reply_failure(rq, rv);
     }
     rv = saas_db_query(db, &audits_statements[descending ? EVIDENCE_BEFORE : EVIDENCE_AFTER], &rows,
-                       SAAS_ARGS(audit, filter->status, filter->severity, filter->check, filter->search, number,
-                                 one_more));
+                       SAAS_ARGS(audit, EVIDENCE_FILTER_ARGS(filter), number, one_more));
     shown = rv == APR_SUCCESS && rows->count > page->size ? page->size : rv == APR_SUCCESS ? rows->count : 0;
     if (rv == APR_SUCCESS && rows->count) {
         count = saas_cell_int(rows, 0, E_COUNT);
@@ -146,17 +159,12 @@ static int reply_after(saas_request_t *rq, const filter_t *filter, const saas_pa
     if (shown && rows->count > shown) {
         next = cursor_url(rq, cursor_make(rq->pool, descending, saas_cell(rows, shown - 1, E_NUMBER)));
     }
-    return saas_reply_rows(rq, members, rows, shown, count, next, NULL);
+    return saas_reply_rows(rq, evidence_members, rows, shown, count, next, NULL);
 }
 
 int audits_evidence(saas_request_t *rq)
 {
-    filter_t filter = {
-        .status = saas_request_choice(rq, "status", saas_finding_statuses),
-        .severity = saas_request_choice(rq, "severity", saas_finding_severities),
-        .check = saas_request_filter(rq, "check"),
-        .search = pattern(rq->pool, saas_request_filter(rq, "search")),
-    };
+    evidence_filter_t filter = evidence_filter(rq);
     int order = audits_order(evidence_orders, saas_request_choice(rq, "ordering", evidence_orders));
     const char *cursor = saas_request_query(rq, "cursor");
     const char *number = NULL;

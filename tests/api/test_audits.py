@@ -5,7 +5,7 @@ import pytest
 from saastest import TargetServer, seed, wait_audit
 from test_accounts import TIME, UUID7
 
-FIELDS = {"id", "resource_id", "check_name", "status", "severity", "timestamp", "comment"}
+FIELDS = {"id", "resource_id", "check_name", "status", "severity", "timestamp", "comment", "triage"}
 ROWS = [
     ("https://a.example/", "hsts_enabled", "FAIL", "high", "not sent"),
     ("https://a.example/", "csp_present", "PASS", "medium", "enforced"),

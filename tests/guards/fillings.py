@@ -178,6 +178,11 @@ ROWS = {
                        cancel_requested=False, run_after=LATER, lease_node=None, lease_owner=None, lease_until=None, error="refused", created_at=THEN,
                        turn=7)]),
     ],
+    20: [
+        ("triage", both(lambda n, org: [dict(org_id=org, resource_id="https://example.test/", check_name="hsts_enabled", muted=not n,
+                                             muted_reason=("behind a proxy", None)[n], muted_until=(LATER, None)[n], comment=(None, "known")[n],
+                                             updated_by=USERS[n], updated_at=THEN)])),
+    ],
 }
 # What SQLite has instead of notifications: triggers fill it, and a migration may add to it. By the version that made it.
 TRIGGERED = {"sqlite": {"principal_changes": 6}, "pgsql": {}}
