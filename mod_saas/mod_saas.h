@@ -526,6 +526,13 @@ typedef struct saas_finding_t {
 
 typedef struct saas_audit_run_t saas_audit_run_t;
 
+/** Since minor 5.  A host that the organization has named as its own, and the token that proves it when it is found there:
+ *  until the engine has found it, in this run, it asks the host nothing that one does not ask a stranger. */
+typedef struct saas_audit_claim_t {
+    const char *host;             /**< as in the canonical URL of a target */
+    const char *token;
+} saas_audit_claim_t;
+
 /** What a running engine is given. */
 struct saas_audit_run_t {
     apr_pool_t *pool;             /**< lives for the run */
@@ -541,6 +548,11 @@ struct saas_audit_run_t {
      *  APR_EINTR soon.  Call it at least every 100 ms. */
     int (*stopped)(saas_audit_run_t *run);
     void *baton;
+    /** Since minor 5, as what follows. */
+    const saas_audit_claim_t *claims;
+    int nclaims;
+    /** Notes that the proof for a host of the claims was found. */
+    void (*proved)(saas_audit_run_t *run, const char *host);
 };
 
 /** Since minor 5.  A file of findings, as the engine sees it that reads it. */

@@ -8,6 +8,6 @@
 #ifndef SAAS_CORE_SCHEMA_H
 #define SAAS_CORE_SCHEMA_H
 
-#define SAAS_SCHEMA_VERSION 20
+#define SAAS_SCHEMA_VERSION 21
 
 #endif

@@ -188,6 +188,20 @@ saas_statement_t audits_statements[] = {
         ", d.after_number, " RANK_STATUS("d.after_rank") ", " TRIAGE_COLUMNS ", d.total FROM (" DIFF_PAGE ") d" TRIAGE_OF("d")
         " ORDER BY d.severity_rank, d.resource_id, d.check_name" },
 
+    [AUDIT_HOSTS] = { .name = "audit_hosts", .scope = SAAS_TENANT, .sql =
+        "SELECT " AUDIT_HOST_COLUMNS ", (SELECT count(*) FROM audit_hosts c WHERE c.org_id = $1)"
+        " FROM audit_hosts WHERE org_id = $1 ORDER BY id LIMIT CAST($2 AS bigint) OFFSET CAST($3 AS bigint)" },
+    [AUDIT_HOST_ADD] = { .name = "audit_host_add", .scope = SAAS_TENANT, .sql =
+        "INSERT INTO audit_hosts (org_id, id, host, token, created_by, created_at) SELECT $1, $2, $3, $4, $5, now()"
+        " WHERE (SELECT count(*) FROM audit_hosts c WHERE c.org_id = $1) < CAST($6 AS integer)"
+        " ON CONFLICT (org_id, host) DO NOTHING RETURNING " AUDIT_HOST_COLUMNS },
+    [AUDIT_HOST_DELETE] = { .name = "audit_host_delete", .scope = SAAS_TENANT, .sql =
+        "DELETE FROM audit_hosts WHERE org_id = $1 AND id = $2 RETURNING " AUDIT_HOST_COLUMNS },
+    [AUDIT_HOST_CLAIMS] = { .name = "audit_host_claims", .scope = SAAS_TENANT, .sql =
+        "SELECT host, token FROM audit_hosts WHERE org_id = $1" },
+    [AUDIT_HOST_PROVED] = { .name = "audit_host_proved", .scope = SAAS_TENANT, .sql =
+        "UPDATE audit_hosts SET proved_at = now() WHERE org_id = $1 AND host = $2" },
+
     /* An id grows with the time of its making, and leads the primary key. */
     [AUDIT_ALL] = { .name = "audit_all", AUDIT_WHOLE("id DESC") },
     [AUDIT_ALL_OLDEST] = { .name = "audit_all_oldest", AUDIT_WHOLE("id") },
@@ -305,6 +319,9 @@ static const saas_route_t routes[] = {
     { SAAS_POST, "/audits/import/", audits_import, SAAS_GATES(saas_may_write), .body = SAAS_BODY_UNREAD },
     { SAAS_POST, "/audits/{audit}/import/", audits_import, SAAS_GATES(saas_may_write), .body = SAAS_BODY_UNREAD },
     { SAAS_GET, "/audits/checks/", audits_checks, SAAS_GATES(saas_is_member) },
+    { SAAS_GET, "/audits/hosts/", audits_hosts, SAAS_GATES(saas_is_member) },
+    { SAAS_POST, "/audits/hosts/", audits_host_add, SAAS_GATES(saas_may_write), .body = SAAS_BODY_JSON },
+    { SAAS_DELETE, "/audits/hosts/{audit_host}/", audits_host_delete, SAAS_GATES(saas_may_write) },
     { SAAS_GET, "/audits/{audit}/", audits_view, SAAS_GATES(saas_is_member) },
     { SAAS_DELETE, "/audits/{audit}/", audits_delete, SAAS_GATES(saas_is_admin) },
     { SAAS_POST, "/audits/{audit}/cancel/", audits_cancel, SAAS_GATES(saas_may_write) },
@@ -315,7 +332,7 @@ static const saas_route_t routes[] = {
     { 0 }
 };
 
-static const saas_object_t objects[] = { { "audit", "audits" }, { NULL, NULL } };
+static const saas_object_t objects[] = { { "audit", "audits" }, { "audit_host", "audit_hosts" }, { NULL, NULL } };
 
 /* The caps are the administrator's: check_config() fills them in. */
 static saas_job_kind_t jobs[] = {

@@ -57,6 +57,11 @@ enum {
     TRIAGE_MANY,
     DIFF_STATES,
     DIFF_LIST,
+    AUDIT_HOSTS,
+    AUDIT_HOST_ADD,
+    AUDIT_HOST_DELETE,
+    AUDIT_HOST_CLAIMS,
+    AUDIT_HOST_PROVED,
     AUDIT_ALL,
     AUDIT_ALL_OLDEST,
     IMPORT_AGAIN,
@@ -92,6 +97,9 @@ int audits_order(const char *const *orders, const char *name);
 enum { COLUMN_ID, COLUMN_NAME, COLUMN_ENGINE, COLUMN_TARGETS, COLUMN_STATUS, COLUMN_DONE, COLUMN_TOTAL, COLUMN_COUNTS,
        COLUMN_EVIDENCE, COLUMN_SCORE, COLUMN_ERROR, COLUMN_CREATED_BY, COLUMN_CREATED, COLUMN_STARTED, COLUMN_FINISHED, COLUMN_IMPORTS,
        AUDIT_COLUMNS_COUNT };
+
+/** A host, as hosts.c shows it. */
+#define AUDIT_HOST_COLUMNS "id, host, token, created_by, created_at, proved_at"
 
 /** An audit as the API shows it, of AUDIT_COLUMNS. */
 extern const saas_json_member_t audits_members[];
@@ -136,6 +144,9 @@ int audits_import(saas_request_t *rq);
 const saas_check_t *audits_check(const saas_engine_t *engine, int n);
 int audits_checks(saas_request_t *rq);
 int audits_start(saas_request_t *rq);
+int audits_hosts(saas_request_t *rq);
+int audits_host_add(saas_request_t *rq);
+int audits_host_delete(saas_request_t *rq);
 int audits_list(saas_request_t *rq);
 int audits_view(saas_request_t *rq);
 int audits_cancel(saas_request_t *rq);

@@ -297,6 +297,7 @@ static int on_stopped(saas_audit_run_t *engine)
 typedef struct begin_t {
     saas_job_t *job;
     saas_rows_t *rows;
+    saas_rows_t *claims;   /**< host, token */
 } begin_t;
 
 static apr_status_t begin_body(saas_db_t *db, void *baton)
@@ -313,7 +314,51 @@ static apr_status_t begin_body(saas_db_t *db, void *baton)
     if (begin->rows->count == 0) {
         return APR_NOTFOUND;
     }
+    rv = saas_db_query(db, &audits_statements[AUDIT_HOST_CLAIMS], &begin->claims, SAAS_NO_ARGS);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
     return saas_db_queue(db, &audits_statements[EVIDENCE_CLEAR], SAAS_ARGS(job->object_id));
+}
+
+static void read_claims(run_t *run, const saas_rows_t *rows)
+{
+    saas_audit_claim_t *claims = apr_pcalloc(run->job->pool, ((apr_size_t)rows->count + 1) * sizeof(*claims));
+    int i;
+
+    for (i = 0; i < rows->count; i++) {
+        claims[i].host = saas_cell(rows, i, 0);
+        claims[i].token = saas_cell(rows, i, 1);
+    }
+    run->engine.claims = claims;
+    run->engine.nclaims = rows->count;
+}
+
+typedef struct proved_t {
+    saas_job_t *job;
+    const char *host;
+} proved_t;
+
+static apr_status_t proved_body(saas_db_t *db, void *baton)
+{
+    const proved_t *proved = baton;
+    apr_status_t rv = saas_job_fence(proved->job, db);
+
+    return rv == APR_SUCCESS ? saas_db_queue(db, &audits_statements[AUDIT_HOST_PROVED], SAAS_ARGS(proved->host)) : rv;
+}
+
+/** A note for people to see: one that the database does not take now is made by the next audit. */
+static void on_proved(saas_audit_run_t *engine, const char *host)
+{
+    run_t *run = (run_t *)engine;
+    proved_t proved = { run->job, host };
+    apr_pool_t *p;
+
+    if (run->halt == GOING_ON) {
+        apr_pool_create(&p, run->job->pool);
+        transact(run->job, p, proved_body, &proved);
+        apr_pool_destroy(p);
+    }
 }
 
 /** Ends the audit.  APR_SUCCESS also when somebody else has ended it. */
@@ -408,6 +453,8 @@ apr_status_t audits_job_run(saas_job_t *job)
     run->engine.report = on_report;
     run->engine.progress = on_progress;
     run->engine.stopped = on_stopped;
+    run->engine.proved = on_proved;
+    read_claims(run, begin.claims);
     read_targets(run, saas_cell(begin.rows, 0, COLUMN_TARGETS));
 
     name = saas_cell(begin.rows, 0, COLUMN_ENGINE);

@@ -15,6 +15,7 @@ RANK = {"VIEWER": 1, "MEMBER": 2, "ADMIN": 3}
 OK = "past the gates"
 # A parameter that is an object of the organization, and how to have one.
 OBJECTS = {"org": lambda site, org: org["id"], "audit": lambda site, org: seed.audit(site.database, org["id"]),
+           "audit_host": lambda site, org: seed.audit_host(site.database, org["id"]),
            "endpoint": lambda site, org: seed.endpoint(site.database, org["id"], "https://example.com/")}
 
 

@@ -25,6 +25,8 @@ NOT_SHOWN = {
     ("httpd", "tls_weak_ciphers_refused"): "mod_ssl never offers NULL and anonymous suites, Debian's OpenSSL has no other weak ones",
     ("httpd", "tls_compression_disabled"): "Debian's OpenSSL compresses nothing, so it never fails",
     ("httpd", "tls_secure_renegotiation"): "OpenSSL always speaks RFC 5746, so it never fails",
+    ("httpd", "directory_listing_disabled"): "asked of proven hosts only, which tests/api/test_audit_hosts.py does",
+    ("nginx", "directory_listing_disabled"): "asked of proven hosts only, which tests/api/test_audit_hosts.py does",
     ("httpd", "tls_ocsp_staple"): "the authority has no responder",
     ("nginx", "tls_ocsp_staple"): "the authority has no responder",
     ("nginx", "http3_offered"): "Debian's nginx is older than QUIC in nginx",

@@ -183,6 +183,10 @@ ROWS = {
                                              muted_reason=("behind a proxy", None)[n], muted_until=(LATER, None)[n], comment=(None, "known")[n],
                                              updated_by=USERS[n], updated_at=THEN)])),
     ],
+    21: [
+        ("audit_hosts", both(lambda n, org: [dict(org_id=org, id=key(10, n), host="www.example.com", token=f"mod-saas-{n}", created_by=USERS[n],
+                                                  created_at=THEN, proved_at=(THEN, None)[n])])),
+    ],
 }
 # What SQLite has instead of notifications: triggers fill it, and a migration may add to it. By the version that made it.
 TRIGGERED = {"sqlite": {"principal_changes": 6}, "pgsql": {}}

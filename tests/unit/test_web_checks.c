@@ -6,6 +6,7 @@
 #include "web_guard.h"
 
 #include "plugins/engines/web/checks.h"
+#include "plugins/engines/web/owner.h"
 #include "plugins/engines/web/document.h"
 
 #include <apr_lib.h>
@@ -122,6 +123,8 @@ static saas_web_evidence_t *good(void)
     e->security_document.has_contact = 1;
     e->security_document.expires = e->now + 1;
     e->security_document.expires_count = 1;
+    e->claimed = e->owned = 1;
+    e->directories = SAAS_WEB_DIRECTORIES;
     return e;
 }
 

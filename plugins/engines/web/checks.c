@@ -98,8 +98,15 @@ void saas_web_check(apr_pool_t *p, const saas_web_check_t *check, const saas_web
             ready = 0;
         }
     }
-    else if (check->needs == SAAS_WEB_NEEDS_RESPONSE) {
+    else if (check->needs == SAAS_WEB_NEEDS_RESPONSE || check->needs == SAAS_WEB_NEEDS_OWNER) {
         ready = has_response(p, e, v);
+    }
+    if (ready && check->needs == SAAS_WEB_NEEDS_OWNER && !e->owned) {
+        saas_web_say(p, v, SAAS_WEB_MANUAL,
+                     e->claimed ? "Asked of the owner's hosts only: %s" SAAS_WEB_PROOF " does not show the token of this host."
+                                : "Asked of the owner's hosts only: %s is not among the organization's hosts.",
+                     e->claimed ? e->target->origin : e->target->host);
+        ready = 0;
     }
     if (ready) {
         check->judge(p, e, v);

@@ -28,7 +28,8 @@ typedef enum {
     SAAS_WEB_NEEDS_NOTHING,     /* the judge handles every case */
     SAAS_WEB_NEEDS_TLS,         /* a TLS service that answered */
     SAAS_WEB_NEEDS_CERTIFICATE, /* and has shown its certificate */
-    SAAS_WEB_NEEDS_RESPONSE     /* an HTTP response */
+    SAAS_WEB_NEEDS_RESPONSE,    /* an HTTP response */
+    SAAS_WEB_NEEDS_OWNER        /* the same, and the host is proven to be the organization's own: active checks */
 } saas_web_needs_e;
 
 typedef void (*saas_web_judge_t)(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
@@ -106,6 +107,7 @@ void saas_web_judge_leak(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_v
 void saas_web_judge_trace(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_http3(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_clear_site_data(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_listing(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_security_txt(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_security_txt_valid(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 

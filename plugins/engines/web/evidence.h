@@ -13,6 +13,7 @@
 #include <openssl/x509.h>
 
 #define SAAS_WEB_MAX_REDIRECTS 10
+#define SAAS_WEB_PROOF "/.well-known/mod-saas.txt"
 
 /* How a fetch ended. */
 typedef enum {
@@ -112,6 +113,11 @@ typedef struct saas_web_evidence_t {
     unsigned weak_families;  /* that the server accepted */
     const char *weak_suites; /* their names */
     saas_web_reply_t *cors, *trace, *security_txt;
+    /* Whether the target's host is the organization's own: what is asked of it below, and the active checks, wait
+     * for this. */
+    int claimed, owned;
+    apr_array_header_t *listings; /* const char *, directories that list their files, of SAAS_WEB_DIRECTORIES that were asked */
+    int directories;              /* that answered */
     const char *cors_origin; /* the Origin that the cors request carried */
     saas_web_document_t trace_document, security_document;
 } saas_web_evidence_t;

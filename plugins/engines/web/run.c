@@ -9,6 +9,7 @@
 #include "document.h"
 #include "fetch.h"
 #include "headers.h"
+#include "owner.h"
 #include "tls.h"
 
 #include <apr_strings.h>
@@ -34,7 +35,8 @@ typedef struct scan_t {
     int second_stage;
     saas_web_evidence_t e;
     saas_web_document_t https_document, http_document;
-    saas_web_fetch_t https, http, cors, trace, security_txt;
+    saas_web_fetch_t https, http, cors, trace, security_txt, proof, listings[SAAS_WEB_DIRECTORIES];
+    const char *token; /* that proves the host; NULL: it is not claimed */
     saas_web_probe_t probes[SAAS_WEB_HELLO_COUNT];
     int next_probe;
     struct scan_t *next_done;
@@ -94,6 +96,41 @@ static void read_document(scan_t *s, saas_web_fetch_t *f, const char *body, apr_
 
 static void step_done(scan_t *s);
 
+static saas_web_reply_t *fetch(scan_t *s, saas_web_fetch_t *f, const saas_web_target_t *at, const char *method,
+                               const char *origin, int follow);
+
+/* The host shows the token itself: not by way of a redirect, which others may be the target of. */
+static void look_at_proof(scan_t *s, const char *body, apr_size_t len)
+{
+    const saas_web_hop_t *hop = saas_web_reply_last(s->proof.reply);
+    const saas_web_run_t *run = s->loop->run;
+
+    if (s->proof.reply->how != SAAS_WEB_FETCH_OK || !hop || hop->status != 200 || !body
+        || !saas_web_proof_shown(body, len, s->token)) {
+        return;
+    }
+    s->e.owned = 1;
+    if (run->proved) {
+        run->proved(run->baton, s->e.target->host);
+    }
+    for (int i = 0; i < SAAS_WEB_DIRECTORIES; i++) {
+        fetch(s, &s->listings[i], saas_web_target_at(s->pool, hop->at, saas_web_directories[i]), "GET", NULL, 0);
+    }
+}
+
+static void look_at_listing(scan_t *s, const saas_web_fetch_t *f, const char *body, apr_size_t len)
+{
+    const saas_web_hop_t *hop = saas_web_reply_last(f->reply);
+
+    if (f->reply->how != SAAS_WEB_FETCH_OK || !hop) {
+        return;
+    }
+    s->e.directories++;
+    if (hop->status == 200 && body && saas_web_is_listing(body, len)) {
+        APR_ARRAY_PUSH(s->e.listings, const char *) = hop->at->path;
+    }
+}
+
 static void fetch_done(saas_web_fetch_t *f, const char *body, apr_size_t len, void *baton)
 {
     scan_t *s = baton;
@@ -105,6 +142,12 @@ static void fetch_done(saas_web_fetch_t *f, const char *body, apr_size_t len, vo
 
     if (out) {
         read_document(s, f, body, len, out);
+    }
+    else if (f == &s->proof) {
+        look_at_proof(s, body, len);
+    }
+    else if (f >= s->listings && f < s->listings + SAAS_WEB_DIRECTORIES) {
+        look_at_listing(s, f, body, len);
     }
     step_done(s);
 }
@@ -274,6 +317,9 @@ static void begin_probes(scan_t *s)
         e->trace = fetch(s, &s->trace, home, "TRACE", NULL, 0);
         e->security_txt =
             fetch(s, &s->security_txt, saas_web_target_at(s->pool, home, "/.well-known/security.txt"), "GET", NULL, 1);
+        if (s->token) {
+            fetch(s, &s->proof, saas_web_target_at(s->pool, home, SAAS_WEB_PROOF), "GET", NULL, 0);
+        }
     }
     step_done(s);
 }
@@ -352,6 +398,11 @@ static apr_status_t begin_target(loop_t *l, const char *text)
         l->steps += STEPS;
         return rv;
     }
+    for (int i = 0; i < l->run->nclaims && !s->token; i++) {
+        s->token = strcmp(l->run->claims[i].host, s->e.target->host) == 0 ? l->run->claims[i].token : NULL;
+    }
+    s->e.claimed = s->token != NULL;
+    s->e.listings = apr_array_make(p, 1, sizeof(const char *));
     l->in_flight++;
     begin_pages(s);
     return APR_SUCCESS;

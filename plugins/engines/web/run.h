@@ -8,6 +8,11 @@
 
 #define SAAS_WEB_TIMEOUT apr_time_from_sec(10)
 
+/* A host that somebody claims, and what it has to show at SAAS_WEB_PROOF to prove it. */
+typedef struct {
+    const char *host, *token;
+} saas_web_claim_t;
+
 typedef struct saas_web_run_t {
     apr_pool_t *pool;              /* nothing of the run outlives the call but what lies here */
     const saas_web_guard_t *guard; /* of this run: what the configuration allows, and where this machine is */
@@ -20,6 +25,9 @@ typedef struct saas_web_run_t {
                            const saas_web_verdict_t *v);
     /* done of total steps; never goes back. Non-success ends the run. */
     apr_status_t (*progress)(void *baton, int done, int total);
+    const saas_web_claim_t *claims; /* by whoever wants the run */
+    int nclaims;
+    void (*proved)(void *baton, const char *host); /* called for a host when its proof is found; may be NULL */
     /* Asked at least every 100 ms; non-zero ends the run with APR_EINTR. */
     int (*stopped)(void *baton);
     void *baton;

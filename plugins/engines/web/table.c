@@ -837,6 +837,22 @@ const saas_web_check_t saas_web_checks[] = {
                        "tel:), and at most one Preferred-Languages.",
         .reference = "https://www.rfc-editor.org/rfc/rfc9116#section-2.5",
     },
+    {
+        .name = "directory_listing_disabled",
+        .severity = SAAS_WEB_MEDIUM,
+        .needs = SAAS_WEB_NEEDS_OWNER,
+        .without_tls = SAAS_WEB_FAIL,
+        .judge = saas_web_judge_listing,
+        .title = "Directories do not list their files",
+        .meaning = "A list shows whoever asks what no page refers to: backups, uploads of others, files that were forgotten. "
+                   "Asked of hosts only that are proven to be the organization's own.",
+        .remediation = "Switch the lists off, or put an index page into the directory.",
+        .reference = "https://cwe.mitre.org/data/definitions/548.html",
+        .httpd = "<Directory \"/var/www/html\">\n"
+                 "    Options -Indexes\n"
+                 "</Directory>",
+        .nginx = "autoindex off;",
+    },
 };
 
 const int saas_web_check_count = sizeof(saas_web_checks) / sizeof(saas_web_checks[0]);

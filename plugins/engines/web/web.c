@@ -107,6 +107,27 @@ static int stopped(void *baton)
     return run->stopped(run);
 }
 
+static void proved(void *baton, const char *host)
+{
+    saas_audit_run_t *run = baton;
+
+    run->proved(run, ap_strchr_c(host, ':') ? apr_pstrcat(run->pool, "[", host, "]", NULL) : host);
+}
+
+/* Hosts of the API are written as in URLs, those of targets without an IPv6 address's brackets. */
+static const saas_web_claim_t *read_claims(const saas_audit_run_t *run)
+{
+    saas_web_claim_t *claims = apr_pcalloc(run->pool, sizeof(*claims) * (apr_size_t)(run->nclaims + 1));
+
+    for (int i = 0; i < run->nclaims; i++) {
+        const char *host = run->claims[i].host;
+
+        claims[i].host = *host == '[' ? apr_pstrmemdup(run->pool, host + 1, strlen(host) - 2) : host;
+        claims[i].token = run->claims[i].token;
+    }
+    return claims;
+}
+
 static apr_status_t run_audit(saas_audit_run_t *run)
 {
     const char *host = run->server->server_hostname;
@@ -119,6 +140,9 @@ static apr_status_t run_audit(saas_audit_run_t *run)
         .timeout = web_config_scan_timeout(run->server),
         .targets = run->targets,
         .ntargets = run->ntargets,
+        .claims = read_claims(run),
+        .nclaims = run->nclaims,
+        .proved = proved,
         .report = report,
         .progress = progress,
         .stopped = stopped,

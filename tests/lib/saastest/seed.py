@@ -173,6 +173,14 @@ def stored_password(database, user_id):
     return database.execute("SELECT password_hash FROM users WHERE id = ?", user_id)[0][0]
 
 
+def audit_host(database, org_id, host="www.example.com"):
+    """A host that the organization has named as its own; its id."""
+    key = uuid7()
+    database.execute("INSERT INTO audit_hosts (org_id, id, host, token, created_at) VALUES (?, ?, ?, ?, ?)", org_id, key, f"{key[-12:]}.{host}",
+                     "mod-saas-" + key, now())
+    return key
+
+
 def endpoint(database, org_id, url, events=("*",), secret="whsec_" + "A" * 43 + "=", **more):
     """An endpoint of outgoing webhooks that has shown that it works; its id."""
     key = uuid7()
