@@ -95,3 +95,5 @@ npm_install tests/sandbox/npm npm stripe
 npm_install tests/browser/npm browser axe-core
 # What receivers of outgoing webhooks verify them with.
 npm_install tests/api/npm npm-webhooks standardwebhooks
+# MDN's HTTP Observatory, whose verdicts those of audits are compared with.
+npm_install tests/api/observatory/npm observatory @mdn/mdn-http-observatory

@@ -38,7 +38,7 @@ void saas_web_judge_csp(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_ve
                      value ? saas_web_shown(p, value) : "set by a meta element of the page");
     }
     else if (value) {
-        saas_web_say(p, v, SAAS_WEB_FAIL, "Content-Security-Policy has no directive: \"%s\".",
+        saas_web_say(p, v, SAAS_WEB_FAIL, "Content-Security-Policy restricts nothing: \"%s\".",
                      saas_web_shown(p, value));
     }
     else if (saas_web_header_get(hop, "content-security-policy-report-only", NULL)) {

@@ -110,6 +110,46 @@ saas_web_csp_t *saas_web_csp_create(apr_pool_t *p)
     return csp;
 }
 
+/* Directives that restrict something; browsers ignore a name that they do not know. */
+static int is_known(const char *name)
+{
+    static const char *const names[] = {
+        "base-uri",
+        "block-all-mixed-content",
+        "child-src",
+        "connect-src",
+        "default-src",
+        "fenced-frame-src",
+        "font-src",
+        "form-action",
+        "frame-src",
+        "frame-ancestors",
+        "img-src",
+        "manifest-src",
+        "media-src",
+        "object-src",
+        "prefetch-src",
+        "require-trusted-types-for",
+        "sandbox",
+        "script-src",
+        "script-src-attr",
+        "script-src-elem",
+        "style-src",
+        "style-src-attr",
+        "style-src-elem",
+        "trusted-types",
+        "upgrade-insecure-requests",
+        "worker-src",
+    };
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(name, names[i]) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static void add_directive(policy_t *policy, apr_pool_t *p, const char *from, const char *to)
 {
     directive_t d;
@@ -129,8 +169,8 @@ static void add_directive(policy_t *policy, apr_pool_t *p, const char *from, con
     for (char *l = (char *)d.name; *l; l++) {
         *l = apr_tolower(*l);
     }
-    if (find(policy, d.name)) {
-        return; /* the standard ignores a repeated directive */
+    if (!is_known(d.name) || find(policy, d.name)) {
+        return; /* the standard ignores both, a repeated directive, too */
     }
     d.sources = apr_array_make(p, 4, sizeof(const char *));
     while (c < to) {
@@ -151,7 +191,7 @@ static void add_directive(policy_t *policy, apr_pool_t *p, const char *from, con
 /* What has an effect in a header only is not there. */
 static void drop_header_only(saas_web_csp_t *csp, policy_t *policy)
 {
-    static const char *const names[] = { "frame-ancestors", "report-uri", "sandbox" };
+    static const char *const names[] = { "frame-ancestors", "sandbox" };
     const directive_t *last = policy->directives->nelts
                                   ? &APR_ARRAY_IDX(policy->directives, policy->directives->nelts - 1, directive_t)
                                   : NULL;

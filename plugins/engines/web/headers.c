@@ -169,6 +169,13 @@ static char *trim(char *text)
     return text;
 }
 
+static int is_token(const char *text)
+{
+    return *text
+           && text[strspn(text, "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")]
+                  == '\0';
+}
+
 void saas_web_hsts_read(apr_pool_t *p, const saas_web_hop_t *hop, saas_web_hsts_t *out)
 {
     const char *value = saas_web_header_get(hop, "strict-transport-security", &out->count);
@@ -190,6 +197,10 @@ void saas_web_hsts_read(apr_pool_t *p, const saas_web_hop_t *hop, saas_web_hsts_
             argument = trim(equals + 1);
         }
         part = trim(part);
+        if (!is_token(part) && *part) {
+            out->valid =
+                0; /* RFC 6797 6.1: what is not of the grammar is ignored as a whole, like two joined by a comma */
+        }
         if (strcasecmp(part, "max-age") == 0) {
             size_t len = argument ? strlen(argument) : 0;
 
