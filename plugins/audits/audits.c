@@ -111,11 +111,16 @@ SAAS_DIRECTIVES_DEFINE(audits_config, saas_audits_module, AUDITS_DIRECTIVES)
 /* Not now(), which is when the transaction began: one that writes the rows of a file takes its time. */
 #define END_AT(clock) \
     "UPDATE audits SET status = $3, score = CAST($4 AS integer), error = $5," \
-    " evidence_count = coalesce(CAST($6 AS bigint), evidence_count), counts = coalesce($7, counts)," \
+    " evidence_count = coalesce(CAST($6 AS bigint), evidence_count), counts = coalesce($7, counts), score_details = $8," \
     " progress_done = CASE WHEN $3 = 'completed' THEN progress_total ELSE progress_done END, finished_at = " clock \
     " WHERE org_id = $1 AND id = $2 AND status IN ('queued', 'running') RETURNING " AUDIT_COLUMNS
 #define SEVERITY_RANK \
     "CASE severity WHEN 'critical' THEN 0 WHEN 'high' THEN 1 WHEN 'medium' THEN 2 WHEN 'low' THEN 3 ELSE 4 END"
+
+/* What findings of a severity have cost, and how many resources. */
+#define LOST(severity) \
+    ", CAST(sum(r." severity ") AS bigint), count(CASE WHEN r." severity " > 0 THEN 1 END)"
+#define LOST_OF(word) ", sum(CASE WHEN e.severity = '" word "' THEN e.cost ELSE 0 END) AS " word
 
 const char *const audits_orders[] = {
     "-created_at", "created_at", "name", "-name", "status", "-status", "engine", "-engine", "score", "-score",
@@ -230,8 +235,10 @@ saas_statement_t audits_statements[] = {
         " count(CASE WHEN severity = 'informational' THEN 1 END) FROM evidence WHERE org_id = $1 AND audit_id = $2" },
     /* As score.c does, in the database: of a file there may be as many resources as findings. */
     [IMPORT_SCORE] = { .name = "import_score", .scope = SAAS_TENANT, .sql =
-        "SELECT CAST(sum(r.points) AS bigint) / count(*) FROM (SELECT CASE WHEN sum(e.cost) > 100 THEN 0"
-        " ELSE 100 - sum(e.cost) END AS points FROM (SELECT resource_id, CASE WHEN status = 'PASS' THEN 0 "
+        "SELECT CAST(sum(r.points) AS bigint) / count(*), count(*)" LOST("critical") LOST("high") LOST("medium") LOST("low")
+        " FROM (SELECT CASE WHEN sum(e.cost) > 100 THEN 0 ELSE 100 - sum(e.cost) END AS points"
+        LOST_OF("critical") LOST_OF("high") LOST_OF("medium") LOST_OF("low")
+        " FROM (SELECT resource_id, severity, CASE WHEN status = 'PASS' THEN 0 "
         SAAS_SCORE_COSTS " ELSE 0 END AS cost FROM evidence WHERE org_id = $1 AND audit_id = $2"
         " AND status IN ('PASS', 'FAIL')) e GROUP BY e.resource_id) r" },
     [IMPORT_NOTE] = { .name = "import_note", .scope = SAAS_TENANT, .sql =

@@ -93,9 +93,9 @@ int audits_order(const char *const *orders, const char *name);
 /** The columns that audits_members shows. */
 #define AUDIT_COLUMNS \
     "id, name, engine, targets, status, progress_done, progress_total, counts, evidence_count, score, error," \
-    " created_by, created_at, started_at, finished_at, imports"
+    " created_by, created_at, started_at, finished_at, imports, score_details"
 enum { COLUMN_ID, COLUMN_NAME, COLUMN_ENGINE, COLUMN_TARGETS, COLUMN_STATUS, COLUMN_DONE, COLUMN_TOTAL, COLUMN_COUNTS,
-       COLUMN_EVIDENCE, COLUMN_SCORE, COLUMN_ERROR, COLUMN_CREATED_BY, COLUMN_CREATED, COLUMN_STARTED, COLUMN_FINISHED, COLUMN_IMPORTS,
+       COLUMN_EVIDENCE, COLUMN_SCORE, COLUMN_ERROR, COLUMN_CREATED_BY, COLUMN_CREATED, COLUMN_STARTED, COLUMN_FINISHED, COLUMN_IMPORTS, COLUMN_DETAILS,
        AUDIT_COLUMNS_COUNT };
 
 /** A host, as hosts.c shows it. */

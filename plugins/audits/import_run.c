@@ -382,13 +382,38 @@ typedef struct end_t {
     const char *error;         /**< NULL: the rows are to be written */
 } end_t;
 
+/** As saas_score_details(), of IMPORT_SCORE's row. */
+static const char *details_text(apr_pool_t *p, const saas_rows_t *rows)
+{
+    json_t *severities = json_array(), *details;
+    const char *copy;
+    char *text;
+    int i;
+
+    for (i = 0; i < 4; i++) {
+        int lost = (int)saas_cell_int(rows, 0, 2 + 2 * i), losers = (int)saas_cell_int(rows, 0, 3 + 2 * i);
+
+        if (losers) {
+            json_array_append_new(severities, json_pack("{s:s, s:i, s:i}", "severity", saas_finding_severities[i], "points", -lost,
+                                                        "resources", losers));
+        }
+    }
+    details = json_pack("{s:s, s:o, s:[], s:o}", "grade", saas_score_grade((int)saas_cell_int(rows, 0, 0)), "resources",
+                        json_integer(saas_cell_int(rows, 0, 1)), "tests", "severities", severities);
+    text = json_dumps(details, JSON_COMPACT);
+    copy = apr_pstrdup(p, text);
+    free(text);
+    json_decref(details);
+    return copy;
+}
+
 static apr_status_t end_body(saas_db_t *db, void *baton)
 {
     const end_t *end = baton;
     import_t *import = end->import;
     saas_job_t *job = import->job;
     apr_pool_t *p = job->pool;
-    const char *total = NULL, *counts = NULL, *score = NULL, *status = end->error ? "failed" : "completed";
+    const char *total = NULL, *counts = NULL, *score = NULL, *details = NULL, *status = end->error ? "failed" : "completed";
     saas_rows_t *rows;
     apr_status_t rv;
 
@@ -399,6 +424,7 @@ static apr_status_t end_body(saas_db_t *db, void *baton)
         return rv;
     }
     score = end->error ? NULL : saas_cell(rows, 0, 0);
+    details = score ? details_text(p, rows) : NULL;
     if ((rv = saas_job_fence(job, db)) != APR_SUCCESS
         || (rv = saas_db_query(db, &audits_statements[IMPORT_NOTE], &rows,
                                SAAS_ARGS(job->object_id, note_text(import, p, end->error)))) != APR_SUCCESS) {
@@ -408,7 +434,7 @@ static apr_status_t end_body(saas_db_t *db, void *baton)
         return APR_NOTFOUND;
     }
     if ((rv = saas_db_query(db, &audits_statements[AUDIT_END], &rows,
-                            SAAS_ARGS(job->object_id, status, score, end->error, total, counts))) != APR_SUCCESS
+                            SAAS_ARGS(job->object_id, status, score, end->error, total, counts, details))) != APR_SUCCESS
         || (rv = saas_db_queue(db, &audits_statements[PARTS_REMOVE], SAAS_ARGS(job->object_id))) != APR_SUCCESS) {
         return rv;
     }

@@ -99,13 +99,13 @@ const char *audits_clean(apr_pool_t *p, const char *text, apr_size_t max)
 
 /* -------------------------------------------------------------- writing -- */
 
-static const char *counts_text(run_t *run, apr_pool_t *p)
+/** The value's text; takes the reference. */
+static const char *json_text(json_t *value, apr_pool_t *p)
 {
-    json_t *counts = saas_score_counts(run->score);
-    char *text = json_dumps(counts, JSON_COMPACT);
+    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
     const char *copy = apr_pstrdup(p, text);
     free(text);
-    json_decref(counts);
+    json_decref(value);
     return copy;
 }
 
@@ -139,7 +139,7 @@ static apr_status_t write_body(saas_db_t *db, void *baton)
     apr_pool_t *p = write->pool;
     saas_job_t *job = run->job;
     const char *number = apr_psprintf(p, "%" APR_INT64_T_FMT, run->number);
-    const char *score = NULL;
+    const char *score = NULL, *details = NULL;
     saas_rows_t *rows;
     apr_status_t rv;
 
@@ -148,7 +148,7 @@ static apr_status_t write_body(saas_db_t *db, void *baton)
     }
     rv = saas_db_query(db, &audits_statements[AUDIT_PROGRESS], &rows,
                        SAAS_ARGS(job->object_id, apr_itoa(p, run->done), apr_itoa(p, run->total), number,
-                                 counts_text(run, p)));
+                                 json_text(saas_score_counts(run->score), p)));
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -160,9 +160,10 @@ static apr_status_t write_body(saas_db_t *db, void *baton)
     }
     if (!strcmp(write->status, "completed") && saas_score_value(run->score) >= 0) {
         score = apr_itoa(p, saas_score_value(run->score));
+        details = json_text(saas_score_details(run->score), p);
     }
     rv = saas_db_query(db, &audits_statements[AUDIT_END], &rows,
-                       SAAS_ARGS(job->object_id, write->status, score, write->error, NULL, NULL));
+                       SAAS_ARGS(job->object_id, write->status, score, write->error, NULL, NULL, details));
     if (rv == APR_SUCCESS) {
         rv = audits_activity(db, NULL, job->id, apr_pstrcat(p, "audit.", write->status, NULL), p, rows);
     }
@@ -255,7 +256,7 @@ static apr_status_t on_report(saas_audit_run_t *engine, const saas_finding_t *fi
         return APR_ENOMEM;
     }
     json_array_append_new(run->rows, row);
-    saas_score_add(run->score, resource, saas_finding_statuses[finding->status],
+    saas_score_add(run->score, resource, finding->check_name, saas_finding_statuses[finding->status],
                    saas_finding_severities[finding->severity]);
     if (json_array_size(run->rows) == BATCH || audits_clock() >= run->next_write) {
         flush(run);
@@ -423,6 +424,17 @@ static void read_targets(run_t *run, const char *text)
     json_decref(list);
 }
 
+static void weigh(run_t *run, const saas_engine_t *engine)
+{
+    const saas_check_t *check;
+    int n;
+
+    for (n = 0; (check = audits_check(engine, n)) != NULL; n++) {
+        saas_score_weigh(run->score, check->name, check->test ? check->test : check->name,
+                         saas_finding_severities[check->severity], check->penalty, check->bonus);
+    }
+}
+
 apr_status_t audits_job_run(saas_job_t *job)
 {
     apr_pool_t *p = job->pool;
@@ -465,6 +477,7 @@ apr_status_t audits_job_run(saas_job_t *job)
                  job->object_id, name);
         return end(run, "failed", apr_psprintf(p, "The engine %s is not loaded on this server.", name));
     }
+    weigh(run, engine);
     return conclude(run, engine->run(&run->engine));
 }
 
@@ -486,7 +499,7 @@ static apr_status_t lost_body(saas_db_t *db, void *baton)
     lost->ended = 0;
     if ((rv = saas_job_fence(job, db)) != APR_SUCCESS
         || (rv = saas_db_query(db, &audits_statements[AUDIT_END], &rows,
-                               SAAS_ARGS(job->object_id, "failed", NULL, lost->error, NULL, NULL))) != APR_SUCCESS
+                               SAAS_ARGS(job->object_id, "failed", NULL, lost->error, NULL, NULL, NULL))) != APR_SUCCESS
         || rows->count == 0) {
         return rv;
     }

@@ -24,6 +24,7 @@ const saas_json_member_t audits_members[] = {
     { "counts", SAAS_JSON_RAW, .column = COLUMN_COUNTS, .otherwise = SAAS_SCORE_NO_COUNTS },
     { "evidence_count", SAAS_JSON_INTEGER, .column = COLUMN_EVIDENCE },
     { "score", SAAS_JSON_INTEGER, .column = COLUMN_SCORE },
+    { "score_details", SAAS_JSON_RAW, .column = COLUMN_DETAILS, .otherwise = "null" },
     { "error", SAAS_JSON_TEXT, .column = COLUMN_ERROR },
     { "created_by", SAAS_JSON_TEXT, .column = COLUMN_CREATED_BY },
     { "created_at", SAAS_JSON_TIME, .column = COLUMN_CREATED },

@@ -153,6 +153,9 @@ def test_the_same_file_twice_adds_nothing(person):
     assert (note["added"], note["duplicates"], more["evidence_count"]) == (5, 5, 15)
     assert [r["resource_id"] for r in evidence(person, body["id"])] == [f"bucket-{n}" for n in range(15)]
     assert more["counts"]["status"]["FAIL"] == 15 and more["score"] == 75
+    details = more["score_details"]
+    assert details["grade"] == "B" and details["tests"] == [] and details["resources"] >= 1
+    assert 100 + sum(row["points"] for row in details["severities"]) / details["resources"] >= 75
 
 
 def test_a_finding_is_one_whatever_its_time(person):

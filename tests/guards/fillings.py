@@ -187,6 +187,13 @@ ROWS = {
         ("audit_hosts", both(lambda n, org: [dict(org_id=org, id=key(10, n), host="www.example.com", token=f"mod-saas-{n}", created_by=USERS[n],
                                                   created_at=THEN, proved_at=(THEN, None)[n])])),
     ],
+    22: [
+        ("audits", both(lambda n, org: [dict(org_id=org, id=key(11, n), name="scored", engine="web", targets=json.dumps(["https://example.test/"]),
+                                             status="completed", progress_done=1, progress_total=1, evidence_count=0, counts=COUNTS, score=80, error=None,
+                                             idempotency_key=None, created_by=USERS[n], created_at=THEN, started_at=THEN, finished_at=THEN,
+                                             score_details=json.dumps({"grade": "B+", "resources": 1, "tests": [{"test": "tls", "points": -20, "resources": 1}],
+                                                                       "severities": []}))])),
+    ],
 }
 # What SQLite has instead of notifications: triggers fill it, and a migration may add to it. By the version that made it.
 TRIGGERED = {"sqlite": {"principal_changes": 6}, "pgsql": {}}

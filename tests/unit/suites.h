@@ -1,4 +1,5 @@
 /* One line for each tests/unit/test_NAME.c: SUITE(NAME) stands for its Suite *suite_NAME(void). */
+SUITE(audits_score)
 SUITE(billing_stripe)
 SUITE(cachecontrol)
 SUITE(console_coding)

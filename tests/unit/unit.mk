@@ -10,6 +10,7 @@ PKG_CONFIG ?= pkg-config
 UNIT_SRCS += $(wildcard mod_saas/core/*.c)
 UNIT_SRCS += plugins/console/coding.c
 UNIT_SRCS += plugins/mail/message.c plugins/mail/template.c
+UNIT_SRCS += plugins/audits/score.c
 UNIT_SRCS += plugins/billing/stripe.c $(patsubst %,plugins/webhooks/%.c,event signature skim state)
 UNIT_SRCS += $(patsubst %,plugins/notify/%.c,events message schedule sign url)
 UNIT_SRCS += plugins/audits/score.c $(filter-out plugins/export/export.c,$(wildcard plugins/export/*.c))

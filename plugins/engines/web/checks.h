@@ -40,11 +40,12 @@ typedef struct {
     saas_web_needs_e needs;
     saas_web_status_e without_tls; /* the answer for a target that has no TLS */
     saas_web_judge_t judge;
-    int penalty, bonus;                 /* points of a score that FAIL costs, and that PASS earns from 90 on */
-    const char *title;                  /* what is so when the check passes */
-    const char *meaning, *remediation;  /* sentences */
-    const char *reference;              /* URL */
-    const char *httpd, *nginx;          /* lines of a configuration that mend it; NULL: none does there, or none has to */
+    int penalty, bonus;                /* points of a score that FAIL costs, and that PASS earns from 90 on */
+    const char *test;                  /* of the score; checks that share one cost what the dearest of them does */
+    const char *title;                 /* what is so when the check passes */
+    const char *meaning, *remediation; /* sentences */
+    const char *reference;             /* URL */
+    const char *httpd, *nginx; /* lines of a configuration that mend it; NULL: none does there, or none has to */
 } saas_web_check_t;
 
 extern const saas_web_check_t saas_web_checks[];

@@ -171,7 +171,8 @@ static void describe(apr_pool_t *p)
                                        .httpd = check->httpd,
                                        .nginx = check->nginx,
                                        .penalty = check->penalty,
-                                       .bonus = check->bonus };
+                                       .bonus = check->bonus,
+                                       .test = check->test };
     }
 }
 
