@@ -590,7 +590,7 @@ typedef struct saas_check_t {
     const char *test;                      /**< of the score: of its failed checks the dearest counts; NULL: its own */
 } saas_check_t;
 
-/** An audit engine, registered with saas_engine_register(). */
+/** An audit engine, registered with saas_engine_register(); docs/engines.md. */
 typedef struct saas_engine_t {
     unsigned size, minor;
     const char *name;
@@ -608,6 +608,10 @@ typedef struct saas_engine_t {
     /** Since minor 5.  The n-th check that the engine makes, from 0; NULL past the last.  NULL: it has no such list. */
     const saas_check_t *(*check)(int n);
 } saas_engine_t;
+
+/** Since minor 5. */
+#define SAAS_ENGINE_INIT(engine_name) \
+    .size = sizeof(saas_engine_t), .minor = SAAS_PLUGIN_MINOR, .name = engine_name
 
 /* ------------------------------------------------------ address guard -- */
 
@@ -771,9 +775,12 @@ static inline void saas_plugin_register(apr_pool_t *p, const saas_plugin_t *plug
     ap_register_provider(p, SAAS_PLUGIN_GROUP, plugin->name, SAAS_PLUGIN_ABI, plugin);
 }
 
-/** Registers an audit engine; call it in register_hooks. */
+/** Registers an audit engine; call it in register_hooks.  The table is not copied.  Checked at configtest: its minor and
+ *  size, its name ([a-z][a-z0-9-]*, 64 characters at most), and that it has validate() and run(). */
 static inline void saas_engine_register(apr_pool_t *p, const saas_engine_t *engine)
 {
+    saas_host_table = NULL;
+    ap_hook_check_config(saas_plugin_check_host, NULL, NULL, APR_HOOK_FIRST);
     ap_register_provider(p, SAAS_ENGINE_GROUP, engine->name, SAAS_PLUGIN_ABI, engine);
 }
 

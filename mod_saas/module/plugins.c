@@ -67,6 +67,45 @@ static const char *check_table(apr_pool_t *p, const saas_plugin_t *plugin)
     return NULL;
 }
 
+/* What minor 0 had of an engine. */
+#define ENGINE_SHORTEST offsetof(saas_engine_t, formats)
+#define ENGINE_NAME_MAX 64
+
+static const char *check_engine(apr_pool_t *p, const saas_engine_t *engine)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+    if (engine->size > sizeof(*engine) || engine->minor > SAAS_PLUGIN_MINOR) {
+        return apr_psprintf(p, "engine \"%s\" was built for a newer mod_saas (minor %u, this one has %u): update "
+                            "mod_saas, or rebuild the engine", engine->name, engine->minor, SAAS_PLUGIN_MINOR);
+    }
+    if (engine->size < ENGINE_SHORTEST) {
+        return apr_psprintf(p, "engine \"%s\" has a table of %u bytes where ABI %s has %lu: use SAAS_ENGINE_INIT",
+                            engine->name, engine->size, SAAS_PLUGIN_ABI, (unsigned long)ENGINE_SHORTEST);
+    }
+    if (*engine->name < 'a' || *engine->name > 'z' || strspn(engine->name, letters) != strlen(engine->name)
+        || strlen(engine->name) > ENGINE_NAME_MAX) {
+        return apr_psprintf(p, "engine: \"%s\" is no name: [a-z][a-z0-9-]*, %d characters at most", engine->name,
+                            ENGINE_NAME_MAX);
+    }
+    if (!engine->validate || !engine->run) {
+        return apr_psprintf(p, "engine \"%s\" has no %s()", engine->name, engine->validate ? "run" : "validate");
+    }
+    return NULL;
+}
+
+/* Engines are the audits plugin's to call, but their tables are of this header. */
+static const char *check_engines(apr_pool_t *pconf, apr_pool_t *ptemp)
+{
+    apr_array_header_t *names = ap_list_provider_names(ptemp, SAAS_ENGINE_GROUP, SAAS_PLUGIN_ABI);
+    const char *err = NULL;
+    int i;
+    for (i = 0; !err && i < names->nelts; i++) {
+        err = check_engine(pconf, ap_lookup_provider(SAAS_ENGINE_GROUP, APR_ARRAY_IDX(names, i, ap_list_provider_names_t).provider_name,
+                                                     SAAS_PLUGIN_ABI));
+    }
+    return err;
+}
+
 static int by_name(const void *a, const void *b)
 {
     return strcmp((*(const saas_plugin_t *const *)a)->name, (*(const saas_plugin_t *const *)b)->name);
@@ -86,7 +125,7 @@ static const char *find_plugins(apr_pool_t *pconf, apr_pool_t *ptemp)
         APR_ARRAY_PUSH(plugins, const saas_plugin_t *) = plugin;
     }
     qsort(plugins->elts, (size_t)plugins->nelts, sizeof(const saas_plugin_t *), by_name);
-    return err;
+    return err ? err : check_engines(pconf, ptemp);
 }
 
 static const char *add_tables(apr_pool_t *pconf, const saas_plugin_t *plugin)

@@ -91,9 +91,7 @@ static apr_status_t run(saas_audit_run_t *unused)
 }
 
 static const saas_engine_t engine = {
-    .size = sizeof(saas_engine_t),
-    .minor = SAAS_PLUGIN_MINOR,
-    .name = "import",
+    SAAS_ENGINE_INIT("import"),
     .validate = validate,
     .run = run,
     .formats = import_formats,
@@ -102,9 +100,7 @@ static const saas_engine_t engine = {
 
 static void register_hooks(apr_pool_t *p)
 {
-    saas_host_table = NULL;
     saas_engine_register(p, &engine);
-    ap_hook_check_config(saas_plugin_check_host, NULL, NULL, APR_HOOK_FIRST);
 }
 
 AP_DECLARE_MODULE(saas_engine_import) = {

@@ -182,9 +182,7 @@ static const saas_check_t *nth_check(int n)
 }
 
 static const saas_engine_t engine = {
-    .size = sizeof(saas_engine_t),
-    .minor = SAAS_PLUGIN_MINOR,
-    .name = "web",
+    SAAS_ENGINE_INIT("web"),
     .validate = validate,
     .run = run_audit,
     .check = nth_check,
@@ -199,10 +197,8 @@ static void init_child(apr_pool_t *p, server_rec *s)
 
 static void register_hooks(apr_pool_t *p)
 {
-    saas_host_table = NULL;
     describe(p);
     saas_engine_register(p, &engine);
-    ap_hook_check_config(saas_plugin_check_host, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_check_config(make_guard, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(init_child, NULL, NULL, APR_HOOK_MIDDLE);
 }
