@@ -510,3 +510,49 @@ def test_customer_deletion_ends_access(site, person, story):
     give(site, story.updated("active"))
     give(site, stripe.event("customer.deleted", {"id": story.customer, "object": "customer", "deleted": True, "metadata": {}, "livemode": False}, story.start + 60))
     assert status(person)[1] is False
+
+
+def news_of(site, stripe_id):
+    return site.database.execute("SELECT count(*) FROM stripe_news WHERE stripe_id = ?", stripe_id)[0][0]
+
+
+def test_of_what_has_ended_nothing_is_to_be_asked(site, person, story):
+    """The customer's row goes with the customer, a session's with the session, however that ends."""
+    give(site, story.updated("active"))
+    assert news_of(site, story.customer) == 1
+    for event in (story.checkout(), story.checkout(status="expired")):
+        session = event["data"]["object"]
+        event["type"] = "checkout.session.completed" if session["status"] == "complete" else "checkout.session.expired"
+        site.database.execute("INSERT INTO stripe_news (stripe_id, organization_id, ask_at) VALUES (?, ?, ?)", session["id"], person.org["id"],
+                              "2999-01-01T00:00:00.000000Z")
+        give(site, event)
+        assert recorded(site, event)[0][0] in ("applied", "ignored:superseded") and news_of(site, session["id"]) == 0
+    assert news_of(site, story.customer) == 1
+    give(site, stripe.event("customer.deleted", {"id": story.customer, "object": "customer", "deleted": True, "livemode": False}, story.start + 60))
+    assert news_of(site, story.customer) == 0
+
+
+@pytest.mark.expects("SAAS1606")
+def test_a_subscription_stays_its_customers(site, person, story):
+    """Another customer's event of the same subscription is refused, and binds that customer to nobody."""
+    give(site, story.updated("active"))
+    before = everything(site, person)
+    event = story.updated("canceled", at=9, customer=stripe.new_id("cus"))
+    give(site, event)
+    assert recorded(site, event) == [("refused:the subscription belongs to another customer",)]
+    assert everything(site, person) == before and status(person) == ("active", True)
+
+
+@pytest.mark.parametrize("bound, metadata, counts", [
+    ("subscription", False, True), ("customer", True, True), ("customer", False, False), (None, True, False)])
+def test_a_price_that_is_not_sold_here(site, person, story, bound, metadata, counts):
+    """It counts for a subscription that is bound, and for one that our own checkout made: our metadata on our customer."""
+    if bound:
+        give(site, story.updated("active"))
+    other = story if bound == "subscription" else stripe.Story(person.org["id"], site.price, customer=story.customer if bound else None)
+    other.price = "price_of_another_product"
+    event = other.updated("active" if other is not story else "unpaid", at=9, metadata={"org_id": person.org["id"]} if metadata else {})
+    give(site, event)
+    assert recorded(site, event) == [("applied" if counts else "ignored:other product",)]
+    known = site.database.execute("SELECT price_id FROM subscriptions WHERE id = ?", other.id)
+    assert known == ([("price_of_another_product",)] if counts else [])
