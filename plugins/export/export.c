@@ -38,12 +38,12 @@ SAAS_PLUGIN_DEFINE;
 #define IN_ORDER " ORDER BY number"
 
 enum { AUDIT, TALLY, EXPORT_ALL, EXPORT_FILTERED, NUMBERED_ALL, NUMBERED_FILTERED };
-enum { A_STATUS, A_NAME, A_ENGINE, A_SCORE, A_STARTED, A_FINISHED };
+enum { A_STATUS, A_NAME, A_ENGINE, A_SCORE, A_STARTED, A_FINISHED, A_DETAILS };
 
 static saas_statement_t statements[] = {
     [AUDIT] = { .name = "export_audit",
                 .scope = SAAS_TENANT,
-                .sql = "SELECT status, name, engine, score, started_at, finished_at FROM audits WHERE org_id = $1 AND "
+                .sql = "SELECT status, name, engine, score, started_at, finished_at, score_details FROM audits WHERE org_id = $1 AND "
                        "id = $2" },
     [TALLY] = { .name = "export_tally",
                 .scope = SAAS_TENANT,
@@ -266,6 +266,7 @@ static int check_audit(export_t *export, saas_db_t *db, int *status)
     export->audit.name = saas_cell(rows, 0, A_NAME);
     export->audit.engine = saas_cell(rows, 0, A_ENGINE);
     export->audit.score = saas_cell(rows, 0, A_SCORE);
+    export->audit.score_details = saas_cell(rows, 0, A_DETAILS);
     export->audit.started = time_of(rq, rows, A_STARTED);
     export->audit.finished = time_of(rq, rows, A_FINISHED);
     return 1;

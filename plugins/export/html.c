@@ -9,6 +9,7 @@
 #include "writer.h"
 
 #include <apr_strings.h>
+#include <jansson.h>
 
 #include <string.h>
 
@@ -34,13 +35,10 @@ const char export_html_style[] =
     "tr,svg{break-inside:avoid}tbody th{break-after:avoid}"
     "*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}";
 
-/* The same costs as those of the plugin that computes the score; a unit test compares them. */
-#define EXPLANATION                                                                                                    \
-    "Each resource begins with 100 points and loses 40 for every critical check that failed, 25 for a high, 15 for a " \
-    "medium"                                                                                                           \
-    " and 5 for a low one, but never falls below 0. The score is the mean over all resources, rounded down. Checks "   \
-    "that nobody"                                                                                                      \
-    " could decide (MANUAL, ERROR) neither cost nor earn."
+#define EXPLANATION \
+    "Each resource begins with 100 points. A failed check costs points, of the checks of one test only the dearest; what" \
+    " is done beyond them earns some, which count from 90 points on. The score is the mean over all resources, rounded" \
+    " down. Checks that nobody could decide (MANUAL, ERROR) neither cost nor earn."
 
 static const char *const colours[SEVERITIES] = { "#7b1028", "#c2410c", "#b7860b", "#2f6f9f", "#6e7781" };
 
@@ -151,6 +149,53 @@ static void counts(export_out_t *out, const export_audit_t *audit)
     EXPORT_PUT(out, "</tbody></table>\n");
 }
 
+/* What each test, or each severity, has come to: rows of a table. */
+static void points(export_out_t *out, const json_t *list, const char *key)
+{
+    const json_t *row;
+    size_t i;
+
+    json_array_foreach(list, i, row) {
+        const char *what = json_string_value(json_object_get(row, key));
+        EXPORT_PUT(out, "<tr><td>");
+        export_put_html_text(out, what ? what : "");
+        EXPORT_PUT(out, "</td><td class=\"n\">");
+        export_put_int(out, (apr_int64_t)json_integer_value(json_object_get(row, "points")));
+        EXPORT_PUT(out, "</td><td class=\"n\">");
+        export_put_int(out, (apr_int64_t)json_integer_value(json_object_get(row, "resources")));
+        EXPORT_PUT(out, "</td></tr>");
+    }
+}
+
+/* The score, its grade, and where its points went. */
+static void score(export_out_t *out, const export_audit_t *audit)
+{
+    json_t *details = audit->score && audit->score_details ? json_loads(audit->score_details, 0, NULL) : NULL;
+    const char *grade = json_string_value(json_object_get(details, "grade"));
+
+    EXPORT_PUT(out, "<section><h2>Score</h2><p class=\"score\">");
+    export_put_text(out, audit->score ? audit->score : "none");
+    if (!audit->score) {
+        EXPORT_PUT(out, "</p><p>Nothing could be tested, so there is no score.</p></section>\n");
+        return;
+    }
+    EXPORT_PUT(out, " / 100");
+    if (grade) {
+        EXPORT_PUT(out, " \xc2\xb7 ");
+        export_put_html_text(out, grade);
+    }
+    EXPORT_PUT(out, "</p><p>" EXPLANATION "</p>");
+    if (json_array_size(json_object_get(details, "tests")) || json_array_size(json_object_get(details, "severities"))) {
+        EXPORT_PUT(out, "<table><thead><tr><th scope=\"col\">Test</th><th scope=\"col\" class=\"n\">Points</th>"
+                        "<th scope=\"col\" class=\"n\">Resources</th></tr></thead><tbody>");
+        points(out, json_object_get(details, "tests"), "test");
+        points(out, json_object_get(details, "severities"), "severity");
+        EXPORT_PUT(out, "</tbody></table>");
+    }
+    EXPORT_PUT(out, "</section>\n");
+    json_decref(details);
+}
+
 void export_html_begin(export_writer_t *writer)
 {
     const export_audit_t *audit = writer->audit;
@@ -158,10 +203,7 @@ void export_html_begin(export_writer_t *writer)
 
     writer->state = apr_pcalloc(out->pool, sizeof(group_t));
     head(out, audit);
-    EXPORT_PUT(out, "<section><h2>Score</h2><p class=\"score\">");
-    export_put_text(out, audit->score ? audit->score : "none");
-    export_put_text(out, audit->score ? " / 100</p><p>" EXPLANATION "</p></section>\n"
-                                      : "</p><p>Nothing could be tested, so there is no score.</p></section>\n");
+    score(out, audit);
     chart(out, audit);
     counts(out, audit);
     EXPORT_PUT(out, "<h2>Findings</h2>\n<table class=\"f\"><thead><tr><th scope=\"col\">Check</th><th scope=\"col\" "

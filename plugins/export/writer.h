@@ -29,6 +29,7 @@ typedef struct export_audit_t {
     const char *id, *name, *engine, *status, *organization;
     const char *started, *finished;          /**< NULL: it has not */
     const char *score;                       /**< digits; NULL: it has none */
+    const char *score_details;               /**< JSON, as the API tells it; NULL: not known */
     const char *filters;                     /**< as the query says them; NULL: all rows are there */
     const char *made;                        /**< the time of the request */
     apr_int64_t tally[STATUSES][SEVERITIES]; /**< of the rows to come; only for a format that wants it */
