@@ -170,6 +170,22 @@ def test_a_subscription_event_waits_for_the_session_before_it(site, person):
 
 
 @pytest.mark.only_db("pgsql")
+@pytest.mark.expects("SAAS1606")
+def test_of_two_sales_at_once_one_is_refused(site, person):
+    """Both are judged while the organization has no customer: it is looked at again under the organization's lock."""
+    org = founded(person)
+    one, two = (Sale(org["id"], site.price) for _ in range(2))
+    give(site, one.session(), two.session())
+    first, second = one.updated("active"), two.updated("active")
+    one_behind_the_other(site, org, first, second)
+    quiet(site)
+    assert verdicts(site, first) == ["applied"]
+    assert verdicts(site, second)[0].startswith("refused:its client_reference_id names an organization that has another customer")
+    assert site.database.execute("SELECT stripe_id FROM stripe_bindings WHERE stripe_id IN (?, ?)", one.customer, two.customer) == [(one.customer,)]
+    assert not site.database.execute("SELECT 1 FROM stripe_claims WHERE subscription_id IN (?, ?)", one.id, two.id)
+
+
+@pytest.mark.only_db("pgsql")
 @pytest.mark.parametrize("last", ["deleted", "session"])
 def test_what_comes_while_it_is_bound_finds_it_bound(site, person, last):
     org = founded(person)
