@@ -22,6 +22,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define GIVEN_TRIES 10
+#define GIVEN_WAIT_MS 5
+
 const char *saas_sqlite_file_lost(sqlite3 *db, int in_use)
 {
     static const char magic[] = "SQLite format 3"; /* with its NUL: sqlite.org/fileformat2.html, section 1.3.1 */
@@ -47,17 +50,34 @@ const char *saas_sqlite_file_lost(sqlite3 *db, int in_use)
     return NULL;
 }
 
-int saas_sqlite_file_readonly(sqlite3 *db)
+/* Is there a file beside the database that this process may not write? */
+static int is_unwritable(const char *name)
 {
     static const char *const beside[] = { "-wal", "-shm" };
-    const char *name = sqlite3_db_filename(db, "main");
     char path[PATH_MAX];
     unsigned i;
-    for (i = 0; name && *name && i < sizeof(beside) / sizeof(beside[0]); i++) {
+    for (i = 0; i < sizeof(beside) / sizeof(beside[0]); i++) {
         apr_snprintf(path, sizeof(path), "%s%s", name, beside[i]);
         if (access(path, W_OK) && errno == EACCES) {
             return 1;
         }
+    }
+    return 0;
+}
+
+int saas_sqlite_file_readonly(sqlite3 *db)
+{
+    const char *name = sqlite3_db_filename(db, "main");
+    int tries;
+    if (!name || !*name) {
+        return 0;
+    }
+    /* What root's SQLite makes beside the database is root's for a moment, until it has given it to the database's owner. */
+    for (tries = 0; is_unwritable(name); tries++) {
+        if (tries == GIVEN_TRIES) {
+            return 1;
+        }
+        apr_sleep(apr_time_from_msec(GIVEN_WAIT_MS));
     }
     return 0;
 }
