@@ -143,10 +143,11 @@ def pages(site):
 
 
 def lines(watch, least=1, seconds=5):
-    """The lines since the mark, once there are so many: they come after the reply."""
+    """The lines since the mark, once there are so many: they come after the reply, and may be seen while they are written."""
     end = time.monotonic() + seconds
     while True:
-        found = [line[line.index("SAAS1330"):] for line in watch.text().splitlines() if "SAAS1330" in line]
+        whole = [line for line in watch.text().splitlines(keepends=True) if line.endswith("\n")]
+        found = [line[line.index("SAAS1330"):].rstrip("\n") for line in whole if "SAAS1330" in line]
         if len(found) >= least or time.monotonic() > end:
             return found
         time.sleep(0.02)
