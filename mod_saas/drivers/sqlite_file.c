@@ -22,6 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* So often, and so far apart, a file is looked at that root is about to give to the database's owner. */
 #define GIVEN_TRIES 10
 #define GIVEN_WAIT_MS 5
 
