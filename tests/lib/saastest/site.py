@@ -101,6 +101,18 @@ class Pgsql:
         finally:
             connection.close()
 
+    def end_backends(self):
+        """Ends httpd's connections and waits until each is gone: one that is about to end takes a request with it (503)."""
+        connection = self.cluster.connect("postgres", "postgres")
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pid, pg_terminate_backend(pid, 20000) FROM pg_stat_activity"
+                               " WHERE usename = %s AND datname = %s", (self.cluster.APP, self.name))
+                left = [pid for pid, gone in cursor.fetchall() if not gone]
+        finally:
+            connection.close()
+        assert not left, f"backends {left} do not end"
+
     def close(self):
         pass
 
