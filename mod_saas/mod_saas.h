@@ -47,7 +47,7 @@ extern "C" {
  *  one is refused at configtest and has to be rebuilt. */
 #define SAAS_PLUGIN_ABI "1"
 /** Grows when a member is appended to a table; an older plugin keeps working. */
-#define SAAS_PLUGIN_MINOR 5
+#define SAAS_PLUGIN_MINOR 6
 
 typedef struct saas_request_t saas_request_t;
 typedef struct saas_db_t saas_db_t;
@@ -467,6 +467,33 @@ static inline saas_standing_t saas_cells_standing(const saas_rows_t *rows, int r
     return standing;
 }
 
+/* --------------------------------------------------------- examination -- */
+
+/** Since minor 6.  How something stands that saasctl doctor looks at. */
+typedef enum {
+    SAAS_FOUND_WELL,     /**< as it should be */
+    SAAS_FOUND_DOUBTFUL, /**< it works, and is likely not what is wanted */
+    SAAS_FOUND_WRONG     /**< it does not work, or will not for long */
+} saas_found_e;
+
+/** Since minor 6.  One run of saasctl doctor, in a process that has read the configuration and nothing more: there is no
+ *  child, no database and no other thread. */
+typedef struct saas_examination_t {
+    apr_pool_t *p;
+    server_rec *s; /**< the main server; the others follow it */
+    void (*found)(struct saas_examination_t *e, saas_found_e how, const char *check, const char *fact,
+                  const char *way_out);
+    void *baton;   /**< the host's */
+} saas_examination_t;
+
+/** Since minor 6.  Tells what was found.  check: of which of the plugin's checks, such as "relay"; fact: one line, never
+ *  with a secret in it; way_out: what to do, NULL only where all is well.  The texts must live as long as e->p. */
+static inline void saas_found(saas_examination_t *e, saas_found_e how, const char *check, const char *fact,
+                              const char *way_out)
+{
+    e->found(e, how, check, fact, way_out);
+}
+
 /* -------------------------------------------------------------- plugin -- */
 
 /** What a plugin registers.  Arrays end with an all-zero element; any may be
@@ -498,6 +525,9 @@ typedef struct saas_plugin_t {
     /** Since minor 4. */
     const saas_gauge_t *gauges;
     const saas_limit_t *limits;
+    /** Since minor 6.  Looks at what the plugin depends on - a key, a peer, files - and tells with saas_found() how each
+     *  of them stands, the good news too.  It may ask the network, for seconds at most. */
+    void (*examine)(saas_examination_t *e);
 } saas_plugin_t;
 
 /** What apxs.mk makes of an openapi.json beside the sources: the value for

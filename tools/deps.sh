@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 packages='gcc make pkg-config apache2-bin apache2-dev apache2-utils libaprutil1-dbd-pgsql libaprutil1-dbd-sqlite3
 libapache2-mod-auth-openidc libpq-dev libsqlite3-dev libjansson-dev libargon2-dev libidn2-dev libcurl4-openssl-dev libcsv-dev libssl-dev libyajl-dev zlib1g-dev postgresql postgresql-client sqlite3
 check curl ca-certificates openssl procps util-linux python3 python3-argon2 python3-bcrypt python3-django python3-pytest python3-pytest-xdist python3-requests python3-psycopg2 python3-aiosmtpd
-python3-jsonschema python3-prometheus-client redis-tools groff-base iproute2 gdb nginx haproxy caddy varnish chromium sslscan testssl.sh poppler-utils'" $*"
+python3-jsonschema python3-prometheus-client redis-tools groff-base iproute2 gdb nginx haproxy caddy varnish chromium sslscan testssl.sh poppler-utils faketime'" $*"
 
 if command -v dpkg-query >/dev/null 2>&1 && command -v apt-get >/dev/null 2>&1; then
     missing=

@@ -123,6 +123,13 @@ const char *saas_db_check_config(apr_pool_t *ptemp, server_rec *s)
     return NULL;
 }
 
+int saas_db_pool_size(apr_pool_t *p)
+{
+    directives_t found = { 0, 0, 0, NULL, NULL };
+    read_directives(ap_conftree, &found, p);
+    return found.max ? found.max : DBDMAX_DEFAULT;
+}
+
 int saas_db_post_config(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s)
 {
     directives_t found = { 0, 0, 0, NULL, NULL };
@@ -138,7 +145,7 @@ int saas_db_post_config(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s)
                  "DBDParams has no connect_timeout: a database host that is down would stop every thread that needs "
                  "a connection; add connect_timeout=5");
     }
-    capacity = found.max ? found.max : DBDMAX_DEFAULT;
+    capacity = saas_db_pool_size(ptemp);
     dbd_open = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open);
     dbd_close = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_close);
     return OK;

@@ -19,11 +19,13 @@
 /* ---------------------------------------------------------- statements -- */
 
 /** Forgets all statements; before the first list is registered. */
-void saas_statements_begin(void);
+void saas_statements_begin(apr_pool_t *pconf);
 /** Numbers a list (ended by a zero element, or NULL) and checks it; a message refuses the start. */
 const char *saas_statements_register(apr_pool_t *p, const char *owner, saas_statement_t *list);
 /** Statements numbered so far; numbers are 0 … count-1. */
 int saas_statements_count(void);
+/** The one of a number. */
+const saas_statement_t *saas_statements_at(int number);
 
 /* -------------------------------------------------------- the gateway -- */
 
@@ -32,6 +34,10 @@ int saas_statements_count(void);
 const char *saas_db_check_config(apr_pool_t *ptemp, server_rec *s);
 /** Retrieves mod_dbd's functions, finds DBDMax, checks that a driver is set. */
 int saas_db_post_config(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s);
+/** What DBDMax allows a child, or would allow it by default. */
+int saas_db_pool_size(apr_pool_t *p);
+/** For saasctl doctor: connects as DBDParams says, and has the database plan every statement there is. */
+void saas_db_examine(saas_examination_t *e);
 /** Makes the child's counter of borrowed connections. */
 void saas_db_child_init(apr_pool_t *pchild, server_rec *s);
 /** Most connections that a child may have borrowed at once (DBDMax). */

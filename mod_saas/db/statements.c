@@ -10,10 +10,17 @@
 #include <apr_strings.h>
 
 static int count;
+static apr_array_header_t *all; /* of const saas_statement_t *, by number */
 
-void saas_statements_begin(void)
+void saas_statements_begin(apr_pool_t *pconf)
 {
     count = 0;
+    all = apr_array_make(pconf, 256, sizeof(const saas_statement_t *));
+}
+
+const saas_statement_t *saas_statements_at(int number)
+{
+    return APR_ARRAY_IDX(all, number, const saas_statement_t *);
 }
 
 int saas_statements_count(void)
@@ -49,6 +56,7 @@ const char *saas_statements_register(apr_pool_t *p, const char *owner, saas_stat
                                 st->name);
         }
         st->number = count++;
+        APR_ARRAY_PUSH(all, const saas_statement_t *) = st;
     }
     return NULL;
 }

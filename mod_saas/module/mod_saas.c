@@ -140,6 +140,7 @@ static void register_hooks(apr_pool_t *p)
     saas_gates_hooks();
     saas_server_status_hooks();
     saas_places_hooks();
+    saas_doctor_hooks();
 }
 
 module AP_MODULE_DECLARE_DATA saas_module = {

@@ -17,6 +17,12 @@ const char *saas_plugins_count(apr_pool_t *pconf);
 /** Has every plugin check its configuration; a message refuses the start. */
 const char *saas_plugins_check_config(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s);
 
+/** Has every plugin tell how what it depends on stands. */
+void saas_plugins_examine(saas_examination_t *e);
+
+/** What httpd -t -D DUMP_SAAS_DOCTOR prints (doctor.c). */
+void saas_doctor_hooks(void);
+
 /** Registers the host's services as an optional function; in register_hooks (services.c). */
 void saas_services_register(void);
 

@@ -151,7 +151,7 @@ const char *saas_plugins_load(apr_pool_t *pconf, apr_pool_t *ptemp)
     const char *err;
     int i;
 
-    saas_statements_begin();
+    saas_statements_begin(pconf);
     saas_gates_begin(pconf);
     saas_objects_begin(pconf);
     saas_routes_begin(pconf);
@@ -198,4 +198,15 @@ const char *saas_plugins_check_config(apr_pool_t *pconf, apr_pool_t *ptemp, serv
         }
     }
     return NULL;
+}
+
+void saas_plugins_examine(saas_examination_t *e)
+{
+    int i;
+    for (i = 0; i < plugins->nelts; i++) {
+        const saas_plugin_t *plugin = plugin_at(i);
+        if (HAS(plugin, examine) && plugin->examine) {
+            plugin->examine(e);
+        }
+    }
 }

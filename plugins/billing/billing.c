@@ -245,6 +245,7 @@ static const saas_plugin_t plugin = {
     .periodic = periodic,
     .counters = counters,
     .check_config = check_config,
+    .examine = saas_billing_examine,
 };
 
 static apr_status_t release_curl(void *nothing)

@@ -78,6 +78,8 @@ enum {
 };
 extern saas_statement_t saas_billing_statements[] __attribute__((visibility("hidden")));
 
+/** What saasctl doctor asks. */
+void saas_billing_examine(saas_examination_t *e) __attribute__((visibility("hidden")));
 /** POST billing/checkout-session/ */
 int saas_billing_checkout(saas_request_t *rq) __attribute__((visibility("hidden")));
 /** POST billing/portal-session/ */

@@ -444,6 +444,7 @@ static const saas_plugin_t plugin = {
     .jobs = jobs,
     .check_config = check_config,
     .counters = counters,
+    .examine = saas_mail_examine,
 };
 
 static apr_status_t release_curl(void *nothing)

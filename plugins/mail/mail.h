@@ -50,6 +50,11 @@ typedef struct saas_mail_default_t {
 } saas_mail_default_t;
 extern const saas_mail_default_t saas_mail_defaults[] __attribute__((visibility("hidden")));
 
+/** What saasctl doctor asks. */
+void saas_mail_examine(saas_examination_t *e) __attribute__((visibility("hidden")));
+/** Talks to the relay up to where a message would begin, in seconds.  NULL, or what went wrong, in p, printable. */
+const char *saas_mail_greet(const saas_mail_config_t *conf, apr_pool_t *p) __attribute__((visibility("hidden")));
+
 /** How an attempt to hand a message to the relay ended. */
 typedef enum {
     SAAS_MAIL_SENT,

@@ -73,7 +73,8 @@ static int progress(void *baton, curl_off_t a, curl_off_t b, curl_off_t c, curl_
     return talk->stopped;
 }
 
-static void set_options(CURL *curl, const saas_mail_config_t *conf, talk_t *talk, struct curl_slist *to)
+/* Where the relay is, and how it is spoken to. */
+static void set_relay(CURL *curl, const saas_mail_config_t *conf, apr_pool_t *p)
 {
     static const long tls[] = {
         [SAAS_MAIL_TLS_OFF] = CURLUSESSL_NONE, [SAAS_MAIL_TLS_TRY] = CURLUSESSL_TRY, [SAAS_MAIL_TLS_REQUIRE] = CURLUSESSL_ALL
@@ -82,7 +83,7 @@ static void set_options(CURL *curl, const saas_mail_config_t *conf, talk_t *talk
     curl_easy_setopt(curl, CURLOPT_URL, conf->relay);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
-    curl_easy_setopt(curl, CURLOPT_USE_SSL, tls[saas_mail_tls(conf, talk->job->pool)]);
+    curl_easy_setopt(curl, CURLOPT_USE_SSL, tls[saas_mail_tls(conf, p)]);
     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
     if (conf->ca_file) {
@@ -94,6 +95,11 @@ static void set_options(CURL *curl, const saas_mail_config_t *conf, talk_t *talk
     }
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
+}
+
+static void set_options(CURL *curl, const saas_mail_config_t *conf, talk_t *talk, struct curl_slist *to)
+{
+    set_relay(curl, conf, talk->job->pool);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, TOTAL_MS);
     curl_easy_setopt(curl, CURLOPT_MAIL_FROM, ((const saas_mail_sender_t *)conf->from)->address);
     curl_easy_setopt(curl, CURLOPT_MAIL_RCPT, to);
@@ -147,4 +153,26 @@ saas_mail_result_e saas_mail_send(const saas_mail_config_t *conf, saas_job_t *jo
         curl_easy_cleanup(curl);
     }
     return result;
+}
+
+const char *saas_mail_greet(const saas_mail_config_t *conf, apr_pool_t *p)
+{
+    talk_t talk = { .job = NULL };
+    CURL *curl = curl_easy_init();
+    CURLcode rc = CURLE_OUT_OF_MEMORY;
+    if (curl) {
+        set_relay(curl, conf, p);
+        curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, CONNECT_MS);
+        curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_reply);
+        curl_easy_setopt(curl, CURLOPT_HEADERDATA, &talk);
+        curl_easy_setopt(curl, CURLOPT_CONNECT_ONLY, 1L);
+        rc = curl_easy_perform(curl);
+        curl_easy_cleanup(curl);
+    }
+    if (rc == CURLE_OK) {
+        return NULL;
+    }
+    return *talk.reply && rc != CURLE_COULDNT_CONNECT
+               ? apr_psprintf(p, "%s; the relay's last words: %s", curl_easy_strerror(rc), talk.reply)
+               : curl_easy_strerror(rc);
 }

@@ -262,6 +262,7 @@ static const saas_plugin_t plugin = {
     .check_config = check_config,
     .counters = counters,
     .gauges = gauges,
+    .examine = saas_webhooks_examine,
 };
 
 static void register_hooks(apr_pool_t *p)

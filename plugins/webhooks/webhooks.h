@@ -95,6 +95,8 @@ typedef enum {
 } saas_answer_e;
 void saas_webhooks_count_answer(saas_answer_e what) __attribute__((visibility("hidden")));
 
+/** What saasctl doctor asks. */
+void saas_webhooks_examine(saas_examination_t *e) __attribute__((visibility("hidden")));
 /** POST billing/webhooks/stripe/ */
 int saas_webhooks_receive(saas_request_t *rq) __attribute__((visibility("hidden")));
 

@@ -30,7 +30,7 @@ def test_help_names_everything_and_needs_no_database():
     done = bare("--help")
     assert done.returncode == 0 and not done.stderr
     objects = {name.split()[0] for name in commands()}
-    assert objects == {"migrate", "backup", "restore", "import-django", "user", "org", "member", "token", "invite", "session", "job", "mail", "stripe", "audit", "activity", "why"}
+    assert objects == {"migrate", "backup", "restore", "import-django", "user", "org", "member", "token", "invite", "session", "job", "mail", "stripe", "audit", "activity", "doctor", "why"}
     assert "Exit codes" in done.stdout
 
 

@@ -98,6 +98,10 @@ const ctl_command_t ctl_commands[] = {
     { "activity", "list", ctl_activity_list, { NULL }, { "org", "action", "actor", "since", LIST },
       "[--org ORG] [--action A] [--actor ID|EMAIL] [--since ISO] [--limit N]", "Lists the activity trail, newest first.", 0 },
 
+    { "doctor", NULL, ctl_doctor, { NULL }, { "httpd", "config", "!database-only", "!strict" },
+      "[--config FILE] [--httpd PROGRAM] [--database-only] [--strict]",
+      "Looks at all that a deployment depends on and says first what is wrong, with the way out; exit status 1 when anything "
+      "is, with --strict also when anything is doubtful.", CTL_BY_ITSELF },
     { "why", NULL, ctl_why, { "USER", "GATE-or-URL", "?GATE-or-URL" }, { "httpd", "config", "method", "token" },
       "USER [ORG] GATE-or-URL [--token ID] [--method M] [--config FILE] [--httpd PROGRAM]",
       "Says whether a gate (\"saas-role ADMIN\"), or those before a path or URL, let a user in now, and why not.", 0 },
@@ -149,7 +153,7 @@ void ctl_command_help(const char *object, const char *verb)
     }
     fputs(all ? "\nsaasctl COMMAND --help says more of one.  USER is an e-mail address or an id, ORG a slug or an id.\n"
                 "Connect as the owner of the schema.  SAASCTL_DB and SAASCTL_SQL stand for --db and --sql.\n"
-                "Exit codes: 0 done, 1 refused or not found, 2 wrong use, 3 database, 4 it depends on the request (why).\n"
+                "Exit codes: 0 done, 1 refused, not found or wrong (doctor), 2 wrong use, 3 database, 4 it depends on the request (why).\n"
               : "", stdout);
 }
 

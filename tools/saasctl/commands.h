@@ -66,6 +66,7 @@ int ctl_stripe_replay(ctl_t *ctl);
 int ctl_audit_import(ctl_t *ctl);
 
 int ctl_why(ctl_t *ctl);
+int ctl_doctor(ctl_t *ctl);
 
 /** Refuses when the user, who is ADMIN, is the only one.  The organization must be locked. */
 int ctl_member_keeps_admin(ctl_t *ctl, const ctl_org_t *org, const ctl_user_t *user, const char *doing);

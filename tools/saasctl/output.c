@@ -18,6 +18,16 @@
 #define LIMIT_NONE "9223372036854775807"
 #define ARGS_MAX 8
 
+/* Where it goes instead; NULL: to stderr. */
+static char *kept;
+static apr_size_t kept_size;
+
+void ctl_keep_said(char *to, apr_size_t size)
+{
+    kept = to;
+    kept_size = size;
+}
+
 int ctl_say(int code, const char *format, ...)
 {
     char text[1024];
@@ -29,7 +39,12 @@ int ctl_say(int code, const char *format, ...)
     for (len = strlen(text); len && (text[len - 1] == '\n' || text[len - 1] == ' '); len--) {
         text[len - 1] = '\0';
     }
-    fprintf(stderr, "saasctl: %s\n", text);
+    if (kept) {
+        apr_cpystrn(kept, text, kept_size);
+    }
+    else {
+        fprintf(stderr, "saasctl: %s\n", text);
+    }
     return code;
 }
 

@@ -153,6 +153,8 @@ const char *ctl_actor(ctl_t *ctl);
 
 /** "saasctl: …" on stderr; returns code. */
 int ctl_say(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/** From now on what is said goes there and not to stderr, the last word stays; NULL: to stderr again. */
+void ctl_keep_said(char *to, apr_size_t size);
 /** Prints rows as JSON objects or as a table; types has a letter a column: s text, t time, b truth, i number. */
 void ctl_print_rows(const ctl_t *ctl, const saas_driver_rows_t *rows, const char *const *names, const char *types);
 /** One row as an object. */

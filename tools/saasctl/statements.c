@@ -24,6 +24,9 @@
     "SELECT org_id, id, email, email_key FROM invites WHERE state = 'pending' AND " bytes " <> length(email_key)"
 #define IDLE_JOB " WHERE id = $1 AND state <> 'running'"
 
+#define OVERDUE_JOB \
+    "(state = 'queued' AND run_after < saas_now_plus(-600)) OR (state = 'running' AND lease_until < saas_now_plus(-600))"
+
 const saas_driver_statement_t ctl_statements[CTL_STATEMENTS] = {
     /* ------------------------------------------------------- the schema -- */
     STATEMENT(CTL_MIGRATIONS_EXIST_PGSQL, "look for schema_migrations", "SELECT to_regclass('schema_migrations') IS NOT NULL"),
@@ -35,6 +38,40 @@ const saas_driver_statement_t ctl_statements[CTL_STATEMENTS] = {
     STATEMENT(CTL_OWNER, "look up the schema's owner",
         "SELECT pg_has_role(current_user, relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass('organizations')"),
     STATEMENT(CTL_LOCK, "lock the migrations", "SELECT pg_advisory_lock(hashtext('mod_saas migrate'))"),
+
+    /* ----------------------------------------------------------- doctor -- */
+    STATEMENT(CTL_DOCTOR_ROLES, "look up the roles",
+        "SELECT count(*), string_agg(rolname, ', ') FILTER (WHERE rolsuper OR rolbypassrls),"
+        " count(*) FILTER (WHERE rolname = 'saas_app' AND rolinherit)"
+        " FROM pg_roles WHERE rolname IN ('saas_app', 'saas_system')"),
+    STATEMENT(CTL_DOCTOR_POLICIES, "look up the policies",
+        "SELECT string_agg(c.relname, ', ' ORDER BY c.relname) FROM pg_class c"
+        " WHERE c.relkind IN ('r', 'p') AND c.relname <> 'user_organizations'"
+        " AND c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('organizations'))"
+        " AND (c.relname = 'organizations' OR EXISTS (SELECT FROM pg_attribute a"
+        " WHERE a.attrelid = c.oid AND a.attname = 'org_id' AND NOT a.attisdropped))"
+        " AND NOT (c.relrowsecurity AND c.relforcerowsecurity"
+        " AND EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'tenant'))"),
+    STATEMENT(CTL_DOCTOR_FILE, "check the file", "PRAGMA quick_check(1)"),
+    STATEMENT(CTL_DOCTOR_INDEXES, "look up the indexes",
+        "SELECT string_agg(i.indexrelid::regclass::text, ', ') FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid"
+        " WHERE NOT i.indisvalid AND c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('organizations'))"),
+    STATEMENT(CTL_DOCTOR_ROOM, "look up max_connections",
+        "SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int,"
+        " (SELECT count(DISTINCT application_name) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND application_name LIKE 'mod_saas feed %')"),
+    STATEMENT(CTL_DOCTOR_CLOCK, "ask for the time", "SELECT extract(epoch FROM clock_timestamp())"),
+    STATEMENT(CTL_DOCTOR_FEED, "look for listeners",
+        "SELECT count(*) FILTER (WHERE application_name LIKE 'mod_saas feed %'), count(*) FILTER (WHERE usename = 'saas_app')"
+        " FROM pg_stat_activity WHERE datname = current_database()"),
+    STATEMENT(CTL_DOCTOR_JOBS, "count the jobs",
+        "SELECT (SELECT count(*) FROM jobs WHERE state = 'dead'),"
+        " (SELECT count(*) FROM jobs WHERE " OVERDUE_JOB "),"
+        " (SELECT kind FROM jobs WHERE " OVERDUE_JOB " ORDER BY run_after LIMIT 1)"),
+    STATEMENT(CTL_DOCTOR_WEBHOOKS, "look at Stripe's events",
+        "SELECT (SELECT max(received_at) FROM stripe_events),"
+        " (SELECT count(*) FROM stripe_events WHERE received_at > saas_now_plus(-86400) AND verdict LIKE 'refused%'),"
+        " (SELECT count(*) FROM subscriptions WHERE status IN ('active', 'trialing', 'past_due'))"),
 
     /* ------------------------------------------------------------ users -- */
     STATEMENT(CTL_USER_FIND, "look up the user", "SELECT id, email, name, is_active, email_verified_at IS NOT NULL FROM users WHERE email_key IN ($1, $2) OR id::text = $2"

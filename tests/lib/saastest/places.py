@@ -169,9 +169,10 @@ class Places:
             shutil.rmtree(self.path, ignore_errors=True)
 
 
-def saasctl(db, *args, stdin=None, check=True, timeout=120):
-    """Run the operator's command against a database URL; returns what it printed, without the last newline."""
-    done = subprocess.run([str(BUILD / "bin" / "saasctl"), "--db", db, *args], input=stdin, text=True, timeout=timeout,
+def saasctl(db, *args, stdin=None, check=True, timeout=120, wrapped=()):
+    """Run the operator's command against a database URL; returns what it printed, without the last newline. wrapped: words in
+    front of it, of a program that runs it."""
+    done = subprocess.run([*wrapped, str(BUILD / "bin" / "saasctl"), "--db", db, *args], input=stdin, text=True, timeout=timeout,
                           capture_output=True, env=clean_environment(SAASCTL_SQL=ROOT / "sql"), cwd=ROOT)
     if check and done.returncode != 0:
         raise RuntimeError(f"saasctl {' '.join(args)} ended with {done.returncode}: {done.stderr.strip()}")
