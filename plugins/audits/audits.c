@@ -122,6 +122,18 @@ SAAS_DIRECTIVES_DEFINE(audits_config, saas_audits_module, AUDITS_DIRECTIVES)
     ", CAST(sum(r." severity ") AS bigint), count(CASE WHEN r." severity " > 0 THEN 1 END)"
 #define LOST_OF(word) ", sum(CASE WHEN e.severity = '" word "' THEN e.cost ELSE 0 END) AS " word
 
+/* How a target fared in each completed audit of it, the latest first: a page of the audits, then the rows about it. */
+#define FAILED(severity) "count(CASE WHEN e.severity = '" severity "' THEN 1 END)"
+#define TREND_OF(has) "a.org_id = $1 AND a.status = 'completed' AND ($3::text IS NULL OR a.engine = $3) AND " has
+#define TREND(has, targets) \
+    "SELECT p.id, p.name, p.engine, p.finished_at, p.targets, p.score, p.grade, " FAILED("critical") ", " FAILED("high") \
+    ", " FAILED("medium") ", " FAILED("low") ", " FAILED("informational") ", p.total" \
+    " FROM (SELECT a.id, a.name, a.engine, a.finished_at, " targets " AS targets, a.score, a.score_details ->> 'grade' AS grade," \
+    " (SELECT count(*) FROM audits a WHERE " TREND_OF(has) ") AS total" \
+    " FROM audits a WHERE " TREND_OF(has) " ORDER BY a.id DESC LIMIT CAST($4 AS bigint) OFFSET CAST($5 AS bigint)) p" \
+    " LEFT JOIN evidence e ON e.org_id = $1 AND e.audit_id = p.id AND e.resource_id = $2 AND e.status = 'FAIL'" \
+    " GROUP BY p.id, p.name, p.engine, p.finished_at, p.targets, p.score, p.grade, p.total ORDER BY p.id DESC"
+
 const char *const audits_orders[] = {
     "-created_at", "created_at", "name", "-name", "status", "-status", "engine", "-engine", "score", "-score",
     "finished_at", "-finished_at", NULL
@@ -185,6 +197,9 @@ saas_statement_t audits_statements[] = {
     [TRIAGE_MANY] = { .name = "triage_many", TRIAGE_WRITE("SELECT DISTINCT resource_id, check_name FROM evidence"
         " WHERE " EVIDENCE_FILTER " ORDER BY resource_id, check_name LIMIT CAST($15 AS bigint)",
         "$9", "$10", "$11", "$12", "$13", "$14") },
+    [TREND_LIST] = { .name = "trend_list", .scope = SAAS_TENANT,
+        .sql = TREND("a.targets @> jsonb_build_array($2::text)", "jsonb_array_length(a.targets)"),
+        .sqlite = TREND("EXISTS (SELECT 1 FROM json_each(a.targets) WHERE value = $2)", "json_array_length(a.targets)") },
     [DIFF_STATES] = { .name = "diff_states", .scope = SAAS_TENANT, .sql =
         "SELECT status FROM audits WHERE org_id = $1 AND id IN ($2, $3)" },
     [DIFF_LIST] = { .name = "diff_list", .scope = SAAS_TENANT, .sql =
@@ -329,6 +344,7 @@ static const saas_route_t routes[] = {
     { SAAS_GET, "/audits/hosts/", audits_hosts, SAAS_GATES(saas_is_member) },
     { SAAS_POST, "/audits/hosts/", audits_host_add, SAAS_GATES(saas_may_write), .body = SAAS_BODY_JSON },
     { SAAS_DELETE, "/audits/hosts/{audit_host}/", audits_host_delete, SAAS_GATES(saas_may_write) },
+    { SAAS_GET, "/audits/trend/", audits_trend, SAAS_GATES(saas_is_member) },
     { SAAS_GET, "/audits/{audit}/", audits_view, SAAS_GATES(saas_is_member) },
     { SAAS_DELETE, "/audits/{audit}/", audits_delete, SAAS_GATES(saas_is_admin) },
     { SAAS_POST, "/audits/{audit}/cancel/", audits_cancel, SAAS_GATES(saas_may_write) },

@@ -55,6 +55,7 @@ enum {
     EVIDENCE_ONE,
     TRIAGE_ONE,
     TRIAGE_MANY,
+    TREND_LIST,
     DIFF_STATES,
     DIFF_LIST,
     AUDIT_HOSTS,
@@ -154,6 +155,7 @@ int audits_delete(saas_request_t *rq);
 int audits_evidence(saas_request_t *rq);
 int audits_triage(saas_request_t *rq);
 int audits_triage_many(saas_request_t *rq);
+int audits_trend(saas_request_t *rq);
 int audits_diff(saas_request_t *rq);
 
 /** Columns of a row of evidence as the API shows it; behind them what was decided about it, then how many there are. */

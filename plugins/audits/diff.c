@@ -3,8 +3,8 @@
 /*
  * Two audits compared: what failed in one of them, and what became of it in the other.
  *
- * The audit of the path is the earlier one, {other} the later, as in diff(1).  A finding is known by resource and check;
- * of several rows about the same, what failed decides.  new: it fails, and did not before.  unchanged: it fails in both.
+ * {audit} is the earlier one, {other} the later, as in diff(1).  A finding is known by resource and check; of several
+ * rows about the same, what failed decides.  new: it fails, and did not before.  unchanged: it fails in both.
  * fixed: it failed, and now passes or is reported no more - scanners that tell only failures know no other way to say
  * so.  unclear: it failed, and now could not be tested, which is no repair.
  */
@@ -52,7 +52,7 @@ static int refused(saas_request_t *rq, const char *audit, const char *other, int
         const char *status = saas_cell(rows, i, 0);
         if (!strcmp(status, "queued") || !strcmp(status, "running")) {
             *answer = saas_reply_error(rq, HTTP_CONFLICT, "conflict",
-                                       apr_psprintf(rq->pool, "One of the audits is %s; compare them when both have ended.",
+                                       apr_psprintf(rq->pool, "One of the audits is %s; compare when both have ended.",
                                                     status));
             return 1;
         }

@@ -66,7 +66,8 @@ evidence_filter_t evidence_filter(saas_request_t *rq)
 
 int evidence_filter_is_empty(const evidence_filter_t *filter)
 {
-    return !filter->status && !filter->severity && !filter->check && !filter->search && !filter->resource && !filter->muted;
+    return !filter->status && !filter->severity && !filter->check && !filter->search && !filter->resource
+           && !filter->muted;
 }
 
 static int reply_numbered(saas_request_t *rq, const evidence_filter_t *filter, int order)

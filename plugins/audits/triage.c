@@ -4,8 +4,8 @@
  * What people decide about findings: that one is known and not to be shown among the others for now (muted, with the
  * reason and, where wanted, until when), and a comment.
  *
- * A decision is about a resource and a check, not about a row: the next audit that finds the same again shows it too.  It
- * changes nothing that was measured: status, counts, score and exports stay what the engine saw.
+ * A decision is about a resource and a check, not about a row: the next audit that finds the same again shows it too.
+ * It changes nothing that was measured: status, counts, score and exports stay what the engine saw.
  */
 
 #include "audits.h"
@@ -124,7 +124,8 @@ static apr_status_t one_body(saas_db_t *db, void *baton)
     if (!one->rows->count) {
         return APR_NOTFOUND;
     }
-    what.target_label = apr_pstrcat(rq->pool, saas_cell(before, 0, E_CHECK), " ", saas_cell(before, 0, E_RESOURCE), NULL);
+    what.target_label = apr_pstrcat(rq->pool, saas_cell(before, 0, E_CHECK), " ", saas_cell(before, 0, E_RESOURCE),
+                                    NULL);
     what.old_value = decided(rq, before);
     what.new_value = decided(rq, one->rows);
     rv = saas_activity(db, rq, &what);
@@ -178,8 +179,8 @@ static json_t *many_json(const many_t *many)
 {
     const evidence_filter_t *f = &many->filter;
     const decision_t *d = &many->decision;
-    json_t *json = json_pack("{s:I, s:{s:s*, s:s*, s:s*, s:s*, s:s*, s:s*}}", "findings", (json_int_t)many->changed, "filter",
-                             "status", f->status, "severity", f->severity, "check", f->check, "search",
+    json_t *json = json_pack("{s:I, s:{s:s*, s:s*, s:s*, s:s*, s:s*, s:s*}}", "findings", (json_int_t)many->changed,
+                             "filter", "status", f->status, "severity", f->severity, "check", f->check, "search",
                              saas_request_filter(many->rq, "search"), "resource_id", f->resource, "muted", f->muted);
     if (d->muted) {
         json_object_set_new(json, "muted", json_boolean(*d->muted == '1'));
@@ -226,7 +227,8 @@ int audits_triage_many(saas_request_t *rq)
 
     many.decision = read_decision(rq);
     if (!rq->errors && evidence_filter_is_empty(&many.filter)) {
-        saas_request_error(rq, NULL, "Say which evidence is meant: status, severity, check, search, resource_id or muted.");
+        saas_request_error(rq, NULL,
+                           "Say which evidence is meant: status, severity, check, search, resource_id or muted.");
     }
     if (rq->errors) {
         return saas_reply_errors(rq);

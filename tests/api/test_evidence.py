@@ -1,6 +1,7 @@
 """Evidence: what people decide about findings, and what became of them from one audit to the next."""
 
 import datetime
+import json
 
 import pytest
 
@@ -279,3 +280,39 @@ def test_bad_filters_of_a_comparison_are_400(two, query):
 @pytest.mark.parametrize("query", ["muted=1", "muted=yes", "muted=%00"])
 def test_bad_filters_of_evidence_are_400(owner, audit, query):
     assert owner.get(f"audits/{audit}/evidence/?{query}").status_code == 400
+
+
+# -------------------------------------------------------------------------------------------------------- trend
+
+def aim(site, audit, targets, score=None, grade=None):
+    details = json.dumps({"grade": grade, "resources": len(targets), "tests": [], "severities": []}) if grade else None
+    site.database.execute("UPDATE audits SET targets = ?, score = ?, score_details = ? WHERE id = ?", json.dumps(targets), score, details, audit)
+
+
+def test_a_target_has_a_point_for_each_audit_of_it(site, two, bob):
+    person, first, second = two
+    aim(site, first, [A, B], 71, "B"), aim(site, second, [B, A, C], 8)
+    for status, targets, org in (("failed", [A], person.org["id"]), ("completed", [B], person.org["id"]), ("completed", [A], bob.org["id"])):
+        aim(site, seed.audit(site.database, org, EARLIER, status=status), targets)
+    body = person.ok("GET", "audits/trend/", params={"target": A})
+    nothing = dict.fromkeys(("critical", "high", "medium", "low", "informational"), 0)
+    points = [(p["audit"], p["targets"], p["score"], p["grade"], p["failed"]) for p in body["results"]]
+    assert points == [(second, 3, 8, None, {**nothing, "critical": 1, "medium": 2}),
+                      (first, 2, 71, "B", {**nothing, "high": 1, "medium": 1})]
+    assert body["count"] == 2 and all(p["finished_at"] and p["engine"] == "web" for p in body["results"])
+    pages = [person.ok("GET", "audits/trend/", params={"target": A, "page_size": 1, "page": n}) for n in (1, 2)]
+    assert [page["results"][0] for page in pages] == body["results"] and pages[0]["count"] == 2
+    assert person.ok("GET", "audits/trend/", params={"target": A, "engine": "other"})["count"] == 0
+
+
+def test_a_target_that_nothing_tells_of_has_a_point_without_failures(site, two):
+    person, first, _ = two
+    aim(site, first, ["https://silent.example/"])
+    point, = person.ok("GET", "audits/trend/?target=https://silent.example/")["results"]
+    assert (point["score"], point["grade"]) == (None, None) and set(point["failed"].values()) == {0}
+
+
+@pytest.mark.parametrize("query, field", [("", "target"), ("?target=", "target"), (f"?target={A}&page=x", "page")])
+def test_a_trend_is_of_a_target(owner, query, field):
+    reply = owner.get("audits/trend/" + query)
+    assert reply.status_code == 400 and list(reply.json()) == [field]
