@@ -380,11 +380,6 @@ apr_status_t saas_db_open_impl(saas_db_t **db, apr_pool_t *p, server_rec *s, con
     return rv;
 }
 
-int saas_db_is_held(void)
-{
-    return held != NULL;
-}
-
 apr_status_t saas_db_open_beside(saas_db_t **db, apr_pool_t *p, server_rec *s, const char *org_id)
 {
     saas_db_t *first = held;

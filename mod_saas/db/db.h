@@ -73,8 +73,6 @@ apr_status_t saas_db_load_impl(saas_db_t *db, saas_statement_t *st, const saas_r
  *  one.  Both waits are bounded, so that threads which wait for each other give up.  APR_EBUSY: the first one is SQLite's
  *  only writer. */
 apr_status_t saas_db_open_beside(saas_db_t **db, apr_pool_t *p, server_rec *s, const char *org_id);
-/** True while this thread has a connection. */
-int saas_db_is_held(void);
 apr_status_t saas_db_transaction_impl(saas_db_t *db, apr_status_t (*body)(saas_db_t *db, void *baton), void *baton);
 apr_status_t saas_db_set_organization_impl(saas_db_t *db, const char *org_id);
 /** The organization that tenant statements run for, or NULL; lives as long as the unit of work. */

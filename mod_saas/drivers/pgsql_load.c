@@ -1,10 +1,10 @@
 /* Licensed under the Apache License, Version 2.0: see LICENSE. */
 
 /*
- * Writes many rows at once: they travel by COPY into a table of the transaction's own, from which the caller's statement
- * takes them.  Not into the table itself: PostgreSQL has no COPY FROM into one with row-level security, and none that
- * passes over what is there already.  The way through the temporary table costs about a tenth, since what a load waits
- * for is the indexes and the foreign key of the table that it is for.
+ * Writes many rows at once: they travel by COPY into a table of the transaction's own, from which the caller's
+ * statement takes them.  Not into the table itself: PostgreSQL has no COPY FROM into one with row-level security, and
+ * none that passes over what is there already.  The way through the temporary table costs about a tenth, since what a
+ * load waits for is the indexes and the foreign key of the table that it is for.
  *
  * The format is that of PostgreSQL's documentation, "COPY", "Binary Format"; every column is text.
  */
@@ -45,7 +45,8 @@ static apr_status_t send_portion(portion_t *out)
             return saas_pgsql_missed(c, out->name, APR_TIMEUP);
         }
         /* What comes in while rows go out is a failure; unread, it could keep both sides waiting. */
-        if (poll(&fd, 1, until ? (int)(left / 1000) + 1 : -1) > 0 && (fd.revents & ~POLLOUT) && !PQconsumeInput(c->conn)) {
+        if (poll(&fd, 1, until ? (int)(left / 1000) + 1 : -1) > 0 && (fd.revents & ~POLLOUT)
+            && !PQconsumeInput(c->conn)) {
             break;
         }
         unsent = PQflush(c->conn);
@@ -133,8 +134,8 @@ static apr_status_t copy_in(pgsql_t *c, const char *name, const saas_driver_rows
 }
 
 /* Table and scope in one round trip, COPY outside the pipeline, the statement in it again. */
-static apr_status_t load(pgsql_t *c, const saas_driver_statement_t *st, saas_driver_rows_t *rows, const char *const *args,
-                         int nargs)
+static apr_status_t load(pgsql_t *c, const saas_driver_statement_t *st, saas_driver_rows_t *rows,
+                         const char *const *args, int nargs)
 {
     saas_driver_rows_t *written = NULL;
     apr_status_t rv;

@@ -3,10 +3,10 @@
 /*
  * Receiving a file of another scanner's findings: for a new audit, or more for one that a file has made.
  *
- * A client may be slow and its file large, so while it comes no connection is held and nothing is kept in memory: the file
- * goes, compressed in parts, into a temporary file without a name.  When all of it is here, audit, parts, job and activity
- * are written together.  What has been answered 201 is in the database, and any node reads it (import_run.c), also when
- * the one that received it dies; what has not is nowhere.
+ * A client may be slow and its file large, so while it comes no connection is held and nothing is kept in memory: the
+ * file goes, compressed in parts, into a temporary file without a name.  When all of it is here, audit, parts, job and
+ * activity are written together.  What has been answered 201 is in the database, and any node reads it (import_run.c),
+ * also when the one that received it dies; what has not is nowhere.
  */
 
 #include "audits.h"
@@ -24,13 +24,13 @@ typedef struct upload_t {
     saas_request_t *rq;
     const char *id, *name, *file, *format, *key;
     const saas_engine_t *engine;
-    int again;                 /* the audit is there already */
+    int again; /* the audit is there already */
     apr_file_t *spool;
-    Bytef *raw, *packed;       /* a part as it came, and compressed */
+    Bytef *raw, *packed; /* a part as it came, and compressed */
     apr_off_t bytes;
     int parts;
     saas_rows_t *rows;
-    int created;               /* this request has made a job */
+    int created; /* this request has made a job */
     int exists;
 } upload_t;
 
@@ -91,8 +91,9 @@ static const char *label(saas_request_t *rq, const char *parameter, apr_size_t m
         saas_request_error(rq, parameter, "Control characters are not allowed.");
     }
     else if (text && strlen(text) > most) {
-        saas_request_error(rq, parameter, apr_psprintf(rq->pool, "Ensure this field has no more than %" APR_SIZE_T_FMT
-                                                       " bytes.", most));
+        saas_request_error(
+            rq, parameter,
+            apr_psprintf(rq->pool, "Ensure this field has no more than %" APR_SIZE_T_FMT " bytes.", most));
     }
     return text;
 }
@@ -105,8 +106,8 @@ static void read_parameters(upload_t *upload)
     upload->name = label(rq, "name", NAME_MAX_BYTES);
     upload->file = label(rq, "file", FILE_MAX_BYTES);
     if (!upload->format) {
-        saas_request_error(rq, "format", apr_psprintf(rq->pool, "This parameter is required: one of %s.",
-                                                      format_names(rq->pool)));
+        saas_request_error(rq, "format",
+                           apr_psprintf(rq->pool, "This parameter is required: one of %s.", format_names(rq->pool)));
     }
     else if (!(upload->engine = audits_reader(rq->pool, upload->format))) {
         saas_request_error(rq, "format", apr_psprintf(rq->pool, "Unknown format. Known: %s.", format_names(rq->pool)));
@@ -190,7 +191,8 @@ static int receive(upload_t *upload, int *refused)
         }
         if (have == AUDIT_PART || (!n && have)) {
             if ((rv = keep_part(upload, have)) != APR_SUCCESS) {
-                SAAS_RLOG(rq->r, APLOG_ERR, rv, "SAAS2204", "a file of findings cannot be kept in a temporary file while it "
+                SAAS_RLOG(rq->r, APLOG_ERR, rv, "SAAS2204",
+                          "a file of findings cannot be kept in a temporary file while it "
                           "comes: is there room in SaasSpoolDir?");
                 return saas_reply_failure(rq, SAAS_EUNAVAILABLE);
             }
@@ -238,7 +240,8 @@ static apr_status_t make_audit(upload_t *upload, saas_db_t *db)
     apr_status_t rv;
 
     if (upload->again) {
-        rv = saas_db_query(db, &audits_statements[IMPORT_AGAIN], &upload->rows, SAAS_ARGS(upload->id, upload->engine->name));
+        rv = saas_db_query(db, &audits_statements[IMPORT_AGAIN], &upload->rows,
+                           SAAS_ARGS(upload->id, upload->engine->name));
         return rv == APR_SUCCESS && !upload->rows->count ? APR_NOTFOUND : rv;
     }
     list = json_pack("[s]", upload->file ? upload->file : upload->format);
@@ -255,7 +258,8 @@ static apr_status_t enqueue(upload_t *upload, saas_db_t *db)
 {
     json_t *payload = json_pack("{s:s, s:s?, s:I, s:i}", "format", upload->format, "file", upload->file, "bytes",
                                 (json_int_t)upload->bytes, "parts", upload->parts);
-    apr_status_t rv = payload ? saas_job_enqueue(db, AUDIT_JOB, upload->rq->who->org_id, upload->id, payload, 0) : APR_ENOMEM;
+    apr_status_t rv =
+        payload ? saas_job_enqueue(db, AUDIT_JOB, upload->rq->who->org_id, upload->id, payload, 0) : APR_ENOMEM;
     json_decref(payload);
     return rv;
 }
@@ -290,9 +294,9 @@ static apr_status_t store_body(saas_db_t *db, void *baton)
 static int answer(upload_t *upload)
 {
     saas_request_t *rq = upload->rq;
-    apr_table_setn(rq->r->headers_out, "Location",
-                   apr_pstrcat(rq->pool, saas_request_base_url(rq), "/audits/", saas_cell(upload->rows, 0, COLUMN_ID), "/",
-                               NULL));
+    apr_table_setn(
+        rq->r->headers_out, "Location",
+        apr_pstrcat(rq->pool, saas_request_base_url(rq), "/audits/", saas_cell(upload->rows, 0, COLUMN_ID), "/", NULL));
     return audits_reply(rq, HTTP_CREATED, upload->rows);
 }
 
@@ -307,9 +311,10 @@ static int store(upload_t *upload)
         saas_db_close(db);
     }
     if (rv == APR_NOTFOUND) {
-        return !upload->exists ? saas_reply_not_found(rq)
-                               : saas_reply_error(rq, HTTP_CONFLICT, "conflict",
-                                                  "A file can be added to an audit that files have made, once it has ended.");
+        return !upload->exists
+                   ? saas_reply_not_found(rq)
+                   : saas_reply_error(rq, HTTP_CONFLICT, "conflict",
+                                      "A file can be added to an audit that files have made, once it has ended.");
     }
     if (rv != APR_SUCCESS) {
         return saas_reply_failure(rq, rv);

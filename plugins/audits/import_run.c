@@ -3,11 +3,12 @@
 /*
  * The background run of an audit whose findings come from a file.
  *
- * Two steps.  First the engine reads the file, part by part out of the database, and what it finds goes into a temporary
- * file: whatever is wrong with it is known before a row is written, no transaction is open while a stranger's file is
- * parsed, and memory does not grow with it.  Then all rows enter in one transaction, together with counts, score and the
- * end of the audit: of a file there is everything or nothing.  That transaction may last, so between two of its steps the
- * lease is renewed beside it, and the job's row is not locked before its end: others could not look for work.
+ * Two steps.  First the engine reads the file, part by part out of the database, and what it finds goes into a
+ * temporary file: whatever is wrong with it is known before a row is written, no transaction is open while a stranger's
+ * file is parsed, and memory does not grow with it.  Then all rows enter in one transaction, together with counts,
+ * score and the end of the audit: of a file there is everything or nothing.  That transaction may last, so between two
+ * of its steps the lease is renewed beside it, and the job's row is not locked before its end: others could not look
+ * for work.
  *
  * A finding that is there already, by its content key, is not written again: the same file twice, or one that overlaps
  * another, adds nothing.
@@ -21,38 +22,38 @@
 
 #include <zlib.h>
 
-#define PROBLEMS_KEPT 20       /* bad records that are told, of all that are counted */
-#define WHAT_MAX 200           /* bytes of what is told of one */
-#define COLUMNS 8              /* number, resource, check, status, severity, time, comment, key */
-#define BATCH_ROWS 4000        /* of one statement */
+#define PROBLEMS_KEPT 20 /* bad records that are told, of all that are counted */
+#define WHAT_MAX 200     /* bytes of what is told of one */
+#define COLUMNS 8        /* number, resource, check, status, severity, time, comment, key */
+#define BATCH_ROWS 4000  /* of one statement */
 #define BATCH_BYTES (2 * 1024 * 1024)
 #define BUFFER (256 * 1024)
 #define PROGRESS_MS 500
 #define RETRY_MS 1000
-#define READ_SHARE 30          /* of 100: the first step */
+#define READ_SHARE 30 /* of 100: the first step */
 
 typedef struct import_t {
-    saas_audit_file_t file;    /* what the engine sees; first, so that it is the import */
+    saas_audit_file_t file; /* what the engine sees; first, so that it is the import */
     saas_job_t *job;
     const char *name, *format;
     apr_int64_t bytes;
     int parts;
 
-    int part;                  /* the next one */
-    apr_pool_t *part_pool;     /* of the one that is read */
+    int part;              /* the next one */
+    apr_pool_t *part_pool; /* of the one that is read */
     char *raw;
 
-    apr_file_t *spool;         /* rows: length, then COLUMNS - 1 texts, a NUL behind each */
+    apr_file_t *spool; /* rows: length, then COLUMNS - 1 texts, a NUL behind each */
     char *buffer;
     apr_size_t used;
     apr_pool_t *row_pool;
 
     apr_int64_t records, rows, skipped, bad, added;
     json_t *problems;
-    int done;                  /* progress, of 100 */
+    int done; /* progress, of 100 */
     apr_int64_t next_progress, deadline;
     int too_late;
-    apr_status_t broken;       /* why nothing goes on; APR_SUCCESS: it does */
+    apr_status_t broken; /* why nothing goes on; APR_SUCCESS: it does */
 } import_t;
 
 /* ------------------------------------------------- lease and progress -- */
@@ -161,7 +162,8 @@ static void on_rewind(saas_audit_file_t *file)
 
 static apr_status_t flush(import_t *import)
 {
-    apr_status_t rv = import->used ? apr_file_write_full(import->spool, import->buffer, import->used, NULL) : APR_SUCCESS;
+    apr_status_t rv =
+        import->used ? apr_file_write_full(import->spool, import->buffer, import->used, NULL) : APR_SUCCESS;
     import->used = 0;
     if (rv != APR_SUCCESS) {
         SAAS_LOG(import->job->server, APLOG_ERR, rv, "SAAS2206",
@@ -187,8 +189,8 @@ static apr_status_t spool_bytes(import_t *import, const char *bytes, apr_size_t 
  *  what belongs to one out of the next. */
 static const char *content_key(apr_pool_t *p, const char *const texts[5])
 {
-    const char *all = apr_psprintf(p, "%" APR_SIZE_T_FMT ":%s%" APR_SIZE_T_FMT ":%s%s %s %s", strlen(texts[0]), texts[0],
-                                   strlen(texts[1]), texts[1], texts[2], texts[3], texts[4]);
+    const char *all = apr_psprintf(p, "%" APR_SIZE_T_FMT ":%s%" APR_SIZE_T_FMT ":%s%s %s %s", strlen(texts[0]),
+                                   texts[0], strlen(texts[1]), texts[1], texts[2], texts[3], texts[4]);
     const char *hash = saas_token_hash(p, all);
     return apr_psprintf(p, "%.8s-%.4s-%.4s-%.4s-%.12s", hash, hash + 8, hash + 12, hash + 16, hash + 20);
 }
@@ -253,7 +255,7 @@ typedef struct batch_t {
     const char **cells;
     int rows;
     char *bytes;
-    apr_int64_t number;        /* of the last row that was read */
+    apr_int64_t number; /* of the last row that was read */
 } batch_t;
 
 /** Reads exactly len bytes out of the spool, through the buffer. */
@@ -341,11 +343,12 @@ static apr_status_t write_rows(import_t *import, saas_db_t *db)
 static const char *note_text(import_t *import, apr_pool_t *p, const char *error)
 {
     int all = !error;
-    json_t *note = json_pack("{s:s?, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:O, s:s?}", "file", import->name, "format",
-                             import->format, "bytes", (json_int_t)import->bytes, "records", (json_int_t)import->records,
-                             "added", (json_int_t)(all ? import->added : 0), "duplicates",
-                             (json_int_t)(all ? import->rows - import->added : 0), "skipped", (json_int_t)import->skipped,
-                             "bad", (json_int_t)import->bad, "problems", import->problems, "error", error);
+    json_t *note =
+        json_pack("{s:s?, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:O, s:s?}", "file", import->name, "format",
+                  import->format, "bytes", (json_int_t)import->bytes, "records", (json_int_t)import->records, "added",
+                  (json_int_t)(all ? import->added : 0), "duplicates",
+                  (json_int_t)(all ? import->rows - import->added : 0), "skipped", (json_int_t)import->skipped, "bad",
+                  (json_int_t)import->bad, "problems", import->problems, "error", error);
     char *text = json_dumps(note, JSON_COMPACT);
     const char *copy = apr_pstrdup(p, text);
     free(text);
@@ -379,7 +382,7 @@ static apr_status_t count_rows(saas_db_t *db, apr_pool_t *p, const char *audit, 
 
 typedef struct end_t {
     import_t *import;
-    const char *error;         /**< NULL: the rows are to be written */
+    const char *error; /**< NULL: the rows are to be written */
 } end_t;
 
 /** As saas_score_details(), of IMPORT_SCORE's row. */
@@ -394,8 +397,8 @@ static const char *details_text(apr_pool_t *p, const saas_rows_t *rows)
         int lost = (int)saas_cell_int(rows, 0, 2 + 2 * i), losers = (int)saas_cell_int(rows, 0, 3 + 2 * i);
 
         if (losers) {
-            json_array_append_new(severities, json_pack("{s:s, s:i, s:i}", "severity", saas_finding_severities[i], "points", -lost,
-                                                        "resources", losers));
+            json_array_append_new(severities, json_pack("{s:s, s:i, s:i}", "severity", saas_finding_severities[i],
+                                                        "points", -lost, "resources", losers));
         }
     }
     details = json_pack("{s:s, s:o, s:[], s:o}", "grade", saas_score_grade((int)saas_cell_int(rows, 0, 0)), "resources",
@@ -420,21 +423,24 @@ static apr_status_t end_body(saas_db_t *db, void *baton)
     if (!end->error
         && ((rv = write_rows(import, db)) != APR_SUCCESS
             || (rv = count_rows(db, p, job->object_id, &total, &counts)) != APR_SUCCESS
-            || (rv = saas_db_query(db, &audits_statements[IMPORT_SCORE], &rows, SAAS_ARGS(job->object_id))) != APR_SUCCESS)) {
+            || (rv = saas_db_query(db, &audits_statements[IMPORT_SCORE], &rows, SAAS_ARGS(job->object_id)))
+                   != APR_SUCCESS)) {
         return rv;
     }
     score = end->error ? NULL : saas_cell(rows, 0, 0);
     details = score ? details_text(p, rows) : NULL;
     if ((rv = saas_job_fence(job, db)) != APR_SUCCESS
         || (rv = saas_db_query(db, &audits_statements[IMPORT_NOTE], &rows,
-                               SAAS_ARGS(job->object_id, note_text(import, p, end->error)))) != APR_SUCCESS) {
+                               SAAS_ARGS(job->object_id, note_text(import, p, end->error))))
+               != APR_SUCCESS) {
         return rv;
     }
     if (!rows->count) {
         return APR_NOTFOUND;
     }
     if ((rv = saas_db_query(db, &audits_statements[AUDIT_END], &rows,
-                            SAAS_ARGS(job->object_id, status, score, end->error, total, counts, details))) != APR_SUCCESS
+                            SAAS_ARGS(job->object_id, status, score, end->error, total, counts, details)))
+            != APR_SUCCESS
         || (rv = saas_db_queue(db, &audits_statements[PARTS_REMOVE], SAAS_ARGS(job->object_id))) != APR_SUCCESS) {
         return rv;
     }
@@ -466,8 +472,10 @@ static apr_status_t conclude(import_t *import, apr_status_t rv)
 
     if (rv == APR_SUCCESS && (rv = flush(import)) == APR_SUCCESS) {
         if (!import->rows && import->bad) {
-            return finish(import, apr_psprintf(job->pool, "None of the %" APR_INT64_T_FMT " records is a finding: is the "
-                                               "format %s the right one?", import->bad, import->format));
+            return finish(import, apr_psprintf(job->pool,
+                                               "None of the %" APR_INT64_T_FMT " records is a finding: is the "
+                                               "format %s the right one?",
+                                               import->bad, import->format));
         }
         return finish(import, NULL);
     }
@@ -564,7 +572,8 @@ apr_status_t audits_job_import(saas_job_t *job)
         SAAS_LOG(job->server, APLOG_ERR, 0, "SAAS2202",
                  "audit %s: no engine that reads %s is loaded on this node; every node that runs jobs needs it",
                  job->object_id, import->format);
-        return finish(import, apr_psprintf(job->pool, "No engine that reads %s is loaded on this server.", import->format));
+        return finish(import,
+                      apr_psprintf(job->pool, "No engine that reads %s is loaded on this server.", import->format));
     }
     if ((rv = saas_temporary_file(&import->spool, job->pool, job->server)) != APR_SUCCESS) {
         return rv;

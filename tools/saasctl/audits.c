@@ -1,9 +1,9 @@
 /* Licensed under the Apache License, Version 2.0: see LICENSE. */
 
 /*
- * saasctl audit import: a file of another scanner's findings, as POST audits/import/ takes it, but of any size and without
- * the limits of a plan.  The nodes, which have the engine, read it; this command puts the file into the database, in the
- * parts that migration 0017 describes, and waits for what becomes of it.
+ * saasctl audit import: a file of another scanner's findings, as POST audits/import/ takes it, but of any size and
+ * without the limits of a plan.  The nodes, which have the engine, read it; this command puts the file into the
+ * database, in the parts that migration 0017 describes, and waits for what becomes of it.
  */
 #include "commands.h"
 #include "statements.h"
@@ -25,7 +25,7 @@
 typedef struct import_t {
     FILE *file;
     const char *org, *audit, *format, *name, *label;
-    int again;              /* the audit is there already */
+    int again; /* the audit is there already */
     apr_int64_t bytes;
     int parts;
 } import_t;
@@ -106,10 +106,12 @@ static int make_audit(ctl_t *ctl, import_t *import)
         return ctl_say(CTL_USAGE, "the file's name is not UTF-8; give it as standard input: saasctl audit import -");
     }
     code = import->again ? ctl_ask(ctl, CTL_AUDIT_AGAIN, &rows, CTL_ARGS(import->org, import->audit))
-                         : ctl_ask(ctl, CTL_AUDIT_ADD, &rows, CTL_ARGS(import->org, import->audit, import->name ? import->name : "", text));
+                         : ctl_ask(ctl, CTL_AUDIT_ADD, &rows,
+                                   CTL_ARGS(import->org, import->audit, import->name ? import->name : "", text));
     free(text);
     if (code == CTL_OK && !rows->affected) {
-        code = ctl_say(CTL_REFUSED, "%s is no audit of the organization that files have made and that has ended", import->audit);
+        code = ctl_say(CTL_REFUSED, "%s is no audit of the organization that files have made and that has ended",
+                       import->audit);
     }
     return code;
 }
@@ -117,7 +119,9 @@ static int make_audit(ctl_t *ctl, import_t *import)
 static int store(ctl_t *ctl, void *baton)
 {
     import_t *import = baton;
-    ctl_change_t change = { .action = "audit.started", .type = "audit", .id = import->audit,
+    ctl_change_t change = { .action = "audit.started",
+                            .type = "audit",
+                            .id = import->audit,
                             .label = import->name && *import->name ? import->name : import->label };
     const char *job;
     json_t *payload;
@@ -210,7 +214,8 @@ static void print_text(const char *audit, const saas_driver_rows_t *rows, const 
                (long long)json_integer_value(json_object_get(note, "skipped")),
                (long long)json_integer_value(json_object_get(note, "bad")));
     }
-    json_array_foreach(json_object_get(note, "problems"), i, problem) {
+    json_array_foreach(json_object_get(note, "problems"), i, problem)
+    {
         printf("  %s: %s\n", json_string_value(json_object_get(problem, "where")),
                json_string_value(json_object_get(problem, "what")));
     }
@@ -227,8 +232,11 @@ static int report(ctl_t *ctl, const import_t *import, const saas_driver_rows_t *
         note = json_array_get(notes, json_array_size(notes) - 1);
     }
     if (ctl->json) {
-        ctl_print_object(ctl, json_pack("{s:s, s:s, s:I, s:s?, s:O?}", "audit", import->audit, "status", status, "evidence_count",
-                                        (json_int_t)apr_atoi64(ctl_cell(rows, 0, 2)), "error", error, "import", note), NULL);
+        ctl_print_object(ctl,
+                         json_pack("{s:s, s:s, s:I, s:s?, s:O?}", "audit", import->audit, "status", status,
+                                   "evidence_count", (json_int_t)apr_atoi64(ctl_cell(rows, 0, 2)), "error", error,
+                                   "import", note),
+                         NULL);
     }
     else {
         print_text(import->audit, rows, note);
@@ -236,9 +244,11 @@ static int report(ctl_t *ctl, const import_t *import, const saas_driver_rows_t *
     json_decref(notes);
     if (!ended) {
         return ctl_say(CTL_REFUSED, "the file waits in the database: is a node running that loads mod_saas_audits and "
-                       "mod_saas_engine_import? It is read when there is one");
+                                    "mod_saas_engine_import? It is read when there is one");
     }
-    return completed ? CTL_OK : ctl_say(CTL_REFUSED, "nothing of the file was added: %s", error ? error : "the audit was canceled");
+    return completed
+               ? CTL_OK
+               : ctl_say(CTL_REFUSED, "nothing of the file was added: %s", error ? error : "the audit was canceled");
 }
 
 int ctl_audit_import(ctl_t *ctl)
@@ -253,7 +263,8 @@ int ctl_audit_import(ctl_t *ctl)
     import.again = import.audit != NULL;
     import.label = !strcmp(ctl->operands[0], "-") ? "standard input" : slash && slash[1] ? slash + 1 : ctl->operands[0];
     if ((code = ctl_need(ctl, "org", &text)) != CTL_OK || (code = ctl_org(ctl, text, 0, &org)) != CTL_OK
-        || (code = ctl_need(ctl, "format", &text)) != CTL_OK || (code = ctl_word(ctl, "format", formats, &import.format)) != CTL_OK
+        || (code = ctl_need(ctl, "format", &text)) != CTL_OK
+        || (code = ctl_word(ctl, "format", formats, &import.format)) != CTL_OK
         || (code = patience(ctl, &seconds)) != CTL_OK
         || (import.name && (code = ctl_name(ctl, "name", &import.name)) != CTL_OK)
         || (code = import.again ? ctl_id(ctl, import.audit, &import.audit) : ctl_new_id(ctl, &import.audit)) != CTL_OK

@@ -1,9 +1,9 @@
 /* Licensed under the Apache License, Version 2.0: see LICENSE. */
 
 /*
- * CSV as a stream, read by libcsv: a quoted cell may have any byte in it, a line end too.  The file is given to libcsv line
- * by line, so that it is known which line a record begins on; a record is kept up to its end and no longer, and one that
- * does not end is given up.
+ * CSV as a stream, read by libcsv: a quoted cell may have any byte in it, a line end too.  The file is given to libcsv
+ * line by line, so that it is known which line a record begins on; a record is kept up to its end and no longer, and
+ * one that does not end is given up.
  *
  * libcsv takes blanks around a cell without quotes away, passes over empty lines, and reads a line end in any of its
  * spellings.
@@ -24,21 +24,21 @@ typedef struct csv_t {
     import_reader_t *reader;
     const csv_format_t *format;
     struct csv_parser parser;
-    int header;                    /* has been read */
-    int columns;                   /* of the header */
-    int wanted[COLUMNS_MAX];       /* by column: which cell it is, -1: none */
-    int ncells;                    /* of the format */
-    int column;                    /* of the cell that comes next */
-    char *text;                    /* of the record's wanted cells, a NUL behind each */
+    int header;              /* has been read */
+    int columns;             /* of the header */
+    int wanted[COLUMNS_MAX]; /* by column: which cell it is, -1: none */
+    int ncells;              /* of the format */
+    int column;              /* of the cell that comes next */
+    char *text;              /* of the record's wanted cells, a NUL behind each */
     apr_size_t used;
     apr_size_t at[CSV_WANTED_MAX];
     int seen[CSV_WANTED_MAX];
-    int strange;                   /* a cell of it is no text */
-    int over;                      /* the file is: what ends now has no line end */
-    long line, first;              /* now, and of the record's first */
-    int after_cr;                  /* the byte before was one */
-    apr_size_t since;              /* bytes since the last record's end */
-    int inked;                     /* not all of them are blank */
+    int strange;      /* a cell of it is no text */
+    int over;         /* the file is: what ends now has no line end */
+    long line, first; /* now, and of the record's first */
+    int after_cr;     /* the byte before was one */
+    apr_size_t since; /* bytes since the last record's end */
+    int inked;        /* not all of them are blank */
     apr_status_t rv;
 } csv_t;
 
@@ -95,8 +95,10 @@ static void head_end(csv_t *csv)
         }
     }
     if (*missing) {
-        csv->rv = import_refuse(csv->reader, "The first line does not name these columns: %s. Is the format the right one, and "
-                                "\"%c\" between the columns?", missing, csv->format->delimiter);
+        csv->rv = import_refuse(csv->reader,
+                                "The first line does not name these columns: %s. Is the format the right one, and "
+                                "\"%c\" between the columns?",
+                                missing, csv->format->delimiter);
     }
 }
 
@@ -132,7 +134,8 @@ static void record_end(csv_t *csv)
     int i;
 
     if (csv->column != csv->columns && csv->over) {
-        csv->rv = import_refuse(csv->reader, "The file ends within the record of line %ld: it is not all there.", csv->first);
+        csv->rv =
+            import_refuse(csv->reader, "The file ends within the record of line %ld: it is not all there.", csv->first);
         return;
     }
     if (csv->column != csv->columns) {
@@ -221,14 +224,17 @@ static apr_status_t take(csv_t *csv, const char *data, apr_size_t len)
         csv->first = csv->since ? csv->first : csv->line;
         csv->inked = csv->inked || !is_blank(data, next);
         csv->since += (apr_size_t)(next - data);
-        if (csv_parse(&csv->parser, data, (apr_size_t)(next - data), on_cell, on_end, csv) != (apr_size_t)(next - data)) {
+        if (csv_parse(&csv->parser, data, (apr_size_t)(next - data), on_cell, on_end, csv)
+            != (apr_size_t)(next - data)) {
             return csv_error(&csv->parser) == CSV_EPARSE
                        ? import_refuse(csv->reader, "Line %ld: a quote stands where none can.", csv->line)
                        : APR_ENOMEM;
         }
         if (csv->since > CSV_RECORD_MAX) {
-            return import_refuse(csv->reader, "Line %ld: the record that begins there is longer than %d bytes; is a quote not "
-                                 "closed?", csv->first, CSV_RECORD_MAX);
+            return import_refuse(csv->reader,
+                                 "Line %ld: the record that begins there is longer than %d bytes; is a quote not "
+                                 "closed?",
+                                 csv->first, CSV_RECORD_MAX);
         }
         csv->line += last == '\n' || last == '\r';
         csv->after_cr = last == '\r';
@@ -256,7 +262,8 @@ static apr_status_t take_all(csv_t *csv)
     }
     csv->over = 1;
     if (csv_fini(&csv->parser, on_cell, on_end, csv)) {
-        return import_refuse(csv->reader, "The file ends within a quoted cell of the record of line %ld: it is not all there.",
+        return import_refuse(csv->reader,
+                             "The file ends within a quoted cell of the record of line %ld: it is not all there.",
                              csv->first);
     }
     if (csv->rv == APR_SUCCESS && !csv->header) {

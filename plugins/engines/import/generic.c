@@ -1,8 +1,8 @@
 /* Licensed under the Apache License, Version 2.0: see LICENSE. */
 
 /*
- * Format generic: CSV with the six columns that an export of this server has, so that what was exported can be read again.
- * The apostrophe that an export puts before what a spreadsheet would take for a formula is taken away.
+ * Format generic: CSV with the six columns that an export of this server has, so that what was exported can be read
+ * again.  The apostrophe that an export puts before what a spreadsheet would take for a formula is taken away.
  */
 
 #include "columns.h"

@@ -1,8 +1,8 @@
 /* Licensed under the Apache License, Version 2.0: see LICENSE. */
 
 /*
- * mod_saas_engine_import: the audit engine for findings that other scanners have made and written into a file.  The only
- * file of the engine that knows httpd; it translates between mod_saas.h and the readers (reader.h).
+ * mod_saas_engine_import: the audit engine for findings that other scanners have made and written into a file.  The
+ * only file of the engine that knows httpd; it translates between mod_saas.h and the readers (reader.h).
  */
 
 #include "mod_saas.h"
@@ -12,11 +12,17 @@
 SAAS_PLUGIN_DEFINE;
 
 static const saas_finding_status_e statuses[IMPORT_STATUSES] = {
-    [IMPORT_PASS] = SAAS_PASS, [IMPORT_FAIL] = SAAS_FAIL, [IMPORT_MANUAL] = SAAS_MANUAL, [IMPORT_ERROR] = SAAS_ERROR,
+    [IMPORT_PASS] = SAAS_PASS,
+    [IMPORT_FAIL] = SAAS_FAIL,
+    [IMPORT_MANUAL] = SAAS_MANUAL,
+    [IMPORT_ERROR] = SAAS_ERROR,
 };
 
 static const saas_severity_e severities[IMPORT_SEVERITIES] = {
-    [IMPORT_CRITICAL] = SAAS_CRITICAL, [IMPORT_HIGH] = SAAS_HIGH, [IMPORT_MEDIUM] = SAAS_MEDIUM, [IMPORT_LOW] = SAAS_LOW,
+    [IMPORT_CRITICAL] = SAAS_CRITICAL,
+    [IMPORT_HIGH] = SAAS_HIGH,
+    [IMPORT_MEDIUM] = SAAS_MEDIUM,
+    [IMPORT_LOW] = SAAS_LOW,
     [IMPORT_INFORMATIONAL] = SAAS_INFORMATIONAL,
 };
 
@@ -103,6 +109,5 @@ static void register_hooks(apr_pool_t *p)
     saas_engine_register(p, &engine);
 }
 
-AP_DECLARE_MODULE(saas_engine_import) = {
-    STANDARD20_MODULE_STUFF, NULL, NULL, NULL, NULL, NULL, register_hooks, AP_MODULE_FLAG_NONE
-};
+AP_DECLARE_MODULE(saas_engine_import) = { STANDARD20_MODULE_STUFF, NULL, NULL, NULL, NULL, NULL, register_hooks,
+                                          AP_MODULE_FLAG_NONE };

@@ -1,9 +1,9 @@
 /* Licensed under the Apache License, Version 2.0: see LICENSE. */
 
 /*
- * The walk through a JSON document, with yajl's parser.  A tree of the paths says at each depth which part of the document
- * this is; what is below no path costs nothing but yajl's look at it.  Memory is that of the slots, whatever the document's
- * size: its depth is bounded, and so is the length of a value.
+ * The walk through a JSON document, with yajl's parser.  A tree of the paths says at each depth which part of the
+ * document this is; what is below no path costs nothing but yajl's look at it.  Memory is that of the slots, whatever
+ * the document's size: its depth is bounded, and so is the length of a value.
  *
  * Strings are checked here, where they are kept, and not by yajl, where they are not: one bad byte is a bad record, not
  * a bad file.  In a file of JSON lines that holds for whatever is wrong with a line.
@@ -19,18 +19,18 @@
 #include <string.h>
 
 #define DEPTH_MAX 128
-#define SLOT_MAX 16384             /* bytes of a text; what is longer is cut */
+#define SLOT_MAX 16384 /* bytes of a text; what is longer is cut */
 #define KEY_MAX 256
-#define VALUE_MAX (1024 * 1024)    /* bytes without any end of a value, or of anything else */
+#define VALUE_MAX (1024 * 1024) /* bytes without any end of a value, or of anything else */
 #define SLICE 65536
 
 /** A part of the paths. */
 typedef struct node_t {
-    const char *key;               /* NULL: any */
+    const char *key; /* NULL: any */
     apr_size_t len;
-    long index;                    /* of an element; -1: any, -2: it is no element's number */
+    long index; /* of an element; -1: any, -2: it is no element's number */
     int slot, record;
-    apr_uint64_t below;            /* slots of this and all that is below */
+    apr_uint64_t below; /* slots of this and all that is below */
     struct node_t *children, *next;
 } node_t;
 
@@ -38,13 +38,13 @@ typedef enum { NOTHING, STRING, NUMBER, OTHER } kind_e;
 
 typedef struct slot_t {
     kind_e kind;
-    char *text;                    /* SLOT_MAX + 1; made when it is first used */
+    char *text; /* SLOT_MAX + 1; made when it is first used */
 } slot_t;
 
 typedef struct level_t {
-    const node_t *node;            /* NULL: no path comes here */
-    const node_t *child;           /* in an object: of the key that was read last */
-    long index;                    /* in an array: of the element that comes next */
+    const node_t *node;  /* NULL: no path comes here */
+    const node_t *child; /* in an object: of the key that was read last */
+    long index;          /* in an array: of the element that comes next */
     int array;
 } level_t;
 
@@ -58,13 +58,13 @@ struct json_walk_t {
     int depth;
     slot_t slots[JSON_SLOTS_MAX];
     char key[KEY_MAX + 1];
-    int strange;                   /* of the record */
-    apr_size_t since;              /* bytes since anything ended */
-    long line, record_line;        /* now, and where the record of JSON lines begins */
-    long records;                  /* at the top of JSON lines */
-    int in_array;                  /* JSON lines are an array instead */
-    int by_line;                   /* a record has ended on the line that it began on: all do */
-    int skipping;                  /* to the end of a line that is none */
+    int strange;            /* of the record */
+    apr_size_t since;       /* bytes since anything ended */
+    long line, record_line; /* now, and where the record of JSON lines begins */
+    long records;           /* at the top of JSON lines */
+    int in_array;           /* JSON lines are an array instead */
+    int by_line;            /* a record has ended on the line that it began on: all do */
+    int skipping;           /* to the end of a line that is none */
     int begun;
     apr_status_t rv;
 };
@@ -414,8 +414,14 @@ void json_bad(const json_walk_t *walk, const char *what)
 static apr_status_t new_parser(json_walk_t *walk)
 {
     static const yajl_callbacks callbacks = {
-        .yajl_null = on_null, .yajl_boolean = on_bool, .yajl_number = on_number, .yajl_string = on_string,
-        .yajl_start_map = on_map, .yajl_map_key = on_key, .yajl_end_map = on_end, .yajl_start_array = on_array,
+        .yajl_null = on_null,
+        .yajl_boolean = on_bool,
+        .yajl_number = on_number,
+        .yajl_string = on_string,
+        .yajl_start_map = on_map,
+        .yajl_map_key = on_key,
+        .yajl_end_map = on_end,
+        .yajl_start_array = on_array,
         .yajl_end_array = on_end,
     };
     if (walk->parser) {
@@ -468,9 +474,10 @@ static apr_status_t parse(json_walk_t *walk, const char *data, apr_size_t len)
     }
     if (status == yajl_status_ok) {
         walk->since += len;
-        return walk->since <= VALUE_MAX ? APR_SUCCESS
-                                        : import_refuse(walk->reader, "Line %ld: a value that does not end within %d bytes.",
-                                                        walk->line, VALUE_MAX);
+        return walk->since <= VALUE_MAX
+                   ? APR_SUCCESS
+                   : import_refuse(walk->reader, "Line %ld: a value that does not end within %d bytes.", walk->line,
+                                   VALUE_MAX);
     }
     if (walk->format->lines && !walk->in_array && walk->begun > 1) {
         walk->skipping = data[len - 1] != '\n';
@@ -536,10 +543,12 @@ static apr_status_t take_all(json_walk_t *walk)
     case yajl_status_client_canceled:
         return walk->rv;
     default:
-        return import_refuse(walk->reader, "The file is not all there: it ends in line %ld, within a value.", walk->line);
+        return import_refuse(walk->reader, "The file is not all there: it ends in line %ld, within a value.",
+                             walk->line);
     }
     return walk->depth || walk->in_array || !walk->begun || (walk->format->lines && !walk->records && walk->begun > 1)
-               ? import_refuse(walk->reader, "The file is not all there: it ends in line %ld, within a value.", walk->line)
+               ? import_refuse(walk->reader, "The file is not all there: it ends in line %ld, within a value.",
+                               walk->line)
                : APR_SUCCESS;
 }
 

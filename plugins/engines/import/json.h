@@ -4,9 +4,9 @@
  * @file json.h
  * Records of a JSON document of any size, by the paths of their values.
  *
- * A format is a table of paths.  A path is the keys and element numbers from the document's top, joined by dots; "*" is any
- * key, or any element.  Where a value of a path has a slot, its text is kept there; where an object of a path is a record, it
- * clears the slots below it when it begins, and the format is told when it ends.
+ * A format is a table of paths.  A path is the keys and element numbers from the document's top, joined by dots; "*" is
+ * any key, or any element.  Where a value of a path has a slot, its text is kept there; where an object of a path is a
+ * record, it clears the slots below it when it begins, and the format is told when it ends.
  */
 #ifndef IMPORT_JSON_H
 #define IMPORT_JSON_H
@@ -18,9 +18,9 @@
 #define JSON_NO_RECORD 0
 
 typedef struct json_rule_t {
-    const char *path;              /**< NULL: the end of the table */
+    const char *path; /**< NULL: the end of the table */
     int slot;
-    int record;                    /**< the format's own number, from 1 */
+    int record; /**< the format's own number, from 1 */
 } json_rule_t;
 
 typedef struct json_walk_t json_walk_t;

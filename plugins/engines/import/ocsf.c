@@ -1,16 +1,16 @@
 /* Licensed under the Apache License, Version 2.0: see LICENSE. */
 
 /*
- * Format ocsf: findings of the Open Cybersecurity Schema Framework, as Prowler and others write them, an array or a line each.
- * What a check came to is its status_code; status says what people have done about it.
+ * Format ocsf: findings of the Open Cybersecurity Schema Framework, as Prowler and others write them, an array or a
+ * line each.  What a check came to is its status_code; status says what people have done about it.
  */
 
 #include "json.h"
 
 #include <stdlib.h>
 
-enum { EVENT_CODE, TITLE, STATUS_CODE, COMPLIANCE, SEVERITY, SEVERITY_ID, DETAIL, MESSAGE, UID, NAME, CREATED, CREATED_TEXT, TIME,
-       TIME_TEXT };
+enum { EVENT_CODE, TITLE, STATUS_CODE, COMPLIANCE, SEVERITY, SEVERITY_ID, DETAIL, MESSAGE, UID, NAME, CREATED,
+       CREATED_TEXT, TIME, TIME_TEXT };
 enum { RECORD = 1 };
 
 static const json_rule_t rules[] = {
@@ -36,7 +36,8 @@ static const json_rule_t rules[] = {
 static int severity_number(apr_int64_t id, import_severity_e *severity)
 {
     static const import_severity_e severities[] = {
-        IMPORT_INFORMATIONAL, IMPORT_INFORMATIONAL, IMPORT_LOW, IMPORT_MEDIUM, IMPORT_HIGH, IMPORT_CRITICAL, IMPORT_CRITICAL
+        IMPORT_INFORMATIONAL, IMPORT_INFORMATIONAL, IMPORT_LOW, IMPORT_MEDIUM, IMPORT_HIGH, IMPORT_CRITICAL,
+        IMPORT_CRITICAL
     };
     *severity = id >= 0 && id <= 6 ? severities[id] : IMPORT_INFORMATIONAL;
     return (id >= 0 && id <= 6) || id == 99;

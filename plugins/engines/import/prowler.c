@@ -1,8 +1,8 @@
 /* Licensed under the Apache License, Version 2.0: see LICENSE. */
 
 /*
- * Format prowler-csv: what Prowler writes with --output-formats csv, semicolons between its columns.  Times are UTC without
- * saying so.
+ * Format prowler-csv: what Prowler writes with --output-formats csv, semicolons between its columns.  Times are UTC
+ * without saying so.
  */
 
 #include "columns.h"
@@ -31,7 +31,8 @@ static const char *record(const import_reader_t *reader, char *const *cells, imp
 
 static const csv_format_t format = {
     .delimiter = ';',
-    .columns = { "RESOURCE_UID", "CHECK_ID", "STATUS", "SEVERITY", "TIMESTAMP", "STATUS_EXTENDED", "RESOURCE_NAME", NULL },
+    .columns = { "RESOURCE_UID", "CHECK_ID", "STATUS", "SEVERITY", "TIMESTAMP", "STATUS_EXTENDED",
+                 "RESOURCE_NAME", NULL },
     .record = record,
 };
 

@@ -4,8 +4,8 @@
  * @file reader.h
  * Files of findings, read as a stream: what goes in and what comes out, for every format.
  *
- * Pure: no httpd.  Memory does not grow with the file.  A record that is no finding is told of and passed over; a file that
- * is not of its format, or not all there, ends with an error.
+ * Pure: no httpd.  Memory does not grow with the file.  A record that is no finding is told of and passed over; a file
+ * that is not of its format, or not all there, ends with an error.
  */
 #ifndef IMPORT_READER_H
 #define IMPORT_READER_H
@@ -17,7 +17,12 @@
 /** In the order of the words that an audit has for them. */
 typedef enum { IMPORT_PASS, IMPORT_FAIL, IMPORT_MANUAL, IMPORT_ERROR, IMPORT_STATUSES } import_status_e;
 typedef enum {
-    IMPORT_CRITICAL, IMPORT_HIGH, IMPORT_MEDIUM, IMPORT_LOW, IMPORT_INFORMATIONAL, IMPORT_SEVERITIES
+    IMPORT_CRITICAL,
+    IMPORT_HIGH,
+    IMPORT_MEDIUM,
+    IMPORT_LOW,
+    IMPORT_INFORMATIONAL,
+    IMPORT_SEVERITIES
 } import_severity_e;
 
 /** A record's texts live until the call that is given them returns. */
@@ -25,7 +30,7 @@ typedef struct import_finding_t {
     const char *resource, *check, *comment;
     import_status_e status;
     import_severity_e severity;
-    apr_time_t time;               /**< 0: the file does not say */
+    apr_time_t time; /**< 0: the file does not say */
 } import_finding_t;
 
 /** A file, and who wants to know of it. */
@@ -43,7 +48,7 @@ typedef struct import_reader_t {
     void (*skipped)(void *baton);
     /** ISO 8601 with a zone; APR_EINVAL for anything else. */
     apr_status_t (*parse_time)(const char *text, apr_time_t *t);
-    const char *error;             /**< out: why the file cannot be read, a sentence */
+    const char *error; /**< out: why the file cannot be read, a sentence */
 } import_reader_t;
 
 /** Names of the formats; ends with NULL. */
@@ -64,7 +69,7 @@ apr_status_t import_refuse(import_reader_t *reader, const char *format, ...) __a
 
 /* text.c */
 
-#define IMPORT_MARK 3              /* bytes of a byte order mark */
+#define IMPORT_MARK 3 /* bytes of a byte order mark */
 
 /** Where a walk through a file in UTF-8 is; all zero at its beginning. */
 typedef struct import_text_t {

@@ -1,9 +1,10 @@
 /* Licensed under the Apache License, Version 2.0: see LICENSE. */
 
 /*
- * Format sarif: SARIF 2.1.0 (OASIS).  A result names its rule, and may leave to it what its message, its level and its
- * severity are; where the rule stands in the file, before the results or behind them, is left to its writer.  So the file is
- * walked through twice: first for the rules and the times of the runs, of which only so much is kept, then for the results.
+ * Format sarif: SARIF 2.1.0 (OASIS).  A result names its rule, and may leave to it what its message, its level and
+ * its severity are; where the rule stands in the file, before the results or behind them, is left to its writer.  So
+ * the file is walked through twice: first for the rules and the times of the runs, of which only so much is kept, then
+ * for the results.
  *
  * Section numbers are those of the specification.
  */
@@ -21,8 +22,8 @@
 #define ARGUMENTS 10
 
 enum { VERSION, END_TIME, RULE_ID, RULE_LEVEL, RULE_SECURITY, RULE_SHORT, RULE_STRING, ARTIFACT,
-       ID, INDEX, REF_ID, REF_INDEX, REF_COMPONENT, KIND, LEVEL, BASELINE, TEXT, MARKDOWN, MESSAGE_ID, SECURITY, URI, URI_INDEX, LINE,
-       LOGICAL_FULL, LOGICAL_NAME, SUPPRESSED, ARGUMENT };
+       ID, INDEX, REF_ID, REF_INDEX, REF_COMPONENT, KIND, LEVEL, BASELINE, TEXT, MARKDOWN, MESSAGE_ID, SECURITY, URI,
+       URI_INDEX, LINE, LOGICAL_FULL, LOGICAL_NAME, SUPPRESSED, ARGUMENT };
 enum { LOG = 1, RUN, INVOCATION, RULE, STRING, EXTENSION_RULE, EXTENSION_STRING, ARTIFACTS, RESULT };
 
 #define OF_RULE(path, rule, string) \
@@ -249,7 +250,8 @@ static const char *filled(sarif_t *sarif, const json_walk_t *walk, const char *t
             *to++ = *text;
             text += 2;
         }
-        else if (text[0] == '{' && text[1] >= '0' && text[1] <= '9' && text[2] == '}' && json_is_there(walk, ARGUMENT + text[1] - '0')) {
+        else if (text[0] == '{' && text[1] >= '0' && text[1] <= '9' && text[2] == '}'
+                 && json_is_there(walk, ARGUMENT + text[1] - '0')) {
             const char *argument = json_text(walk, ARGUMENT + text[1] - '0');
             for (i = 0; argument[i] && to + 4 < out + room; i++) {
                 *to++ = argument[i];
@@ -276,7 +278,9 @@ static const char *message_of(sarif_t *sarif, const json_walk_t *walk, const rul
         text = rule->short_text;
     }
     text = filled(sarif, walk, text);
-    return json_is_there(walk, SUPPRESSED) ? apr_pstrcat(sarif->scratch, text, *text ? " " : "", "(suppressed)", NULL) : text;
+    return json_is_there(walk, SUPPRESSED)
+               ? apr_pstrcat(sarif->scratch, text, *text ? " " : "", "(suppressed)", NULL)
+               : text;
 }
 
 static const char *resource_of(sarif_t *sarif, const json_walk_t *walk)
@@ -293,13 +297,14 @@ static const char *resource_of(sarif_t *sarif, const json_walk_t *walk)
                 : json_either(walk, LOGICAL_FULL, LOGICAL_NAME);
 }
 
-/** By the number that code scanning has agreed on, else by the level (3.27.10). False: it has no level that there is. */
+/** By the number that code scanning has agreed on, else by the level (3.27.10).  False: it has none that there is. */
 static int severity_of(const json_walk_t *walk, const rule_t *rule, import_severity_e *severity)
 {
     static const struct {
         const char *level;
         import_severity_e severity;
-    } levels[] = { { "error", IMPORT_HIGH }, { "warning", IMPORT_MEDIUM }, { "note", IMPORT_LOW }, { "none", IMPORT_INFORMATIONAL } };
+    } levels[] = { { "error", IMPORT_HIGH }, { "warning", IMPORT_MEDIUM }, { "note", IMPORT_LOW },
+                   { "none", IMPORT_INFORMATIONAL } };
     const char *security = json_text(walk, SECURITY), *level = json_text(walk, LEVEL);
     unsigned i;
 
@@ -335,8 +340,9 @@ static int status_of(const json_walk_t *walk, import_status_e *status)
         const char *kind;
         int is, status;
     } kinds[] = {
-        { "", 1, IMPORT_FAIL },       { "fail", 1, IMPORT_FAIL },     { "pass", 1, IMPORT_PASS },     { "open", 1, IMPORT_MANUAL },
-        { "review", 1, IMPORT_MANUAL }, { "informational", 0, 0 },    { "notApplicable", 0, 0 },
+        { "", 1, IMPORT_FAIL },     { "fail", 1, IMPORT_FAIL },     { "pass", 1, IMPORT_PASS },
+        { "open", 1, IMPORT_MANUAL }, { "review", 1, IMPORT_MANUAL }, { "informational", 0, 0 },
+        { "notApplicable", 0, 0 },
     };
     unsigned i;
     for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
@@ -352,7 +358,8 @@ static int status_of(const json_walk_t *walk, import_status_e *status)
 static const char *read_result(sarif_t *sarif, const json_walk_t *walk, import_finding_t *finding)
 {
     const rule_t *rule = rule_of(sarif, walk);
-    const apr_time_t *t = apr_hash_get(sarif->times, apr_psprintf(sarif->scratch, "%ld", json_index(walk, 0)), APR_HASH_KEY_STRING);
+    const char *run = apr_psprintf(sarif->scratch, "%ld", json_index(walk, 0));
+    const apr_time_t *t = apr_hash_get(sarif->times, run, APR_HASH_KEY_STRING);
 
     finding->time = t ? *t : 0;
     finding->check = json_either(walk, ID, REF_ID);

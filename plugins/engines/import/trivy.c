@@ -1,9 +1,9 @@
 /* Licensed under the Apache License, Version 2.0: see LICENSE. */
 
 /*
- * Format trivy: the report of `trivy --format json`, schema version 2: vulnerable packages, misconfigurations and secrets.
- * Members of an object have no order, so the report is walked through twice: first for its time, and for targets that stand
- * behind their findings.  What a secret's match is, is not taken over.
+ * Format trivy: the report of `trivy --format json`, schema version 2: vulnerable packages, misconfigurations and
+ * secrets.  Members of an object have no order, so the report is walked through twice: first for its time, and for
+ * targets that stand behind their findings.  What a secret's match is, is not taken over.
  */
 
 #include "json.h"
@@ -16,8 +16,8 @@
 #define LATE_MAX (4 * 1024 * 1024)
 
 enum { VERSION, CREATED, TARGET, VULNERABILITY, PACKAGE, INSTALLED, FIXED, VULNERABILITY_SEVERITY, VULNERABILITY_TITLE,
-       MISCONFIGURATION, MISCONFIGURATION_STATUS, MISCONFIGURATION_SEVERITY, MISCONFIGURATION_TITLE, MISCONFIGURATION_MESSAGE,
-       RULE, SECRET_SEVERITY, SECRET_TITLE, LINE };
+       MISCONFIGURATION, MISCONFIGURATION_STATUS, MISCONFIGURATION_SEVERITY, MISCONFIGURATION_TITLE,
+       MISCONFIGURATION_MESSAGE, RULE, SECRET_SEVERITY, SECRET_TITLE, LINE };
 enum { REPORT = 1, RESULT, PACKAGES, SETTINGS, SECRETS, LICENSES };
 
 #define RESULTS "Results.*"
@@ -122,8 +122,8 @@ static const char *read_package(trivy_t *trivy, const json_walk_t *walk, import_
     }
     finding->resource = apr_pstrcat(trivy->scratch, target_of(trivy, walk), "#", json_text(walk, PACKAGE), "@",
                                     json_text(walk, INSTALLED), NULL);
-    finding->comment = apr_pstrcat(trivy->scratch, title, *title ? "; " : "", *fixed ? "fixed in " : "no fixed version is known",
-                                   fixed, NULL);
+    finding->comment = apr_pstrcat(trivy->scratch, title, *title ? "; " : "",
+                                   *fixed ? "fixed in " : "no fixed version is known", fixed, NULL);
     return *finding->check ? import_severity_word(json_text(walk, VULNERABILITY_SEVERITY), &finding->severity)
                                  ? NULL : "Its Severity is none of Trivy's."
                            : "It has no VulnerabilityID.";

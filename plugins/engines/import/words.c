@@ -1,8 +1,8 @@
 /* Licensed under the Apache License, Version 2.0: see LICENSE. */
 
 /*
- * The words of tools for statuses, severities and times, and what may be text at all.  A word that is not in the tables is
- * none: nothing is guessed, least of all that a check passed.
+ * The words of tools for statuses, severities and times, and what may be text at all.  A word that is not in the
+ * tables is none: nothing is guessed, least of all that a check passed.
  */
 
 #include "reader.h"
@@ -75,7 +75,14 @@ int import_is_text(const char *text, apr_size_t len)
     const unsigned char *s = (const unsigned char *)text, *end = s + len;
 
     while (s < end) {
-        apr_size_t more = s[0] < 0x80 ? 0 : s[0] < 0xC2 ? 9 : s[0] < 0xE0 ? 1 : s[0] < 0xF0 ? 2 : s[0] < 0xF5 ? 3 : 9, i;
+        /* Bytes that follow; 9: none can. */
+        apr_size_t more = s[0] < 0x80   ? 0
+                          : s[0] < 0xC2 ? 9
+                          : s[0] < 0xE0 ? 1
+                          : s[0] < 0xF0 ? 2
+                          : s[0] < 0xF5 ? 3
+                                        : 9;
+        apr_size_t i;
         if (!s[0] || (apr_size_t)(end - s) <= more) {
             return 0;
         }
