@@ -647,7 +647,7 @@ typedef struct saas_engine_t {
 
 /** Since minor 4.  Whether this server may connect to an address that a stranger has named. */
 typedef enum {
-    SAAS_ADMITTED = 0,     /**< globally routable, on a web port: 80, 443, 8080 or 8443 */
+    SAAS_ADMITTED = 0,     /**< globally routable, on one of the guard's ports: the web's, and what it opens besides */
     SAAS_ADMITTED_LISTED,  /**< in one of the guard's ranges, on any port */
     SAAS_REFUSED_ADDRESS,  /**< not globally routable, or one of this machine's own */
     SAAS_REFUSED_PORT      /**< routable, on another port */
@@ -765,6 +765,10 @@ typedef struct saas_host_t {
                                     apr_status_t (*sink)(void *baton, const char *const *cells, const apr_size_t *lengths),
                                     void *baton);
     apr_size_t (*json_quote)(char *to, const char *text, apr_size_t len);
+    const char *(*guard_check_port)(apr_pool_t *p, const char *port);
+    const saas_guard_t *(*guard_make_ports)(apr_pool_t *p, const apr_array_header_t *ranges,
+                                            const apr_array_header_t *ports);
+    const char *(*guard_ports)(apr_pool_t *p, const saas_guard_t *guard);
 } saas_host_t;
 
 APR_DECLARE_OPTIONAL_FN(const saas_host_t *, saas_host_services, (const char *abi, unsigned minor));
@@ -1916,6 +1920,27 @@ static inline const char *saas_check_range(apr_pool_t *p, const char *arg, const
 static inline const saas_guard_t *saas_guard_make(apr_pool_t *p, const apr_array_header_t *ranges)
 {
     return saas_host()->guard_make(p, ranges);
+}
+
+/** Since minor 6.  Check for SAAS_CHECKED: a port for saas_guard_make_ports(), "9443". */
+static inline const char *saas_check_port(apr_pool_t *p, const char *arg, const char **value)
+{
+    (void)value;
+    return saas_host() ? saas_host()->guard_check_port(p, arg) : "mod_saas must be loaded";
+}
+
+/** Since minor 6.  As saas_guard_make(), and what is globally routable on these ports, too (const char *, each checked by
+ *  saas_check_port()). */
+static inline const saas_guard_t *saas_guard_make_ports(apr_pool_t *p, const apr_array_header_t *ranges,
+                                                        const apr_array_header_t *ports)
+{
+    return saas_host()->guard_make_ports(p, ranges, ports);
+}
+
+/** Since minor 6.  The guard's ports in p, for a message: "80, 443, 8080 or 8443". */
+static inline const char *saas_guard_ports(apr_pool_t *p, const saas_guard_t *guard)
+{
+    return saas_host()->guard_ports(p, guard);
 }
 
 /** Since minor 4.  The same guard in p, which also refuses the addresses that this machine has now, unless they are

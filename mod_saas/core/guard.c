@@ -29,6 +29,7 @@ typedef struct {
 struct saas_guard_t {
     apr_array_header_t *allow; /* cidr_t */
     apr_array_header_t *own;   /* ip_t */
+    apr_array_header_t *ports; /* int */
 };
 
 static const struct {
@@ -64,10 +65,10 @@ static const struct {
 
 static const int web_ports[] = { 80, 443, 8080, 8443 };
 
-static int is_web_port(int port)
+static int is_open(const saas_guard_t *g, int port)
 {
-    for (size_t i = 0; i < sizeof(web_ports) / sizeof(web_ports[0]); i++) {
-        if (web_ports[i] == port) {
+    for (int i = 0; i < g->ports->nelts; i++) {
+        if (APR_ARRAY_IDX(g->ports, i, int) == port) {
             return 1;
         }
     }
@@ -215,6 +216,10 @@ saas_guard_t *saas_guard_create(apr_pool_t *p)
 
     g->allow = apr_array_make(p, 4, sizeof(cidr_t));
     g->own = apr_array_make(p, 4, sizeof(ip_t));
+    g->ports = apr_array_make(p, 4, sizeof(int));
+    for (size_t i = 0; i < sizeof(web_ports) / sizeof(web_ports[0]); i++) {
+        APR_ARRAY_PUSH(g->ports, int) = web_ports[i];
+    }
     return g;
 }
 
@@ -226,6 +231,7 @@ saas_guard_t *saas_guard_here(apr_pool_t *p, const saas_guard_t *base)
 
     g->allow = apr_array_copy(p, base->allow);
     g->own = apr_array_copy(p, base->own);
+    g->ports = base->ports;
     if (getifaddrs(&list) == 0) {
         for (struct ifaddrs *i = list; i; i = i->ifa_next) {
             if (i->ifa_addr) {
@@ -284,6 +290,31 @@ const char *saas_guard_allow(saas_guard_t *g, apr_pool_t *p, const char *cidr)
     return NULL;
 }
 
+const char *saas_guard_open(saas_guard_t *g, apr_pool_t *p, const char *port)
+{
+    size_t digits = strspn(port, "0123456789");
+    long number = digits > 0 && digits <= 5 && !port[digits] ? strtol(port, NULL, 10) : 0;
+
+    if (number < 1 || number > 65535) {
+        return apr_psprintf(p, "\"%s\" is no port, 1 to 65535", port);
+    }
+    if (!is_open(g, (int)number)) {
+        APR_ARRAY_PUSH(g->ports, int) = (int)number;
+    }
+    return NULL;
+}
+
+const char *saas_guard_ports(apr_pool_t *p, const saas_guard_t *g)
+{
+    const char *text = "";
+
+    for (int i = 0; i < g->ports->nelts; i++) {
+        text = apr_psprintf(p, "%s%s%d", text, i == 0 ? "" : i < g->ports->nelts - 1 ? ", " : " or ",
+                            APR_ARRAY_IDX(g->ports, i, int));
+    }
+    return text;
+}
+
 void saas_guard_own(saas_guard_t *g, const struct sockaddr *sa)
 {
     ip_t ip;
@@ -308,10 +339,10 @@ saas_guard_e saas_guard_ask(const saas_guard_t *g, const struct sockaddr *sa)
     if (!(ip.bits == 32 ? is_global4(ip.b) : is_global6(ip.b)) || leads_home(g, &ip)) {
         return SAAS_GUARD_REFUSED_ADDRESS;
     }
-    return is_web_port(port) ? SAAS_GUARD_ADMITTED : SAAS_GUARD_REFUSED_PORT;
+    return is_open(g, port) ? SAAS_GUARD_ADMITTED : SAAS_GUARD_REFUSED_PORT;
 }
 
 int saas_guard_port(const saas_guard_t *g, int port)
 {
-    return g->allow->nelts > 0 || is_web_port(port);
+    return g->allow->nelts > 0 || is_open(g, port);
 }

@@ -113,13 +113,34 @@ static const char *guard_check(apr_pool_t *p, const char *range)
     return saas_guard_allow(saas_guard_create(p), p, range);
 }
 
-static const saas_guard_t *guard_make(apr_pool_t *p, const apr_array_header_t *ranges)
+static saas_guard_t *make_guard(apr_pool_t *p, const apr_array_header_t *ranges)
 {
     saas_guard_t *guard = saas_guard_create(p);
     int i;
     for (i = 0; i < ranges->nelts; i++) {
         /* A range that was not checked opens nothing. */
         (void)saas_guard_allow(guard, p, APR_ARRAY_IDX(ranges, i, const char *));
+    }
+    return guard;
+}
+
+static const saas_guard_t *guard_make(apr_pool_t *p, const apr_array_header_t *ranges)
+{
+    return make_guard(p, ranges);
+}
+
+static const char *guard_check_port(apr_pool_t *p, const char *port)
+{
+    return saas_guard_open(saas_guard_create(p), p, port);
+}
+
+static const saas_guard_t *guard_make_ports(apr_pool_t *p, const apr_array_header_t *ranges,
+                                            const apr_array_header_t *ports)
+{
+    saas_guard_t *guard = make_guard(p, ranges);
+    int i;
+    for (i = 0; i < ports->nelts; i++) {
+        (void)saas_guard_open(guard, p, APR_ARRAY_IDX(ports, i, const char *));
     }
     return guard;
 }
@@ -215,6 +236,9 @@ static const saas_host_t services = {
     .guard_here = guard_here,
     .guard_ask = guard_ask,
     .guard_port = saas_guard_port,
+    .guard_check_port = guard_check_port,
+    .guard_make_ports = guard_make_ports,
+    .guard_ports = saas_guard_ports,
     .limit_take = saas_limit_take_impl,
     .limits_usage = saas_limits_usage_impl,
     .db_load = saas_db_load_impl,

@@ -85,6 +85,11 @@ int saas_notify_api_view(saas_request_t *rq)
 
 /* -------------------------------------------------------------- fields -- */
 
+static const char *other_port(saas_request_t *rq)
+{
+    return apr_psprintf(rq->pool, "Use port %s.", saas_guard_ports(rq->pool, saas_notify_guard));
+}
+
 static const char *url_field(saas_request_t *rq, unsigned flags)
 {
     const char *text = saas_request_field(rq, "url", flags, SAAS_NOTIFY_URL_MAX), *wrong;
@@ -100,10 +105,10 @@ static const char *url_field(saas_request_t *rq, unsigned flags)
     if (!wrong && url.literal_len) {
         admitted = saas_guard_ask(saas_notify_guard, (struct sockaddr *)&url.literal);
         wrong = admitted == SAAS_REFUSED_ADDRESS ? "This address is not publicly routable." : NULL;
-        wrong = admitted == SAAS_REFUSED_PORT ? "Use port 443, 8443, 80 or 8080." : wrong;
+        wrong = admitted == SAAS_REFUSED_PORT ? other_port(rq) : wrong;
     }
     else if (!wrong && !saas_guard_port(saas_notify_guard, url.port)) {
-        wrong = "Use port 443, 8443, 80 or 8080.";
+        wrong = other_port(rq);
     }
     if (wrong) {
         saas_request_error(rq, "url", wrong);

@@ -111,7 +111,7 @@ static const char *failure(const slot_t *slot, CURLcode code)
     size_t i;
 
     if (slot->refused == SAAS_REFUSED_PORT) {
-        return "the port is none of 443, 8443, 80 and 8080";
+        return "messages are not sent to this port";
     }
     if (slot->refused) {
         return "the address is not publicly routable";

@@ -21,6 +21,7 @@ from test_hostile import evidence
 pytestmark = [pytest.mark.long(10),
               pytest.mark.skipif(not dns.can_be_asked(), reason="a name server of our own needs root and mount namespaces")]
 OPEN, INSIDE = "127.7.0.1", "127.8.0.1"
+OUTSIDE, OPENED, SHUT = "8.8.8.8", 9443, 9444   # never connected to: on one port nothing tries, the other is refused
 HOST_HEX, HOST_NUMBER, HOST_OCTAL = "0x7f080001", str(0x7f080001), "0177.010.0.01"
 
 
@@ -55,6 +56,7 @@ def locations(port):
         f"http://１２７.８.０.１:{port}/", f"http://127。8。0。1:{port}/", f"http://①②⑦.8.0.1:{port}/", f"http://[fe80::1%25lo]:{port}/", f"http://[fe80::1%lo]:{port}/",
         f"ftp://{INSIDE}:{port}/", f"gopher://{INSIDE}:{port}/_x", f"dict://{INSIDE}:{port}/x", f"telnet://{INSIDE}:{port}/", f"http://{INSIDE}\t:{port}/",
         f"http://alias.example:{port}/", f"http://{INSIDE}:{port}/?http://{OPEN}/", f"http://{INSIDE}:0{port}/", f"http://both.example:{port}/",
+        f"http://{OUTSIDE}:{SHUT}/", f"http://outside.example:{SHUT}/",
     ]
 
 
@@ -90,6 +92,7 @@ NAMES = {
     "many.example": [("0.0.0.0", INSIDE, "127.0.0.1", "10.0.0.1", OPEN)], "rebinds.example": [OPEN, INSIDE], "rebinds-back.example": [INSIDE, OPEN],
     "rebinds-to-both.example": [OPEN, (INSIDE, "0.0.0.0", "127.0.0.1")], "nothing.example": ["0.0.0.0"], "here.example": ["127.0.0.1"],
     "alias.example": [("CNAME", "inside.example", INSIDE)],
+    "outside.example": [OUTSIDE],
 }
 NAMES6 = {
     "mapped.example": [f"::ffff:{INSIDE}"], "nat64.example": [f"64:ff9b::{INSIDE}"], "six-to-four.example": ["2002:7f08:1::1"], "loop.example": ["::1"],
@@ -132,7 +135,7 @@ def site(databases, db_kind):
     """httpd that asks the test's name server, and may scan OPEN alone."""
     scratch = Places()
     with dns.NameServer(answer) as server:
-        made = Site(databases.fresh(db_kind, scratch), conf="SaasScanTimeout 4s\n", places=scratch, with_stripe=False,
+        made = Site(databases.fresh(db_kind, scratch), conf=f"SaasScanTimeout 4s\nSaasScanPorts {OPENED}\n", places=scratch, with_stripe=False,
                     mounts=MOUNTS.replace("127.0.0.0/8", OPEN))
         made.names = server
         made.httpd.binary = server.wrapped(made.httpd.binary, scratch.folder("names"))
@@ -197,6 +200,8 @@ def test_a_name_is_looked_at_where_it_may_be(looked_at, name):
     row = rows[f"http://{name}:{port}/"]["content_type_nosniff"]
     if name in REACHED:
         assert row["status"] == "PASS", row
+    elif name == "outside.example":
+        assert row["status"] == "ERROR" and f"port {port} of {name} is not scanned" in row["comment"], row
     else:
         assert row["status"] == "ERROR" and "does not resolve to a publicly routable address" in row["comment"], row
 
@@ -217,6 +222,19 @@ def test_a_redirect_to_inside_is_refused_with_the_reason(looked_at, n):
         assert row["status"] == "PASS", row
     else:
         assert row["status"] == "ERROR", row
+
+
+def test_another_port_is_refused_until_it_is_opened(site, looked_at):
+    """At once where the target tells it, with all ports that there are; else at the socket, as above, and on the way there."""
+    rows, server, _, port, _, _ = looked_at
+    reply = start(site.newcomer(), [f"http://{OUTSIDE}:{at}/" for at in (80, 443, 8080, 8443, OPENED, SHUT)])
+    assert reply.status_code == 400, reply.text
+    said = " ".join(reply.json()["targets"])
+    assert said.count("is not scanned") == 1 and f"port {SHUT} is not scanned; use 80, 443, 8080, 8443 or {OPENED}" in said, said
+    for n, location in enumerate(server.locations):
+        if f":{SHUT}/" in location:
+            row = rows[f"http://{OPEN}:{port}/r/{n}"]["content_type_nosniff"]
+            assert f"port {SHUT}" in row["comment"] and "is not scanned" in row["comment"], row
 
 
 @pytest.mark.parametrize("target", [location for location in locations(8080) if "example" not in location.lower() and "//localhost" not in location

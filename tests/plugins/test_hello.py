@@ -565,7 +565,7 @@ def test_a_misspelt_role_names_what_is_allowed(httpd):
 
 @pytest.mark.parametrize("old, new, words", [
     ('#define SAAS_PLUGIN_ABI "1"', '#define SAAS_PLUGIN_ABI "999"', ['"hello"', "999", "rebuild"]),
-    ("#define SAAS_PLUGIN_MINOR 5", "#define SAAS_PLUGIN_MINOR 7", ['"hello"', "7", "update mod_saas"]),
+    ("#define SAAS_PLUGIN_MINOR 6", "#define SAAS_PLUGIN_MINOR 8", ['"hello"', "8", "update mod_saas"]),
 ])
 def test_a_plugin_for_another_host_is_refused(httpd, places, installed, old, new, words):
     """Built against a header of another version: configtest names the plugin and what to do."""
@@ -582,7 +582,7 @@ def test_a_plugin_for_another_host_is_refused(httpd, places, installed, old, new
 APPENDED = {1: ["    const char *openapi;\n"], 2: ["    saas_counter_t *counters;\n"],
             3: ["    const saas_link_t *links;\n", "    const saas_periodic_t *periodic;\n"],
             4: ["    const saas_gauge_t *gauges;\n", "    const saas_limit_t *limits;\n"],
-            5: []}
+            5: [], 6: []}
 # How hello.c is without it.
 GAUGES = """static const saas_gauge_t gauges[] = {
     { .name = "hello_users", .statement = &statements[1], .help = "Users who might be greeted." },

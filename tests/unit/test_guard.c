@@ -151,6 +151,30 @@ START_TEST(ports)
 }
 END_TEST
 
+/* A port that is opened is open to what is routable, of this guard and of those made of it. */
+START_TEST(opened_ports)
+{
+    static const char *const bad[] = { "", "0", "65536", "-1", "+1", " 1", "1 ", "8x", "0x50", "80,443", "99999999999999999999" };
+    saas_guard_t *g = saas_guard_create(unit_pool), *here;
+
+    ck_assert_str_eq(saas_guard_ports(unit_pool, g), "80, 443, 8080 or 8443");
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        ck_assert_msg(saas_guard_open(g, unit_pool, bad[i]) != NULL, "\"%s\" was accepted", bad[i]);
+    }
+    ck_assert_ptr_null(saas_guard_open(g, unit_pool, "9443"));
+    ck_assert_ptr_null(saas_guard_open(g, unit_pool, "65535"));
+    ck_assert_ptr_null(saas_guard_open(g, unit_pool, "443"));
+    ck_assert_str_eq(saas_guard_ports(unit_pool, g), "80, 443, 8080, 8443, 9443 or 65535");
+    here = saas_guard_here(unit_pool, g);
+    ck_assert_int_eq(ask(here, "1.1.1.1", 9443), SAAS_GUARD_ADMITTED);
+    ck_assert_int_eq(ask(here, "1.1.1.1", 80), SAAS_GUARD_ADMITTED);
+    ck_assert_int_eq(ask(here, "1.1.1.1", 9444), SAAS_GUARD_REFUSED_PORT);
+    ck_assert_int_eq(ask(here, "10.0.0.1", 9443), SAAS_GUARD_REFUSED_ADDRESS);
+    ck_assert(saas_guard_port(here, 9443));
+    ck_assert(!saas_guard_port(here, 9444));
+}
+END_TEST
+
 START_TEST(other_families)
 {
     saas_guard_t *g = saas_guard_create(unit_pool);
@@ -309,6 +333,7 @@ Suite *suite_guard(void)
     tcase_add_test(tc, refused);
     tcase_add_test(tc, admitted);
     tcase_add_test(tc, ports);
+    tcase_add_test(tc, opened_ports);
     tcase_add_test(tc, other_families);
     tcase_add_test(tc, allow_list);
     tcase_add_test(tc, bad_ranges);

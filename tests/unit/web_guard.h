@@ -32,7 +32,7 @@ static inline const saas_web_guard_t *web_guard(const char *allow)
     if (allow) {
         ck_assert_ptr_null(saas_guard_allow(rule, unit_pool, allow));
     }
-    *g = (saas_web_guard_t){ web_guard_ask, web_guard_port, rule };
+    *g = (saas_web_guard_t){ web_guard_ask, web_guard_port, rule, saas_guard_ports(unit_pool, rule) };
     return g;
 }
 

@@ -10,16 +10,17 @@
 #include <sys/socket.h>
 
 typedef enum {
-    SAAS_WEB_ADMITTED,        /* globally routable, on a web port */
+    SAAS_WEB_ADMITTED,        /* globally routable, on one of the guard's ports */
     SAAS_WEB_ADMITTED_LISTED, /* opened by the allow list, on any port */
     SAAS_WEB_REFUSED_ADDRESS, /* not globally routable, or this server's own */
-    SAAS_WEB_REFUSED_PORT     /* routable, but not 80, 443, 8080 or 8443 */
+    SAAS_WEB_REFUSED_PORT     /* routable, on another port */
 } saas_web_admission_e;
 
 typedef struct saas_web_guard_t {
     saas_web_admission_e (*ask)(const void *rule, const struct sockaddr *sa);
     int (*port)(const void *rule, int port); /* may a name be tried there, before its address is known? */
     const void *rule;
+    const char *ports; /* of the guard, as a person reads them: "80, 443, 8080 or 8443" */
 } saas_web_guard_t;
 
 /* The verdict on one peer. */

@@ -112,7 +112,7 @@ static const char *check_peer(apr_pool_t *p, const saas_web_guard_t *g, const sa
     else if (saas_web_guard_port(g, t->port)) {
         return NULL; /* with a list, the port is judged with the address, on connect */
     }
-    return apr_psprintf(p, "port %d is not scanned; use 80, 443, 8080 or 8443", t->port);
+    return apr_psprintf(p, "port %d is not scanned; use %s", t->port, g->ports);
 }
 
 static void set_urls(apr_pool_t *p, saas_web_target_t *t)

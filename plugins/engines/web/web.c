@@ -30,12 +30,15 @@ static const saas_severity_e severities[] = {
     [SAAS_WEB_INFORMATIONAL] = SAAS_INFORMATIONAL,
 };
 
-/* Made of the directive when the configuration has been read: the same for all servers. */
+/* Made of the directives when the configuration has been read: the same for all servers. */
 static const saas_guard_t *guard;
+static const char *ports;
 
 #define WEB_DIRECTIVES(X, of) \
     X(of, LIST, scan_allow, "SaasScanAllow", SAAS_GLOBAL, NULL, SAAS_CHECKED(saas_check_range), \
       "address ranges (CIDR) that audits may scan although they are not publicly routable, on every port; for labs and tests") \
+    X(of, LIST, scan_ports, "SaasScanPorts", SAAS_GLOBAL, NULL, SAAS_CHECKED(saas_check_port), \
+      "ports of publicly routable addresses that audits may scan besides 80, 443, 8080 and 8443") \
     X(of, INTERVAL, scan_timeout, "SaasScanTimeout", SAAS_GLOBAL, "10s", SAAS_RANGE(apr_time_from_sec(1), apr_time_from_sec(60)), \
       "how long an audit waits for one request with its redirects; for a connection or a TLS hello half of it")
 
@@ -45,7 +48,8 @@ SAAS_DIRECTIVES_DEFINE(web_config, saas_engine_web_module, WEB_DIRECTIVES)
 static int make_guard(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
     (void)plog, (void)ptemp;
-    guard = saas_guard_make(pconf, web_config_scan_allow(s));
+    guard = saas_guard_make_ports(pconf, web_config_scan_allow(s), web_config_scan_ports(s));
+    ports = saas_guard_ports(pconf, guard);
     return OK;
 }
 
@@ -68,7 +72,7 @@ static int port(const void *rule, int number)
 
 static const char *validate(apr_pool_t *p, server_rec *s, const char *target, const char **canonical)
 {
-    const saas_web_guard_t g = { ask, port, guard };
+    const saas_web_guard_t g = { ask, port, guard, ports };
     const saas_web_target_t *t;
     const char *message = saas_web_target_parse(p, &g, target, &t);
     (void)s;
@@ -131,7 +135,7 @@ static const saas_web_claim_t *read_claims(const saas_audit_run_t *run)
 static apr_status_t run_audit(saas_audit_run_t *run)
 {
     const char *host = run->server->server_hostname;
-    const saas_web_guard_t g = { ask, port, saas_guard_here(run->pool, guard) };
+    const saas_web_guard_t g = { ask, port, saas_guard_here(run->pool, guard), ports };
     saas_web_run_t web = {
         .pool = run->pool,
         .guard = &g,
