@@ -3,9 +3,12 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import { api, asProblem, type Audit, type Evidence, must, type Problem } from "./api";
+import { Details } from "./finding";
+import { mayWrite } from "./organization";
 import { setQuery, usePlace } from "./router";
-import { moment, number, t } from "./text";
-import { Badge, Dialog, Refusal } from "./ui";
+import { number, t } from "./text";
+import { DecideAll, type Filter } from "./triage";
+import { Badge, Done, Refusal } from "./ui";
 
 const ROW = 64;        // px, as in the sheet
 const PAGE = 200;      // rows asked for at once
@@ -15,18 +18,14 @@ const TYPING = 250;    // ms without a key until a search is asked
 
 const STATUSES = ["FAIL", "PASS", "MANUAL", "ERROR"] as const;
 const SEVERITIES = ["critical", "high", "medium", "low", "informational"] as const;
-
-interface Filter {
-    status?: typeof STATUSES[number];
-    severity?: typeof SEVERITIES[number];
-    check?: string;
-    search?: string;
-}
+const MUTED = ["false", "true"] as const;
 
 function filterOf(query: URLSearchParams): Filter {
     const status = STATUSES.find(one => one === query.get("status")), severity = SEVERITIES.find(one => one === query.get("severity"));
-    const check = query.get("check"), search = query.get("search");
-    return { ...(status ? { status } : {}), ...(severity ? { severity } : {}), ...(check ? { check } : {}), ...(search ? { search } : {}) };
+    const muted = MUTED.find(one => one === query.get("muted"));
+    const check = query.get("check"), resource_id = query.get("resource_id"), search = query.get("search");
+    return { ...(status ? { status } : {}), ...(severity ? { severity } : {}), ...(muted ? { muted } : {}), ...(check ? { check } : {}),
+             ...(resource_id ? { resource_id } : {}), ...(search ? { search } : {}) };
 }
 
 interface Rows {
@@ -72,6 +71,10 @@ function useRows(audit: string, filter: Filter) {
             }
         },
         again: () => ask(state?.next ?? "", state?.rows ?? []),
+        fresh: () => ask("", []),
+        /* A decision is about the check of a resource, whichever rows tell of it. */
+        decided: (finding: Evidence) => setState(before => before && { ...before, rows: before.rows.map(row =>
+            row.resource_id === finding.resource_id && row.check_name === finding.check_name ? { ...row, triage: finding.triage } : row) }),
     };
 }
 
@@ -96,31 +99,21 @@ function Filters({ filter, audit }: { filter: Filter; audit: Audit }) {
             clearTimeout(timer.current);
             timer.current = setTimeout(() => set("search", value.trim()), TYPING);
         }} /></label>
+        <label>{t.muted} <select name="muted" onChange={event => set("muted", event.currentTarget.value)}>
+            <option value="">{t.all}</option>
+            {MUTED.map(one => <option key={one} value={one} selected={one === filter.muted}>{t.mutedOrNot[one]}</option>)}
+        </select></label>
         {filter.check && <button type="button" onClick={() => set("check", "")}>{t.onlyCheck(filter.check)} ×</button>}
+        {filter.resource_id && <button type="button" onClick={() => set("resource_id", "")}>{t.onlyCheck(filter.resource_id)} ×</button>}
     </form>;
-}
-
-function Details({ finding, close }: { finding: Evidence; close: () => void }) {
-    const only = () => {
-        const query = new URLSearchParams(location.search);
-        query.set("check", finding.check_name);
-        close();
-        setQuery(query);
-    };
-    return <Dialog title={finding.check_name} close={close}>
-        <p class="row"><Badge kind={finding.status}>{t.findingStatus[finding.status]}</Badge><Badge kind={finding.severity}>{t.severities[finding.severity]}</Badge></p>
-        <dl class="facts"><dt>{t.resource}</dt><dd>{finding.resource_id}</dd><dt>{t.comment}</dt><dd>{finding.comment || "–"}</dd>
-            <dt>{t.time}</dt><dd>{moment(finding.timestamp) || "–"}</dd></dl>
-        <p><button type="button" onClick={only}>{t.allOfCheck}</button></p>
-    </Dialog>;
 }
 
 export function Findings({ audit }: { audit: Audit }) {
     const filter = filterOf(usePlace().query);
-    const { rows, next, problem, more, again } = useRows(audit.id, filter);
+    const { rows, next, problem, more, again, fresh, decided } = useRows(audit.id, filter);
     const box = useRef<HTMLDivElement>(null);
     const [sight, setSight] = useState({ top: 0, height: 600 });
-    const [open, setOpen] = useState<Evidence>();
+    const [open, setOpen] = useState<Evidence>(), [many, setMany] = useState(false), [changed, setChanged] = useState<number>();
     // A scroll may be told of when the box has gone.
     const look = () => {
         if (box.current) {
@@ -143,12 +136,15 @@ export function Findings({ audit }: { audit: Audit }) {
         <Filters filter={filter} audit={audit} />
         <p class="muted" role="status">{rows && (next ? t.firstFindings(rows.length) : t.allFindings(rows.length))}</p>
         {problem && <Refusal problem={problem} again={again} />}
+        {mayWrite() && Object.keys(filter).length > 0 && rows && rows.length > 0
+            && <p><button type="button" onClick={() => setMany(true)}>{t.decideAll}</button></p>}
+        {changed !== undefined && <Done><p>{t.changedAll(changed, number(changed))}</p></Done>}
         {rows && rows.length > 0 && <div class="grid" ref={box} role="table" aria-labelledby="findings" aria-rowcount={next ? -1 : rows.length + 1} tabIndex={0} onScroll={look}>
             <div role="rowgroup" class="gridhead"><div role="row" aria-rowindex={1}>
                 {[t.status, t.severity, t.check, t.resource, t.comment].map(text => <span key={text} role="columnheader">{text}</span>)}</div></div>
             <div role="rowgroup" class="gridbody" style={{ height: `${rows.length * ROW}px` }}>
                 {rows.slice(first, last).map((finding, index) => <div key={finding.id} role="row" aria-rowindex={first + index + 2} style={{ top: `${(first + index) * ROW}px` }}>
-                    <span role="cell"><Badge kind={finding.status}>{t.findingStatus[finding.status]}</Badge></span>
+                    <span role="cell"><Badge kind={finding.status}>{t.findingStatus[finding.status]}</Badge>{finding.triage.muted && <Badge kind="muted">{t.muted}</Badge>}</span>
                     <span role="cell"><Badge kind={finding.severity}>{t.severities[finding.severity]}</Badge></span>
                     <span role="cell"><button type="button" class="quiet" onClick={() => setOpen(finding)}>{finding.check_name}</button></span>
                     <span role="cell">{finding.resource_id}</span>
@@ -156,6 +152,19 @@ export function Findings({ audit }: { audit: Audit }) {
                 </div>)}
             </div>
         </div>}
-        {open && <Details finding={open} close={() => setOpen(undefined)} />}
+        {open && <Details audit={audit} finding={open} close={() => setOpen(undefined)} only={(name, value) => {
+            const query = new URLSearchParams(location.search);
+            query.set(name, value);
+            setOpen(undefined);
+            setQuery(query);
+        }} changed={finding => {
+            setOpen(finding);
+            decided(finding);
+        }} />}
+        {many && <DecideAll audit={audit.id} filter={filter} close={() => setMany(false)} changed={count => {
+            setMany(false);
+            setChanged(count);
+            fresh();
+        }} />}
     </section>;
 }

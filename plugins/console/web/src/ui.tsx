@@ -235,7 +235,7 @@ function Labelled({ id, label, hint, wrong, children }: {
 }
 
 type InputProps = { name: string; label: string; hint?: ComponentChildren; initial?: string } & Omit<JSX.HTMLAttributes<HTMLInputElement>, "name" | "label" | "value">
-    & { type?: string; autocomplete?: string; required?: boolean; accept?: string; spellcheck?: boolean; inputMode?: string };
+    & { type?: string; autocomplete?: string; required?: boolean; accept?: string; min?: string; max?: string; maxLength?: number; spellcheck?: boolean; inputMode?: string };
 
 export function Field({ name, label, hint, initial, ...more }: InputProps) {
     const { id, wrong, described } = useField(name);

@@ -58,6 +58,21 @@ export const de: Texts = {
     allFindings: n => n === 0 ? "Keine Befunde." : n === 1 ? "1 Befund." : `${n} Befunde.`,
     nextUpgrade: "Wechseln Sie den Tarif, um Befunde zu exportieren.",
 
+    // Ein Befund, und was Menschen dazu entscheiden
+    seen: "Was zu sehen war", whatItMeans: "Was es bedeutet", whatMends: "Was hilft", linesFor: server => `Zeilen für ${server}`,
+    reference: host => `Mehr dazu bei ${host}`, noExplanation: "Der Scanner sagt zu dieser Prüfung nicht mehr.",
+    allOfResource: "Alle Befunde dieses Gegenstands", decision: "Entscheidung Ihrer Organisation",
+    decisionLead: "Sie gilt dieser Prüfung dieses Gegenstands, auch in früheren und späteren Audits. Was gemessen wurde, bleibt, wie es ist.",
+    noDecision: "Noch hat niemand etwas entschieden.", decided: "Entschieden", muted: "Stumm", mutedOrNot: { true: "Stumm", false: "Nicht stumm" }, mute: "Stummschalten",
+    unmute: "Nicht mehr stumm", muteLead: "Diesen Befund stummschalten", muteReason: "Grund", muteReasonHint: "Warum er keine Aufmerksamkeit braucht, für die anderen in Ihrer Organisation.",
+    muteUntil: "Bis", muteUntilHint: "Der letzte Tag; ohne ihn bleibt der Befund stumm, bis jemand das ändert.", mutedUntil: when => `bis ${when}`,
+    mutedForGood: "ohne Ende", muteEnded: when => `endete am ${when}`, mutedNow: "Der Befund ist stumm.", unmutedNow: "Der Befund ist nicht mehr stumm.",
+    ourComment: "Ihr Kommentar", ourCommentHint: "Alle in Ihrer Organisation lesen ihn. Leer: keiner.", saveComment: "Kommentar speichern",
+    decideAll: "Über alle diese entscheiden …", decideAllLead: "Das betrifft alle Befunde, die der Filter findet.",
+    decideAllFound: (n, shown) => n === 1 ? "Das betrifft den einen Befund, den der Filter findet." : `Das betrifft alle ${shown} Befunde, die der Filter findet.`,
+    decideWhat: "Was geschehen soll", decideAllNow: "Für alle ausführen", commentAllHint: "Er tritt an die Stelle des Kommentars jedes Befundes. Leer: entfernt sie.",
+    changedAll: (n, shown) => n === 1 ? "1 Befund ist geändert." : `${shown} Befunde sind geändert.`,
+
     // Abrechnung
     billing: "Abrechnung", upgrade: "Tarif wechseln", askAdmin: "Die Verwaltung Ihrer Organisation kann den Tarif wechseln.", plans: "Tarife", yourPlan: "Ihr Tarif",
     standsFree: "Sie nutzen den kostenlosen Tarif.", standsActive: plan => `${plan} ist aktiv.`,

@@ -56,6 +56,21 @@ export const en = {
     allFindings: (n: number) => n === 0 ? "No findings." : n === 1 ? "1 finding." : `${n} findings.`,
     nextUpgrade: "Upgrade to export what was found.",
 
+    // A finding, and what people decide about it
+    seen: "What was seen", whatItMeans: "What it means", whatMends: "What mends it", linesFor: (server: string) => `Lines for ${server}`,
+    reference: (host: string) => `More about it at ${host}`, noExplanation: "The scanner does not say more about this check.",
+    allOfResource: "All findings of this resource", decision: "Your organization's decision",
+    decisionLead: "It is about this check of this resource, in earlier and later audits too. What was measured stays as it is.",
+    noDecision: "Nobody has decided anything yet.", decided: "Decided", muted: "Muted", mutedOrNot: { true: "Muted", false: "Not muted" }, mute: "Mute", unmute: "End the mute",
+    muteLead: "Mute this finding", muteReason: "Reason", muteReasonHint: "Why it needs no attention, for your colleagues.", muteUntil: "Until",
+    muteUntilHint: "The last day of the mute; without one it lasts until somebody ends it.", mutedUntil: (when: string) => `until ${when}`,
+    mutedForGood: "without an end", muteEnded: (when: string) => `ended on ${when}`, mutedNow: "It is muted.", unmutedNow: "It is not muted any more.",
+    ourComment: "Your comment", ourCommentHint: "Everybody in your organization reads it. Empty: none.", saveComment: "Save the comment",
+    decideAll: "Decide about all of these …", decideAllLead: "This is about all findings that the filter finds.",
+    decideAllFound: (n: number, shown: string) => n === 1 ? "This is about the one finding that the filter finds." : `This is about all ${shown} findings that the filter finds.`,
+    decideWhat: "What to do", decideAllNow: "Do it for all", commentAllHint: "It takes the place of each finding's comment. Empty: takes them away.",
+    changedAll: (n: number, shown: string) => n === 1 ? "1 finding is changed." : `${shown} findings are changed.`,
+
     // Billing
     billing: "Billing", upgrade: "Upgrade", askAdmin: "An administrator of your organization can upgrade.", plans: "Plans", yourPlan: "Your plan",
     standsFree: "You are on the free plan.", standsActive: (plan: string) => `${plan} is active.`,

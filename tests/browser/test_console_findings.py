@@ -1,0 +1,170 @@
+"""Findings in the console: what one means and what mends it, what people decide about it, of one or of all that a filter
+finds, and what who only reads sees of that.
+"""
+
+import datetime
+
+import pytest
+
+from saastest import seed
+from saastest.console import Console, conf
+
+SITE_STRIPE = False
+SITE_CONF = conf()
+EVIL = "<img src=x onerror='document.title=1'>"
+ROWS = [("https://a.example/", "hsts_enabled", "FAIL", "high", "not sent"), ("https://b.example/", "hsts_enabled", "FAIL", "high", "not sent"),
+        ("https://a.example/", "csp_present", "PASS", "medium", "sent"), (EVIL, EVIL, "FAIL", "low", EVIL)]
+
+
+@pytest.fixture
+def console(site, page):
+    made = Console(page, site, "findings")
+    yield made
+    made.silent()
+
+
+@pytest.fixture
+def audit(site, person):
+    return seed.audit(site.database, person.org["id"], ROWS)
+
+
+def at(person, audit, query=""):
+    return f"/o/{person.org['slug']}/audits/{audit}{query}"
+
+
+def viewer_of(site, person):
+    made = site.newcomer(name=EVIL)
+    seed.member(site.database, person.org["id"], made.user["id"], "VIEWER")
+    return made
+
+
+def triage(person, audit, number=1):
+    return next(row for row in person.ok("GET", f"audits/{audit}/evidence/")["results"] if row["id"] == number)["triage"]
+
+
+def opened(console, number):
+    console.page.click(f".gridbody [role=row][aria-rowindex='{number + 1}'] button")
+    console.page.wait("dialog")
+
+
+def test_a_finding_is_explained(site, console, person, audit):
+    check = next(check for check in person.ok("GET", "audits/checks/")["results"] if check["name"] == "hsts_enabled")
+    console.page.session(person)
+    console.goto(at(person, audit))
+    opened(console, 1)
+    for words in (check["meaning"], check["remediation"], check["configuration"]["httpd"], check["configuration"]["nginx"]):
+        console.page.shows("dialog", words.splitlines()[0])
+    assert console.page.evaluate("document.querySelector('dialog a[target=_blank]').href") == check["reference"]
+    assert "noreferrer" in console.page.evaluate("document.querySelector('dialog a[target=_blank]').rel")
+    console.looks("explained")
+    console.page.hit("Escape")
+    opened(console, 4)
+    console.page.shows("dialog", "The scanner does not say more about this check.")
+    assert console.page.evaluate("document.querySelectorAll('main img, dialog img').length") == 0
+
+
+def test_one_is_decided(site, console, person, audit):
+    console.page.session(person)
+    console.goto(at(person, audit))
+    opened(console, 1)
+    console.page.fill("dialog [name=comment]", EVIL)
+    console.press("Save the comment", "dialog")
+    console.page.shows("dialog .good", "Saved.")
+    assert triage(person, audit)["comment"] == EVIL and not triage(person, audit)["muted"]
+    console.page.click("dialog summary")
+    console.press("Mute", "dialog")
+    console.page.wait("dialog [name=reason][aria-invalid=true]")
+    console.page.fill("dialog [name=reason]", EVIL)
+    console.page.fill("dialog [name=until]", "2001-02-03")
+    console.press("Mute", "dialog")
+    console.page.wait("dialog [name=until][aria-invalid=true]")
+    console.page.shows("dialog small.wrong", "This time is over.")
+    assert console.page.evaluate("document.querySelector('dialog [name=reason]').value") == EVIL
+    console.looks("mute-refused")
+    day = datetime.date.today() + datetime.timedelta(days=30)
+    console.page.fill("dialog [name=until]", day.isoformat())
+    console.press("Mute", "dialog")
+    console.page.shows("dialog .good", "It is muted.")
+    now = triage(person, audit)
+    assert now["muted"] and now["reason"] == EVIL and now["comment"] == EVIL
+    # The whole day, wherever somebody is.
+    assert abs(datetime.datetime.fromisoformat(now["until"]).date() - day) <= datetime.timedelta(days=1)
+    console.page.until("document.querySelector('dialog .facts:last-of-type').textContent.includes('you')")
+    console.looks("muted")
+    console.page.hit("Escape")
+    console.page.shows(".gridbody [role=row][aria-rowindex='2']", "Muted")
+    console.page.until("!document.querySelector('.gridbody [role=row][aria-rowindex=\"3\"]').textContent.includes('Muted')")
+    console.page.choose("[name=muted]", "false")
+    console.reads("3 findings.")
+    console.page.choose("[name=muted]", "true")
+    console.reads("1 finding.")
+    assert "muted=true" in console.at()
+    opened(console, 1)
+    console.press("End the mute", "dialog")
+    console.page.shows("dialog .good", "It is not muted any more.")
+    assert not triage(person, audit)["muted"] and triage(person, audit)["comment"] == EVIL
+
+
+def test_all_that_a_filter_finds_are_decided(site, console, person, audit):
+    console.page.session(person)
+    console.goto(at(person, audit))
+    console.page.wait(".gridbody [role=row]")
+    assert "Decide about all" not in console.page.text()
+    opened(console, 1)
+    console.press("All findings of this check", "dialog")
+    console.reads("2 findings.", "Only hsts_enabled")
+    console.press("Decide about all of these …")
+    console.page.shows("dialog", "all 2 findings")
+    console.press("Do it for all", "dialog")
+    console.page.wait("dialog [name=reason][aria-invalid=true]")
+    console.looks("many")
+    console.page.fill("dialog [name=reason]", "behind the proxy")
+    console.press("Do it for all", "dialog")
+    console.page.shows("main .good", "2 findings are changed.")
+    assert [triage(person, audit, number)["muted"] for number in (1, 2, 3, 4)] == [True, True, False, False]
+    console.page.shows(".gridbody", "Muted")
+    console.press("Decide about all of these …")
+    console.page.choose("dialog [name=what]", "comment")
+    console.page.fill("dialog [name=comment]", EVIL)
+    console.press("Do it for all", "dialog")
+    console.page.until("!document.querySelector('dialog')")
+    assert triage(person, audit, 2)["comment"] == EVIL and triage(person, audit, 2)["reason"] == "behind the proxy"
+    console.press("Decide about all of these …")
+    console.page.choose("dialog [name=what]", "unmute")
+    console.press("Do it for all", "dialog")
+    console.page.until("!document.querySelector('dialog') && !document.querySelector('.gridbody').textContent.includes('Muted')")
+    assert not triage(person, audit, 2)["muted"]
+    console.press("Only hsts_enabled ×")
+    console.reads("4 findings.")
+
+
+def test_who_reads_decides_nothing(site, console, person, audit):
+    person.ok("PATCH", f"audits/{audit}/evidence/1/", {"muted": True, "reason": "behind the proxy", "comment": EVIL})
+    console.page.session(viewer_of(site, person))
+    console.goto(at(person, audit, "?muted=true"))
+    opened(console, 1)
+    console.page.shows("dialog", "behind the proxy")
+    console.page.until("document.querySelector('dialog .facts:last-of-type').textContent.includes('Test Person')")
+    assert console.page.evaluate("document.querySelectorAll('dialog form, dialog textarea').length") == 0
+    assert "Decide about all" not in console.page.text()
+    console.looks("viewer")
+
+
+def test_in_german(site, browser, person, audit):
+    page = browser.page(locale="de-DE")
+    try:
+        console = Console(page, site, "findings-de")
+        page.session(person)
+        console.goto(at(person, audit, "?severity=high"))
+        page.shows(".gridbody", "hsts_enabled")
+        console.press("Über alle diese entscheiden …")
+        page.shows("dialog", "alle 2 Befunde")
+        console.looks("many")
+        page.hit("Escape")
+        opened(console, 1)
+        page.shows("dialog", "Was hilft")
+        page.click("dialog summary")
+        console.looks("finding")
+        console.silent()
+    finally:
+        page.close()
