@@ -66,6 +66,14 @@ const steps = {
         const [started] = await Promise.all([page.waitForEvent("download"), page.click(selector)]);
         return [started.suggestedFilename(), require("node:fs").readFileSync(await started.path(), "utf8")];
     },
+    // A click that opens another window: its address and what it shows; closed again.
+    async popup(page, key, selector) {
+        const [opened] = await Promise.all([page.waitForEvent("popup"), page.click(selector)]);
+        await opened.waitForLoadState();
+        const found = [opened.url(), await opened.evaluate(() => document.documentElement.innerText)];
+        await opened.close();
+        return found;
+    },
     async shows(page, key, selector, text) {
         const found = ([where, what]) => document.querySelector(where)?.textContent.includes(what);
         await page.waitForFunction(found, [selector, text]).catch(async error => {

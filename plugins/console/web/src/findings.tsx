@@ -20,7 +20,8 @@ const STATUSES = ["FAIL", "PASS", "MANUAL", "ERROR"] as const;
 const SEVERITIES = ["critical", "high", "medium", "low", "informational"] as const;
 const MUTED = ["false", "true"] as const;
 
-function filterOf(query: URLSearchParams): Filter {
+/** The filter that an address names. */
+export function filterOf(query: URLSearchParams): Filter {
     const status = STATUSES.find(one => one === query.get("status")), severity = SEVERITIES.find(one => one === query.get("severity"));
     const muted = MUTED.find(one => one === query.get("muted"));
     const check = query.get("check"), resource_id = query.get("resource_id"), search = query.get("search");

@@ -1,8 +1,8 @@
 // One audit: how far it is, what came of it, and all that was found.
 import { useEffect, useState } from "preact/hooks";
 
-import { apiBase } from "../page";
-import { api, type Audit, must, Problem } from "../api";
+import { api, type Audit, must } from "../api";
+import { Export } from "../export";
 import { Findings } from "../findings";
 import { isAdmin, mayWrite, orgPath } from "../organization";
 import { navigate } from "../router";
@@ -14,27 +14,6 @@ const SEVERITIES = ["critical", "high", "medium", "low", "informational"] as con
 
 function runs(audit: Audit): boolean {
     return audit.status === "queued" || audit.status === "running";
-}
-
-/* Whether it is refused is asked first, in words; the file itself is the browser's to fetch, however large it is. */
-function Export({ audit }: { audit: Audit }) {
-    const url = `${apiBase}/audits/${audit.id}/export/csv/`;
-    const { busy, problem, run } = useAction(async () => {
-        const asked = await fetch(url, { method: "HEAD" }).catch(() => {
-            throw new Problem(0, "", t.offline);
-        });
-        if (!asked.ok) {
-            await must(api.GET("/audits/{audit}/export/csv/", { params: { path: { audit: audit.id } }, parseAs: "stream" }));
-        }
-        const link = document.createElement("a");
-        link.href = url;
-        link.download = "";
-        link.click();
-    });
-    return <div class="export">
-        <button type="button" aria-disabled={busy} data-busy={busy} onClick={() => !busy && run()}>{t.exportCsv}</button>
-        {problem && <Refusal problem={problem} />}
-    </div>;
 }
 
 function Cancel({ audit, changed }: { audit: Audit; changed: (audit: Audit) => void }) {

@@ -50,7 +50,7 @@ export const de: Texts = {
     someTargets: n => n === 1 ? "1 Ziel" : `${n} Ziele`, notTargets: list => `Keine Adresse im Web: ${list}`,
     all: "Alle", noAudits: "Ein solches Audit gibt es nicht.", progress: "Fortschritt", audit: "Audit", finished: "Beendet", results: "Ergebnisse", cancelAudit: "Audit abbrechen",
     deleteAudit: "Löschen", deleteAuditLead: name => `„${name}“ und alles, was es gefunden hat, ist dann endgültig weg.`, deleteForGood: "Endgültig löschen",
-    noScore: "Es konnte nichts geprüft werden, deshalb gibt es keine Punktzahl.", exportCsv: "Als CSV exportieren",
+    noScore: "Es konnte nichts geprüft werden, deshalb gibt es keine Punktzahl.",
     scoreMeans: "Jedes Ziel beginnt mit 100 Punkten und verliert 40 für einen kritischen Fehler, 25 für einen hohen, 15 für einen mittleren und 5 für einen niedrigen; die Punktzahl ist das Mittel.",
     findings: "Befunde", findingStatus: { PASS: "Bestanden", FAIL: "Fehler", MANUAL: "Selbst prüfen", ERROR: "Nicht erreicht" },
     severity: "Schwere", search: "Suche", check: "Prüfung", resource: "Gegenstand", comment: "Bemerkung", time: "Zeit", allOfCheck: "Alle Befunde dieser Prüfung",
@@ -72,6 +72,12 @@ export const de: Texts = {
     decideAllFound: (n, shown) => n === 1 ? "Das betrifft den einen Befund, den der Filter findet." : `Das betrifft alle ${shown} Befunde, die der Filter findet.`,
     decideWhat: "Was geschehen soll", decideAllNow: "Für alle ausführen", commentAllHint: "Er tritt an die Stelle des Kommentars jedes Befundes. Leer: entfernt sie.",
     changedAll: (n, shown) => n === 1 ? "1 Befund ist geändert." : `${shown} Befunde sind geändert.`,
+
+    // Der Export
+    exportTitle: "Export", exportAs: format => `Als ${format} exportieren`, exportFormats: { csv: "CSV", jsonl: "JSON-Zeilen", sarif: "SARIF", ocsf: "OCSF", html: "Bericht zum Drucken" },
+    exportMeans: { csv: "Für Tabellenprogramme", jsonl: "Für Programme: ein Objekt je Zeile", sarif: "Für Code-Scanning und Editoren", ocsf: "Für ein SIEM oder einen Data Lake",
+                   html: "Eine Seite zum Lesen, Drucken oder als PDF" },
+    exportGzip: "Gepackt (gzip)", exportSome: "Nur was Status, Schwere, Prüfung und Suche unten durchlassen",
 
     // Abrechnung
     billing: "Abrechnung", upgrade: "Tarif wechseln", askAdmin: "Die Verwaltung Ihrer Organisation kann den Tarif wechseln.", plans: "Tarife", yourPlan: "Ihr Tarif",

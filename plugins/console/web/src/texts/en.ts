@@ -48,7 +48,7 @@ export const en = {
     someTargets: (n: number) => n === 1 ? "1 target" : `${n} targets`, notTargets: (list: string) => `Not an address of the web: ${list}`,
     all: "All", noAudits: "There is no such audit.", progress: "Progress", audit: "Audit", finished: "Finished", results: "Results", cancelAudit: "Cancel the audit",
     deleteAudit: "Delete", deleteAuditLead: (name: string) => `“${name}” and all that it found will be gone for good.`, deleteForGood: "Delete for good",
-    noScore: "Nothing could be tested, so there is no score.", exportCsv: "Export as CSV",
+    noScore: "Nothing could be tested, so there is no score.",
     scoreMeans: "Each target begins with 100 points and loses 40 for a critical failure, 25 for a high, 15 for a medium and 5 for a low one; the score is the mean.",
     findings: "Findings", findingStatus: { PASS: "Passed", FAIL: "Failed", MANUAL: "Look yourself", ERROR: "Not reached" },
     severity: "Severity", search: "Search", check: "Check", resource: "Resource", comment: "Comment", time: "Time", allOfCheck: "All findings of this check",
@@ -70,6 +70,12 @@ export const en = {
     decideAllFound: (n: number, shown: string) => n === 1 ? "This is about the one finding that the filter finds." : `This is about all ${shown} findings that the filter finds.`,
     decideWhat: "What to do", decideAllNow: "Do it for all", commentAllHint: "It takes the place of each finding's comment. Empty: takes them away.",
     changedAll: (n: number, shown: string) => n === 1 ? "1 finding is changed." : `${shown} findings are changed.`,
+
+    // The export
+    exportTitle: "Export", exportAs: (format: string) => `Export as ${format}`, exportFormats: { csv: "CSV", jsonl: "JSON lines", sarif: "SARIF", ocsf: "OCSF", html: "Report to print" },
+    exportMeans: { csv: "For spreadsheets", jsonl: "For programs: an object a line", sarif: "For code scanning and editors", ocsf: "For a SIEM or a data lake",
+                   html: "A page to be read, printed or kept as PDF" },
+    exportGzip: "Compressed (gzip)", exportSome: "Only what status, severity, check and search below let through",
 
     // Billing
     billing: "Billing", upgrade: "Upgrade", askAdmin: "An administrator of your organization can upgrade.", plans: "Plans", yourPlan: "Your plan",
