@@ -8,7 +8,7 @@ import pytest
 
 from saastest import seed
 from saastest.console import Console, conf
-from saastest.places import free_port
+from saastest.places import ROOT, free_port
 
 SITE_PORT = free_port()
 SITE_FRONTEND = f"http://127.0.0.1:{SITE_PORT}/app"
@@ -70,3 +70,94 @@ def test_every_format_is_exported(site, console, payer):
     for name in (*reads, "Report to print"):
         file, _ = console.page.download(export_button(name))
         assert file.endswith(".gz")
+
+
+def test_two_are_compared(site, console, person):
+    before = seed.audit(site.database, person.org["id"], [("r1", "fixed", "FAIL", "high", ""), ("r1", "stays", "FAIL", "low", ""), ("r1", "fog", "FAIL", "low", "")])
+    after = seed.audit(site.database, person.org["id"], [("r1", "fixed", "PASS", "high", ""), ("r1", "stays", "FAIL", "low", ""),
+                                                        ("r1", "fog", "MANUAL", "low", ""), (EVIL, EVIL, "FAIL", "critical", EVIL)])
+    running = seed.audit(site.database, person.org["id"], status="running")
+    person.ok("PATCH", f"audits/{after}/evidence/2/", {"muted": True, "reason": "known"})
+    console.page.session(person)
+    console.goto(at(person))
+    console.page.wait("table td")
+    # What runs cannot be chosen, and a third neither. The later one is chosen first.
+    assert console.page.evaluate("[...document.querySelectorAll('tbody input')].map(one => one.disabled)") == [True, False, False]
+    console.page.click("tbody tr:nth-child(2) input")
+    console.reads("Choose one more")
+    console.page.click("tbody tr:nth-child(3) input")
+    console.looks("chosen")
+    console.follow("Compare these two")
+    console.heading("What has changed")
+    assert console.at() == at(person, f"/{before}/diff/{after}")
+    console.reads("4 findings.", "New (1)", "Fixed (1)", "No longer clear (1)", "Unchanged (1)", "Failed → Passed", "not reported → Failed")
+    console.looks("diff")
+    console.press("Fixed (1)")
+    console.reads("1 finding.")
+    assert "change=fixed" in console.at()
+    console.press("All")
+    console.page.choose("[name=muted]", "true")
+    console.reads("1 finding.", "stays", "Unchanged (1)", "New (0)")
+    console.page.choose("[name=muted]", "")
+    console.follow(EVIL)
+    console.heading("seeded")
+    console.reads("1 finding.", f"Only {EVIL}")
+    assert console.page.evaluate("document.querySelectorAll('main img').length") == 0
+    # One that runs again: the API's words.
+    console.goto(at(person, f"/{before}/diff/{running}"))
+    refusal = person.get(f"audits/{before}/diff/{running}/")
+    assert refusal.status_code == 409
+    console.page.shows("main [role=alert]", refusal.json()["detail"])
+
+
+FILES = {
+    "prowler-csv": "prowler_example_output_aws.csv", "ocsf": "prowler_example_output_aws.ocsf.json", "sarif": "sarif_spotbugs.sarif",
+    "trivy": "trivy_scheme_2_many_vulns.json",
+}
+
+
+def test_every_format_is_imported(site, console, payer):
+    """What a file is is seen by its head; how many findings it has, the API counts."""
+    console.page.session(payer)
+    generic = "resource_id,check_name,status,severity,timestamp,comment\r\nr,c,FAIL,high,,x\r\n"
+    for format, text in [(key, (ROOT / "tests/data/findings" / name).read_text()) for key, name in FILES.items()] + [("generic", generic)]:
+        console.goto(at(payer))
+        console.page.click("summary")
+        console.page.attach("[name=upload]", FILES.get(format, "findings.csv"), text)
+        console.page.until(f"document.querySelector('[name=format]').value === '{format}'")
+        console.press("Import")
+        console.page.shows("main .badge", "Completed")
+        audit = payer.ok("GET", f"audits/{console.at().rpartition('/')[2]}/")
+        assert audit["imports"][0]["format"] == format and audit["imports"][0]["added"] == audit["evidence_count"] > 0
+        console.reads(f"findings added: {audit['imports'][0]['added']},")
+    # Another file into the same audit, with records that cannot be read.
+    console.page.click("main details summary")
+    console.page.attach("[name=upload]", f"{EVIL}.csv", generic + "r2,c,FAIL,high,,y\r\n" + ",,,,,\r\n" * 25)
+    console.press("Import")
+    console.reads("findings added: 1, there already: 1", "What could not be read (the first 20 of 25)", "line 4")
+    console.page.click("main .notice summary")
+    console.looks("imported")
+    assert console.page.evaluate("document.querySelectorAll('main img').length") == 0
+    assert payer.ok("GET", f"audits/{audit['id']}/")["evidence_count"] == 2
+
+
+def test_in_german(site, browser, person):
+    before, after = (seed.audit(site.database, person.org["id"], ROWS) for _ in range(2))
+    page = browser.page(locale="de-DE")
+    try:
+        console = Console(page, site, "audits-de")
+        page.session(person)
+        console.goto(at(person))
+        console.reads("Wählen Sie zwei Audits")
+        page.click("summary")
+        console.looks("list")
+        console.goto(at(person, f"/{before}/diff/{after}"))
+        console.reads("Unverändert (2)")
+        console.looks("diff")
+        console.goto(at(person, f"/{after}"))
+        page.click("main .export button")
+        page.wait(".export [role=alert]")
+        console.looks("audit")
+        console.silent()
+    finally:
+        page.close()

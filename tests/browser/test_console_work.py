@@ -216,7 +216,7 @@ def test_findings_of_another_scanner(site, console, person):
     console.page.attach("[name=upload]", f"{EVIL}.csv", CSV + ",,,,,\r\n")
     console.press("Import")
     console.page.shows("main .badge", "Completed")
-    console.reads("1 findings added, 0 were there already, 1 could not be read", "line 3", "1 finding.")
+    console.reads("findings added: 1, there already: 0", "that could not be read: 1", "line 3", "1 finding.")
     assert console.page.evaluate("document.querySelectorAll('main img').length") == 0
     console.follow("Audits")
     console.page.click("summary")

@@ -11,8 +11,10 @@ export type Profile = Schemas["Profile"];
 export type Membership = Schemas["Membership"];
 export type Role = Schemas["Role"];
 export type Audit = Schemas["Audit"];
+export type AuditImport = Schemas["AuditImport"];
 export type Evidence = Schemas["Evidence"];
 export type Triage = Schemas["Triage"];
+export type FindingChange = Schemas["FindingChange"];
 export type Check = Schemas["Check"];
 export type Decision = NonNullable<paths["/audits/{audit}/evidence/"]["patch"]["requestBody"]>["content"]["application/json"];
 export type Member = Schemas["Member"];
@@ -65,13 +67,14 @@ function general(status: number): string {
     return status >= 500 ? t.unavailable : status === 429 ? t.throttled : status === 404 ? t.notFound : t.unexpected;
 }
 
-function problemOf(response: Response, error: unknown): Problem {
-    const body = (error && typeof error === "object" ? error : {}) as Record<string, unknown>;
+/** A refusal: its status, what came as JSON, and what Retry-After says. */
+export function refused(status: number, answer: unknown, wait: string | null): Problem {
+    const body = (answer && typeof answer === "object" ? answer : {}) as Record<string, unknown>;
     const fields = Object.fromEntries(Object.entries(body).filter((entry): entry is [string, string[]] => Array.isArray(entry[1])
         && entry[1].every(text => typeof text === "string")));
-    return new Problem(response.status, typeof body.code === "string" ? body.code : "",
-                       typeof body.detail === "string" ? body.detail : Object.keys(fields).length ? "" : general(response.status),
-                       fields, Number(response.headers.get("Retry-After")) || 0, body);
+    return new Problem(status, typeof body.code === "string" ? body.code : "",
+                       typeof body.detail === "string" ? body.detail : Object.keys(fields).length ? "" : general(status),
+                       fields, Number(wait) || 0, body);
 }
 
 interface Answer<T> {
@@ -96,7 +99,7 @@ export async function answered<T>(call: Promise<Answer<T>>): Promise<Answer<T>> 
         throw failure instanceof TypeError ? new Problem(0, "", t.offline) : new Problem(502, "", t.unexpected);
     }
     if (!answer.response.ok) {
-        throw problemOf(answer.response, answer.error);
+        throw refused(answer.response.status, answer.error, answer.response.headers.get("Retry-After"));
     }
     return answer;
 }

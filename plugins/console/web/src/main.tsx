@@ -35,6 +35,7 @@ const routes: Route[] = [
     { pattern: /^\/o\/([^/]+)\/?$/, load: () => import("./pages/overview"), page: "Overview" },
     { pattern: /^\/o\/([^/]+)\/audits$/, load: () => import("./pages/audits"), page: "Audits" },
     { pattern: /^\/o\/([^/]+)\/audits\/([^/]+)$/, load: () => import("./pages/audit"), page: "OneAudit" },
+    { pattern: /^\/o\/([^/]+)\/audits\/([^/]+)\/diff\/([^/]+)$/, load: () => import("./pages/diff"), page: "Diff" },
     { pattern: /^\/o\/([^/]+)\/billing$/, load: billing, page: "Billing" },
     { pattern: /^\/o\/([^/]+)\/team$/, load: () => import("./pages/team"), page: "Team" },
     { pattern: /^\/o\/([^/]+)\/activity$/, load: () => import("./pages/activity"), page: "Trail" },

@@ -47,6 +47,11 @@ export function number(value: number): string {
     return new Intl.NumberFormat(locale).format(value);
 }
 
+/** Of 1. */
+export function percent(part: number): string {
+    return new Intl.NumberFormat(locale, { style: "percent" }).format(part);
+}
+
 /** An amount in a currency's smallest unit. */
 export function money(amount: number, currency: string): string {
     const format = new Intl.NumberFormat(locale, { style: "currency", currency: currency.toUpperCase() });

@@ -1,15 +1,17 @@
 // One audit: how far it is, what came of it, and all that was found.
 import { useEffect, useState } from "preact/hooks";
 
-import { api, type Audit, must } from "../api";
+import { api, type Audit, type AuditImport, must } from "../api";
 import { Export } from "../export";
 import { Findings } from "../findings";
+import { Import } from "../import";
 import { isAdmin, mayWrite, orgPath } from "../organization";
 import { navigate } from "../router";
-import { moment, number, t } from "../text";
+import { moment, number, percent, t } from "../text";
 import { Badge, Dialog, Page, Refusal, Show, useAction, useLoad } from "../ui";
 
 const AGAIN = 1000;
+const IMPORT = "import";   // the engine whose audits are made of files, and which counts hundredths
 const SEVERITIES = ["critical", "high", "medium", "low", "informational"] as const;
 
 function runs(audit: Audit): boolean {
@@ -37,6 +39,16 @@ function Remove({ audit }: { audit: Audit }) {
     </>;
 }
 
+/* What became of a file, and which of its records could not be read. */
+function Imported({ one }: { one: AuditImport }) {
+    return <div class={one.error ? "notice bad" : "notice"}>
+        <p>{one.file ?? t.file} ({t.formats[one.format as keyof typeof t.formats] ?? one.format}): {one.error
+            ?? t.imported(number(one.added), number(one.duplicates), number(one.skipped), number(one.bad))}</p>
+        {one.problems.length > 0 && <details><summary>{t.badRecords(one.problems.length, number(one.problems.length), number(one.bad))}</summary>
+            <ul>{one.problems.map(problem => <li key={problem.where + problem.what}>{problem.where}: {problem.what}</li>)}</ul></details>}
+    </div>;
+}
+
 function Standing({ audit }: { audit: Audit }) {
     const { done, total } = audit.progress;
     return <>
@@ -44,12 +56,9 @@ function Standing({ audit }: { audit: Audit }) {
             <span class="muted">{t.started}: {moment(audit.started_at ?? audit.created_at)}{audit.finished_at && ` · ${t.finished}: ${moment(audit.finished_at)}`}</span></p>
         {/* Read aloud when the state changes, not with every step of it. */}
         <p class="unseen" role="status">{t.auditStatus[audit.status]}</p>
-        {runs(audit) && <p class="row"><progress value={total ? done : undefined} max={total || 1} aria-label={t.progress} /> {total > 0 && `${number(done)} / ${number(total)}`}</p>}
+        {runs(audit) && <p class="row"><progress value={total ? done : undefined} max={total || 1} aria-label={t.progress} /> {total > 0 && (audit.engine === IMPORT ? percent(done / total) : `${number(done)} / ${number(total)}`)}</p>}
         {audit.error && <div class="notice bad"><p>{audit.error}</p></div>}
-        {audit.imports?.map((one, index) => <div key={index} class={one.error ? "notice bad" : "notice"}>
-            <p>{one.file ?? t.file}: {one.error ?? t.imported(number(one.added), number(one.duplicates), number(one.bad))}</p>
-            {one.problems.length > 0 && <ul>{one.problems.map(problem => <li key={problem.where + problem.what}>{problem.where}: {problem.what}</li>)}</ul>}
-        </div>)}
+        {audit.imports?.map((one, index) => <Imported key={index} one={one} />)}
         {audit.status === "completed" && <div class="cards">
             <section class="card"><h2>{t.score}</h2><p class="score">{audit.score === null ? "–" : number(audit.score)}<small> / 100</small></p>
                 <p class="muted">{audit.score === null ? t.noScore : t.scoreMeans}</p></section>
@@ -76,6 +85,7 @@ export function OneAudit({ args: [, id = ""] }: { args: string[] }) {
     </div>}>
         <Show of={audit}>{found => <>
             <Standing audit={found} />
+            {!runs(found) && found.engine === IMPORT && mayWrite() && <Import audit={found} added={audit.set} />}
             {!runs(found) && <><Export audit={found} /><Findings audit={found} /></>}
         </>}</Show>
     </Page>;

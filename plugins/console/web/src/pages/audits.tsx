@@ -51,16 +51,36 @@ export function Progress({ audit }: { audit: Audit }) {
         ? <progress value={done} max={total} aria-label={t.progress} /> : null;
 }
 
-export function AuditTable({ audits }: { audits: Audit[] }) {
+function ended(audit: Audit): boolean {
+    return audit.status !== "queued" && audit.status !== "running";
+}
+
+function nameOf(audit: Audit): string {
+    return audit.name || audit.targets.join(" ") || audit.engine;
+}
+
+/** With `chosen`, audits can be chosen, two at most. */
+export function AuditTable({ audits, chosen, choose }: { audits: Audit[]; chosen?: Audit[]; choose?: (audits: Audit[]) => void }) {
+    const is = (audit: Audit) => chosen?.some(one => one.id === audit.id) ?? false;
     return <div class="scroll" role="region" aria-label={t.audits} tabIndex={0}><table>
-        <thead><tr><th scope="col">{t.targets}</th><th scope="col">{t.started}</th><th scope="col">{t.status}</th><th scope="col">{t.score}</th></tr></thead>
+        <thead><tr>{chosen && <td />}<th scope="col">{t.targets}</th><th scope="col">{t.started}</th><th scope="col">{t.status}</th><th scope="col">{t.score}</th></tr></thead>
         <tbody>{audits.map(audit => <tr key={audit.id}>
-            <td class="long"><Link to={orgPath(`audits/${audit.id}`)}>{audit.name || audit.targets.join(" ") || audit.engine}</Link></td>
+            {chosen && <td><input type="checkbox" aria-label={t.compareThis(`${nameOf(audit)}, ${moment(audit.created_at)}`)} checked={is(audit)}
+                disabled={!ended(audit) || (chosen.length >= 2 && !is(audit))}
+                onChange={event => choose?.(event.currentTarget.checked ? [...chosen, audit] : chosen.filter(one => one.id !== audit.id))} /></td>}
+            <td class="long"><Link to={orgPath(`audits/${audit.id}`)}>{nameOf(audit)}</Link></td>
             <td>{moment(audit.created_at)}</td>
             <td><Badge kind={audit.status}>{t.auditStatus[audit.status]}</Badge> <Progress audit={audit} /></td>
             <td>{audit.score === null ? "–" : number(audit.score)}</td>
         </tr>)}</tbody>
     </table></div>;
+}
+
+/* The earlier one first, whichever was chosen first. */
+function Compare({ chosen }: { chosen: Audit[] }) {
+    const [earlier, later] = [...chosen].sort((a, b) => a.created_at < b.created_at ? -1 : 1);
+    return <p class="row" role="status">{earlier && later
+        ? <Link to={orgPath(`audits/${earlier.id}/diff/${later.id}`)} class="button">{t.compare}</Link> : <span class="muted">{t.compareHint(chosen.length)}</span>}</p>;
 }
 
 export function Audits() {
@@ -69,6 +89,8 @@ export function Audits() {
     const audits = usePages((page, signal) => must(api.GET("/audits/", {
         params: { query: { page, page_size: 50, ordering: "-created_at", ...(status ? { status } : {}) } }, signal,
     })), [organization.id, status]);
+    const [chosen, choose] = useState<Audit[]>([]);
+    useEffect(() => choose([]), [organization.id]);
     const running = audits.data?.some(audit => audit.status === "queued" || audit.status === "running");
     useEffect(() => {
         const timer = running ? setInterval(() => document.visibilityState === "visible" && audits.reload(), AGAIN) : 0;
@@ -80,7 +102,10 @@ export function Audits() {
             <option value="">{t.all}</option>
             {STATUSES.map(one => <option key={one} value={one} selected={one === status}>{t.auditStatus[one]}</option>)}
         </select></label></div>
-        <Show of={audits}>{rows => rows.length ? <AuditTable audits={rows} /> : <p class="muted">{t.noAudits}</p>}</Show>
+        <Show of={audits}>{rows => rows.length ? <>
+            {(rows.length > 1 || chosen.length > 0) && <Compare chosen={chosen} />}
+            <AuditTable audits={rows} {...rows.length > 1 || chosen.length > 0 ? { chosen, choose } : {}} />
+        </> : <p class="muted">{t.noAudits}</p>}</Show>
         <More left={audits.left} busy={audits.busy} more={audits.more} />
     </Page>;
 }

@@ -79,6 +79,13 @@ export const de: Texts = {
                    html: "Eine Seite zum Lesen, Drucken oder als PDF" },
     exportGzip: "Gepackt (gzip)", exportSome: "Nur was Status, Schwere, Prüfung und Suche unten durchlassen",
 
+    // Zwei Audits im Vergleich
+    compare: "Diese beiden vergleichen", compareThis: name => `${name} vergleichen`, compareHint: chosen => chosen ? "Wählen Sie noch eines zum Vergleich." : "Wählen Sie zwei Audits, um sie zu vergleichen.",
+    diff: "Was sich geändert hat", diffBefore: "Vorher", diffAfter: "Nachher", diffNothing: "nicht gemeldet",
+    diffOthers: "Diese Audits haben verschiedene Ziele: Was nur eines von ihnen geprüft hat, zählt als neu oder behoben.",
+    changes: { new: "Neu", fixed: "Behoben", unclear: "Nicht mehr klar", unchanged: "Unverändert" },
+    diffCount: (n, shown) => n === 0 ? "Nichts dergleichen." : n === 1 ? "1 Befund." : `${shown} Befunde.`,
+
     // Abrechnung
     billing: "Abrechnung", upgrade: "Tarif wechseln", askAdmin: "Die Verwaltung Ihrer Organisation kann den Tarif wechseln.", plans: "Tarife", yourPlan: "Ihr Tarif",
     standsFree: "Sie nutzen den kostenlosen Tarif.", standsActive: plan => `${plan} ist aktiv.`,
@@ -123,8 +130,11 @@ export const de: Texts = {
     deleteAccountLead: "Sie verlassen sofort jede Organisation; solche, in denen Sie allein sind, gehen mit Ihnen.",
 
     // Import
-    importFindings: "Befunde eines anderen Scanners importieren", importFile: "Importieren", file: "Datei", format: "Format", formats: { generic: "CSV, wie unser Export" },
-    chooseFile: "Wählen Sie eine Datei.", imported: (added, known, bad) => `${added} Befunde hinzugefügt, ${known} waren schon da, ${bad} waren nicht zu lesen`,
+    importFindings: "Befunde eines anderen Scanners importieren", importFile: "Importieren", file: "Datei", format: "Format",
+    formats: { generic: "CSV, wie in unserem Export", "prowler-csv": "Prowler (CSV)", ocsf: "OCSF (JSON, etwa von Prowler)", sarif: "SARIF 2.1.0", trivy: "Trivy (JSON)" },
+    importMore: "Noch eine Datei hinzufügen", importArrived: "Sie ist angekommen …", chooseFile: "Wählen Sie eine Datei.",
+    imported: (added, known, skipped, bad) => `Befunde neu: ${added}, schon da: ${known}; Einträge, die keine Befunde sind: ${skipped}, die nicht zu lesen waren: ${bad}`,
+    badRecords: (n, shown, all) => String(n) === all ? `Was nicht zu lesen war (${shown})` : `Was nicht zu lesen war (die ersten ${shown} von ${all})`,
 
     // Ausgehende Webhooks
     webhooks: "Webhooks", webhooksLead: "Ihre eigenen Server erfahren in signierten Nachrichten, was hier geschieht.", addEndpoint: "Server hinzufügen", endpointUrl: "Adresse (https://…)",

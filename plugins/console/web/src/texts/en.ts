@@ -77,6 +77,13 @@ export const en = {
                    html: "A page to be read, printed or kept as PDF" },
     exportGzip: "Compressed (gzip)", exportSome: "Only what status, severity, check and search below let through",
 
+    // Two audits compared
+    compare: "Compare these two", compareThis: (name: string) => `Compare ${name}`, compareHint: (chosen: number): string => chosen ? "Choose one more to compare it with." : "Choose two audits to compare them.",
+    diff: "What has changed", diffBefore: "Before", diffAfter: "After", diffNothing: "not reported",
+    diffOthers: "These audits are of different targets: what only one of them looked at counts as new or fixed.",
+    changes: { new: "New", fixed: "Fixed", unclear: "No longer clear", unchanged: "Unchanged" },
+    diffCount: (n: number, shown: string) => n === 0 ? "Nothing like that." : n === 1 ? "1 finding." : `${shown} findings.`,
+
     // Billing
     billing: "Billing", upgrade: "Upgrade", askAdmin: "An administrator of your organization can upgrade.", plans: "Plans", yourPlan: "Your plan",
     standsFree: "You are on the free plan.", standsActive: (plan: string) => `${plan} is active.`,
@@ -120,8 +127,11 @@ export const en = {
     deleteAccountLead: "You are out of every organization at once; those where you are alone go with you.",
 
     // Imports
-    importFindings: "Import findings of another scanner", importFile: "Import", file: "File", format: "Format", formats: { generic: "CSV, as in our export" },
-    chooseFile: "Choose a file.", imported: (added: string, known: string, bad: string) => `${added} findings added, ${known} were there already, ${bad} could not be read`,
+    importFindings: "Import findings of another scanner", importFile: "Import", file: "File", format: "Format",
+    formats: { generic: "CSV, as in our export", "prowler-csv": "Prowler (CSV)", ocsf: "OCSF (JSON, as of Prowler)", sarif: "SARIF 2.1.0", trivy: "Trivy (JSON)" },
+    importMore: "Add another file", importArrived: "It has arrived …", chooseFile: "Choose a file.",
+    imported: (added: string, known: string, skipped: string, bad: string) => `findings added: ${added}, there already: ${known}; records that are no findings: ${skipped}, that could not be read: ${bad}`,
+    badRecords: (n: number, shown: string, all: string) => String(n) === all ? `What could not be read (${shown})` : `What could not be read (the first ${shown} of ${all})`,
 
     // Outgoing webhooks
     webhooks: "Webhooks", webhooksLead: "Your own servers are told of what happens here, in signed messages.", addEndpoint: "Add a server", endpointUrl: "Address (https://…)",
