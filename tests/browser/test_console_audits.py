@@ -141,6 +141,64 @@ def test_every_format_is_imported(site, console, payer):
     assert payer.ok("GET", f"audits/{audit['id']}/")["evidence_count"] == 2
 
 
+def test_the_score_is_explained(site, console, person):
+    key = person.ok("POST", "audits/start/", {"targets": [site.base]})["id"]
+    console.page.session(person)
+    console.goto(at(person, f"/{key}"))
+    console.page.shows("main .badge", "Completed")
+    details = person.ok("GET", f"audits/{key}/")["score_details"]
+    console.page.shows(".grade", details["grade"])
+    console.page.click(".why summary")
+    worst = min(details["tests"], key=lambda one: one["points"])
+    console.page.shows(".why tbody tr", str(worst["points"]))
+    rows = console.page.evaluate("[...document.querySelectorAll('.why tbody tr')].map(row => [row.cells[0].textContent, Number(row.cells[3].textContent)])")
+    assert sorted(map(tuple, rows)) == sorted((one["test"], one["points"]) for one in details["tests"])
+    check = next(check["name"] for check in person.ok("GET", "audits/checks/?engine=web")["results"] if check["test"] == worst["test"])
+    console.page.shows(".why tbody tr", check)
+    console.looks("score")
+    console.press(check, ".why tbody tr:first-child")
+    console.reads(f"Only {check}")
+    assert f"check={check}" in console.at() and "status=FAIL" in console.at()
+
+
+def test_hosts_of_ones_own(site, console, person):
+    console.page.session(person)
+    console.goto(at(person))
+    console.follow("Your hosts")
+    console.heading("Your hosts")
+    console.reads("There is none yet.")
+    console.fill(host="https://www.example.com/")
+    console.press("Add the host")
+    assert console.wrong("host") and console.page.evaluate("document.querySelector('[name=host]').value") == "https://www.example.com/"
+    console.fill(host="www.example.com")
+    console.press("Add the host")
+    console.reads("www.example.com", "Not proved yet", "https://www.example.com/.well-known/mod-saas.txt")
+    (host,) = person.ok("GET", "audits/hosts/")["results"]
+    assert console.page.evaluate("document.querySelector('main .secret').value") == host["token"]
+    # Twice: the API's words, and what was typed stays.
+    console.fill(host="www.example.com")
+    console.press("Add the host")
+    console.page.wait("main form [role=alert]")
+    assert console.page.evaluate("document.querySelector('[name=host]').value") == "www.example.com"
+    console.looks("hosts")
+    console.follow("Start an audit of the host: every audit looks for the proof anew.")
+    console.heading("Audits")
+    assert console.page.evaluate("document.querySelector('[name=targets]').value") == "www.example.com"
+    console.goto(at(person, "/hosts"))
+    console.press("Remove the host: www.example.com")
+    console.page.wait("dialog")
+    console.press("Remove the host", "dialog")
+    console.reads("There is none yet.")
+    assert person.ok("GET", "audits/hosts/")["count"] == 0
+    viewer = site.newcomer()
+    seed.member(site.database, person.org["id"], viewer.user["id"], "VIEWER")
+    person.ok("POST", "audits/hosts/", {"host": "www.example.com"})
+    console.page.session(viewer)
+    console.goto(at(person, "/hosts"))
+    console.reads("Not proved yet")
+    assert console.page.evaluate("document.querySelectorAll('main form').length") == 0 and "Remove" not in console.page.text()
+
+
 def test_in_german(site, browser, person):
     before, after = (seed.audit(site.database, person.org["id"], ROWS) for _ in range(2))
     page = browser.page(locale="de-DE")
@@ -158,6 +216,10 @@ def test_in_german(site, browser, person):
         page.click("main .export button")
         page.wait(".export [role=alert]")
         console.looks("audit")
+        person.ok("POST", "audits/hosts/", {"host": "www.example.com"})
+        console.goto(at(person, "/hosts"))
+        console.reads("Noch nicht nachgewiesen")
+        console.looks("hosts")
         console.silent()
     finally:
         page.close()

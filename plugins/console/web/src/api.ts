@@ -11,6 +11,7 @@ export type Profile = Schemas["Profile"];
 export type Membership = Schemas["Membership"];
 export type Role = Schemas["Role"];
 export type Audit = Schemas["Audit"];
+export type AuditHost = Schemas["AuditHost"];
 export type AuditImport = Schemas["AuditImport"];
 export type Evidence = Schemas["Evidence"];
 export type Triage = Schemas["Triage"];

@@ -17,13 +17,13 @@ async function ask(engine: string): Promise<Map<string, Check>> {
     }
 }
 
-/** A check of an engine; undefined where the engine has no words for it, as for findings of other scanners. */
-export async function checkOf(engine: string, name: string): Promise<Check | undefined> {
+/** The checks of an engine by their names; none of one without words, as for findings of other scanners. */
+export async function checksOf(engine: string): Promise<Map<string, Check>> {
     let checks = known.get(engine);
     if (!checks) {
         checks = ask(engine);
         known.set(engine, checks);
         checks.catch(() => known.delete(engine));
     }
-    return (await checks).get(name);
+    return checks;
 }

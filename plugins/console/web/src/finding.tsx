@@ -1,6 +1,6 @@
 // One finding: what was seen, what it means and what mends it, and what people have decided about it.
 import type { Audit, Evidence } from "./api";
-import { checkOf } from "./checks";
+import { checksOf } from "./checks";
 import { mayWrite } from "./organization";
 import { moment, t } from "./text";
 import { Decide, Decided } from "./triage";
@@ -17,7 +17,7 @@ function Lines({ server, lines }: { server: string; lines: string | null }) {
 
 /* In the words of the engine. */
 function Explanation({ audit, finding }: { audit: Audit; finding: Evidence }) {
-    const check = useLoad(async () => await checkOf(audit.engine, finding.check_name) ?? null, [audit.engine, finding.check_name]);
+    const check = useLoad(async () => (await checksOf(audit.engine)).get(finding.check_name) ?? null, [audit.engine, finding.check_name]);
     return <Show of={check}>{known => {
         if (!known) {
             return <p class="muted">{t.noExplanation}</p>;

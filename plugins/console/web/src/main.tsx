@@ -34,6 +34,7 @@ const routes: Route[] = [
     { pattern: /^\/billing\/return$/, load: billing, page: "Return" },
     { pattern: /^\/o\/([^/]+)\/?$/, load: () => import("./pages/overview"), page: "Overview" },
     { pattern: /^\/o\/([^/]+)\/audits$/, load: () => import("./pages/audits"), page: "Audits" },
+    { pattern: /^\/o\/([^/]+)\/audits\/hosts$/, load: () => import("./pages/hosts"), page: "Hosts" },
     { pattern: /^\/o\/([^/]+)\/audits\/([^/]+)$/, load: () => import("./pages/audit"), page: "OneAudit" },
     { pattern: /^\/o\/([^/]+)\/audits\/([^/]+)\/diff\/([^/]+)$/, load: () => import("./pages/diff"), page: "Diff" },
     { pattern: /^\/o\/([^/]+)\/billing$/, load: billing, page: "Billing" },

@@ -47,6 +47,11 @@ export function number(value: number): string {
     return new Intl.NumberFormat(locale).format(value);
 }
 
+/** With its sign. */
+export function points(value: number): string {
+    return new Intl.NumberFormat(locale, { signDisplay: "exceptZero" }).format(value);
+}
+
 /** Of 1. */
 export function percent(part: number): string {
     return new Intl.NumberFormat(locale, { style: "percent" }).format(part);

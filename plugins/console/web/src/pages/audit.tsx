@@ -7,6 +7,7 @@ import { Findings } from "../findings";
 import { Import } from "../import";
 import { isAdmin, mayWrite, orgPath } from "../organization";
 import { navigate } from "../router";
+import { Explained } from "../score";
 import { moment, number, percent, t } from "../text";
 import { Badge, Dialog, Page, Refusal, Show, useAction, useLoad } from "../ui";
 
@@ -60,8 +61,8 @@ function Standing({ audit }: { audit: Audit }) {
         {audit.error && <div class="notice bad"><p>{audit.error}</p></div>}
         {audit.imports?.map((one, index) => <Imported key={index} one={one} />)}
         {audit.status === "completed" && <div class="cards">
-            <section class="card"><h2>{t.score}</h2><p class="score">{audit.score === null ? "–" : number(audit.score)}<small> / 100</small></p>
-                <p class="muted">{audit.score === null ? t.noScore : t.scoreMeans}</p></section>
+            <section class="card"><h2>{t.score}</h2><p class="score">{audit.score === null ? "–" : number(audit.score)}<small> / 100</small>{audit.score_details && <> <span class="grade">{audit.score_details.grade}</span></>}</p>
+                {audit.score === null && <p class="muted">{t.noScore}</p>}</section>
             <section class="card"><h2>{t.results}</h2><dl class="facts">
                 {(["FAIL", "PASS", "MANUAL", "ERROR"] as const).map(status => [<dt key={status + 1}>{t.findingStatus[status]}</dt>,
                     <dd key={status}>{number(audit.counts.status[status])}</dd>])}</dl></section>
@@ -69,7 +70,15 @@ function Standing({ audit }: { audit: Audit }) {
                 {SEVERITIES.map(severity => [<dt key={severity + 1}>{t.severities[severity]}</dt>,
                     <dd key={severity}>{number(audit.counts.severity[severity])}</dd>])}</dl></section>
         </div>}
+        {audit.score_details && <Why audit={audit} />}
     </>;
+}
+
+/* Its checks are asked for when somebody wants to know. */
+function Why({ audit }: { audit: Audit }) {
+    const [open, setOpen] = useState(false);
+    return <details class="card why" onToggle={event => setOpen(event.currentTarget.open)}><summary>{t.scoreWhy}</summary>
+        {open && <Explained audit={audit} />}</details>;
 }
 
 export function OneAudit({ args: [, id = ""] }: { args: string[] }) {

@@ -26,7 +26,8 @@ function randomKey(): string {
 }
 
 function Start() {
-    const [typed, setTyped] = useState("");
+    const wanted = usePlace().query.get("targets") ?? "";
+    const [typed, setTyped] = useState(wanted);
     const targets = split(typed), wrong = targets.filter(hopeless);
     // Pressed twice, or again after a cut connection, it is the same audit.
     const key = useRef({ of: "", is: "" });
@@ -39,7 +40,7 @@ function Start() {
         navigate(orgPath(`audits/${data!.id}`));
     }}>
         <h2>{t.newAudit}</h2>
-        <TextArea name="targets" label={t.targets} rows={2} onInput={event => setTyped((event.currentTarget as HTMLTextAreaElement).value)}
+        <TextArea name="targets" label={t.targets} rows={2} initial={wanted} onInput={event => setTyped((event.currentTarget as HTMLTextAreaElement).value)}
                   hint={<span role="status">{wrong.length ? t.notTargets(wrong.join(", ")) : targets.length ? t.someTargets(targets.length) : t.targetsHint}</span>} />
         <Field name="name" label={t.auditName} />
     </Form>;
@@ -96,7 +97,7 @@ export function Audits() {
         const timer = running ? setInterval(() => document.visibilityState === "visible" && audits.reload(), AGAIN) : 0;
         return () => clearInterval(timer);
     }, [running]);
-    return <Page title={t.audits}>
+    return <Page title={t.audits} actions={<Link to={orgPath("audits/hosts")}>{t.hosts}</Link>}>
         {mayWrite() && <><Start /><Import /></>}
         <div class="filters"><label>{t.status} <select onChange={event => setQuery(new URLSearchParams(event.currentTarget.value ? { status: event.currentTarget.value } : {}))}>
             <option value="">{t.all}</option>

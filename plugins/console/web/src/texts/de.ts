@@ -51,7 +51,6 @@ export const de: Texts = {
     all: "Alle", noAudits: "Ein solches Audit gibt es nicht.", progress: "Fortschritt", audit: "Audit", finished: "Beendet", results: "Ergebnisse", cancelAudit: "Audit abbrechen",
     deleteAudit: "Löschen", deleteAuditLead: name => `„${name}“ und alles, was es gefunden hat, ist dann endgültig weg.`, deleteForGood: "Endgültig löschen",
     noScore: "Es konnte nichts geprüft werden, deshalb gibt es keine Punktzahl.",
-    scoreMeans: "Jedes Ziel beginnt mit 100 Punkten und verliert 40 für einen kritischen Fehler, 25 für einen hohen, 15 für einen mittleren und 5 für einen niedrigen; die Punktzahl ist das Mittel.",
     findings: "Befunde", findingStatus: { PASS: "Bestanden", FAIL: "Fehler", MANUAL: "Selbst prüfen", ERROR: "Nicht erreicht" },
     severity: "Schwere", search: "Suche", check: "Prüfung", resource: "Gegenstand", comment: "Bemerkung", time: "Zeit", allOfCheck: "Alle Befunde dieser Prüfung",
     onlyCheck: name => `Nur ${name}`, firstFindings: n => `Die ersten ${n} Befunde; weitere kommen beim Blättern.`,
@@ -85,6 +84,17 @@ export const de: Texts = {
     diffOthers: "Diese Audits haben verschiedene Ziele: Was nur eines von ihnen geprüft hat, zählt als neu oder behoben.",
     changes: { new: "Neu", fixed: "Behoben", unclear: "Nicht mehr klar", unchanged: "Unverändert" },
     diffCount: (n, shown) => n === 0 ? "Nichts dergleichen." : n === 1 ? "1 Befund." : `${shown} Befunde.`,
+
+    // Die Punktzahl, und eigene Hosts
+    scoreWhy: "Wie die Punktzahl zustande kommt", test: "Test", checks: "Prüfungen", resources: "Gegenstände", points: "Punkte",
+    scoreRules: resources => `Jeder Gegenstand beginnt mit 100 Punkten; hier sind es ${resources}. Eine Prüfung, die scheitert, kostet Punkte, von den Prüfungen eines Tests nur die teuerste; was darüber hinausgeht, bringt welche, ab 90 Punkten. Die Punktzahl ist das Mittel über alle Gegenstände, abgerundet. Was niemand entscheiden konnte, kostet nichts und bringt nichts.`,
+    pointsOf: severity => `Befunde ohne eigene Punkte: ${severity}`, nothingLost: "Nichts ist verloren, und nichts dazugekommen.",
+    hosts: "Eigene Hosts", hostsLead: "Manches wird Fremde nicht gefragt. Weisen Sie nach, dass ein Host Ihnen gehört, dann prüfen Audits auch das, etwa ob Verzeichnisse ihre Dateien auflisten.",
+    host: "Host", hostHint: "Ein Name wie www.example.com, ohne https:// und Pfad. Eine Subdomain ist ein eigener Host.", addHost: "Host hinzufügen", noHosts: "Es gibt noch keinen.",
+    hostProved: "Nachgewiesen", hostUnproved: "Noch nicht nachgewiesen", hostProvedAt: when => `Zuletzt fand ein Audit den Nachweis: ${when}`, hostAdded: when => `Hinzugefügt: ${when}`,
+    hostHow: "Wie der Nachweis geht", hostFile: "Stellen Sie eine Textdatei bereit unter", hostLine: "Schreiben Sie diese Zeile hinein; andere Zeilen stören nicht.", hostToken: host => `Nachweis für ${host}`,
+    hostAudit: "Starten Sie ein Audit des Hosts: Jedes sucht den Nachweis von neuem.", removeHost: "Host entfernen",
+    removeHostLead: host => `${host} gilt wieder als fremd. Fügen Sie ihn noch einmal hinzu, bekommt er einen anderen Nachweis.`,
 
     // Abrechnung
     billing: "Abrechnung", upgrade: "Tarif wechseln", askAdmin: "Die Verwaltung Ihrer Organisation kann den Tarif wechseln.", plans: "Tarife", yourPlan: "Ihr Tarif",

@@ -49,7 +49,6 @@ export const en = {
     all: "All", noAudits: "There is no such audit.", progress: "Progress", audit: "Audit", finished: "Finished", results: "Results", cancelAudit: "Cancel the audit",
     deleteAudit: "Delete", deleteAuditLead: (name: string) => `“${name}” and all that it found will be gone for good.`, deleteForGood: "Delete for good",
     noScore: "Nothing could be tested, so there is no score.",
-    scoreMeans: "Each target begins with 100 points and loses 40 for a critical failure, 25 for a high, 15 for a medium and 5 for a low one; the score is the mean.",
     findings: "Findings", findingStatus: { PASS: "Passed", FAIL: "Failed", MANUAL: "Look yourself", ERROR: "Not reached" },
     severity: "Severity", search: "Search", check: "Check", resource: "Resource", comment: "Comment", time: "Time", allOfCheck: "All findings of this check",
     onlyCheck: (name: string) => `Only ${name}`, firstFindings: (n: number) => `The first ${n} findings; more come as you scroll.`,
@@ -83,6 +82,17 @@ export const en = {
     diffOthers: "These audits are of different targets: what only one of them looked at counts as new or fixed.",
     changes: { new: "New", fixed: "Fixed", unclear: "No longer clear", unchanged: "Unchanged" },
     diffCount: (n: number, shown: string) => n === 0 ? "Nothing like that." : n === 1 ? "1 finding." : `${shown} findings.`,
+
+    // The score, and hosts of one's own
+    scoreWhy: "How the score is made", test: "Test", checks: "Checks", resources: "Resources", points: "Points",
+    scoreRules: (resources: string) => `Each resource begins with 100 points; there are ${resources} here. A failed check costs points, of the checks of one test only the dearest; what is done beyond them earns some, from 90 points on. The score is the mean over all resources, rounded down. What nobody could decide neither costs nor earns.`,
+    pointsOf: (severity: string) => `Findings without points of their own: ${severity}`, nothingLost: "Nothing was lost, and nothing earned.",
+    hosts: "Your hosts", hostsLead: "Some things are not asked of strangers. Show that a host is yours, and audits look for them too, such as whether its directories list their files.",
+    host: "Host", hostHint: "A name such as www.example.com, without https:// and path. A subdomain is a host of its own.", addHost: "Add the host", noHosts: "There is none yet.",
+    hostProved: "Proved", hostUnproved: "Not proved yet", hostProvedAt: (when: string) => `The last audit that found the proof: ${when}`, hostAdded: (when: string) => `Added: ${when}`,
+    hostHow: "How to prove it", hostFile: "Serve a text file at", hostLine: "Put this line into it; other lines may stand beside it.", hostToken: (host: string) => `Proof for ${host}`,
+    hostAudit: "Start an audit of the host: every audit looks for the proof anew.", removeHost: "Remove the host",
+    removeHostLead: (host: string) => `${host} counts as a stranger's again. If you add it once more, it gets another proof.`,
 
     // Billing
     billing: "Billing", upgrade: "Upgrade", askAdmin: "An administrator of your organization can upgrade.", plans: "Plans", yourPlan: "Your plan",
