@@ -150,6 +150,105 @@ def test_who_reads_decides_nothing(site, console, person, audit):
     console.looks("viewer")
 
 
+SIGHT = """(() => { const box = document.querySelector('.grid'), head = document.querySelector('.gridbody').getBoundingClientRect();
+    return [...document.querySelectorAll('.gridbody [role=row]')].filter(row => { const at = row.getBoundingClientRect(), seen = box.getBoundingClientRect();
+        return at.top >= seen.top - 64 && at.bottom <= seen.bottom + 64; }).map(row => Number(row.getAttribute('aria-rowindex')) - 1).sort((a, b) => a - b); })()"""
+TEXTS = "[...document.querySelectorAll('.gridbody [role=row]')].every(row => row.textContent.includes('number ' + (row.getAttribute('aria-rowindex') - 1)))"
+
+
+def scroll(console, to):
+    console.page.evaluate(f"document.querySelector('.grid').scrollTo(0, {to})")
+
+
+@pytest.mark.long(30)
+def test_a_large_audit_is_read_forward_and_backward(site, console, person):
+    """What is in sight is in the document, in memory is what lies around it, and the rest is asked for, in both directions."""
+    count = 12345
+    audit = seed.large_audit(site.database, person.org["id"], count)
+    console.page.session(person)
+    console.goto(at(person, audit))
+    console.page.wait(".gridbody [role=row]")
+    console.reads("12,345 findings.", "of 12,345")
+    before = 0
+    while (now := max(console.page.evaluate(SIGHT))) < count:
+        assert now > before, "scrolling to the end of what is there brings no more"
+        before = now
+        scroll(console, "1e9")
+        console.page.until(f"Math.max(...{SIGHT}) > {now} && {TEXTS}")
+    assert console.page.evaluate("document.querySelectorAll('.gridbody [role=row]').length") < 60
+    # No browser scrolls through the height of a million rows.
+    assert console.page.evaluate("document.querySelector('.gridbody').offsetHeight") <= 10000 * 64
+    before, asked = count, console.page.evaluate("performance.getEntriesByType('resource').length")
+    while (now := min(console.page.evaluate(SIGHT))) > 1:
+        assert now < before, "scrolling to the beginning of what is there brings no more"
+        before = now
+        scroll(console, 0)
+        console.page.until(f"Math.min(...{SIGHT}) < {now} && {TEXTS}")
+    assert console.page.evaluate("performance.getEntriesByType('resource').length") > asked, "the first rows were in memory all the time"
+    # From the other end: the last rows at once, then those before them.
+    console.page.evaluate("performance.clearResourceTimings()")
+    console.press("To the last")
+    console.page.until(f"Math.max(...{SIGHT}) === {count} && {TEXTS}")
+    assert console.page.evaluate("performance.getEntriesByType('resource').length") <= 2
+    for _ in range(4):
+        now = min(console.page.evaluate(SIGHT))
+        scroll(console, 0)
+        console.page.until(f"Math.min(...{SIGHT}) < {now} && {TEXTS}")
+    console.press("To the first")
+    console.page.until(f"Math.min(...{SIGHT}) === 1 && {TEXTS}")
+    # Filters are asked of the API, and in the address.
+    console.page.choose("[name=severity]", "high")
+    console.reads("No findings.")
+    console.page.choose("[name=severity]", "low")
+    console.page.fill("[name=search]", "row number 432")
+    console.reads("11 findings.", "host-432.example.test")
+    console.press("To the last")
+    console.reads("host-4329.example.test")
+    console.page.reload()
+    console.reads("11 findings.", "host-432.example.test")
+    assert "severity=low" in console.at() and "search=row" in console.at()
+
+
+def test_the_table_by_keyboard(site, console, person):
+    audit = seed.large_audit(site.database, person.org["id"], 1000)
+    console.page.session(person)
+    console.goto(at(person, audit))
+    console.page.wait(".gridbody [role=row]")
+    focused = "document.activeElement.getAttribute('aria-rowindex') - 1"
+    console.page.evaluate("document.querySelector('[name=muted]').focus()")
+
+    def hit(key, row):
+        console.page.hit(key)
+        console.page.until(f"{focused} === {row} && document.activeElement.textContent.includes('number {row}')")
+        assert console.page.evaluate("""(() => { const row = document.activeElement.getBoundingClientRect(), box = document.querySelector('.grid').getBoundingClientRect();
+            return row.top >= box.top && row.bottom <= box.bottom + 1; })()"""), f"{key} leads out of sight"
+
+    for _ in range(10):
+        console.page.hit("Tab")
+        if console.page.evaluate("document.activeElement.role") == "row":
+            break
+    hit("ArrowDown", 2)
+    hit("ArrowDown", 3)
+    hit("ArrowUp", 2)
+    console.page.hit("PageDown")
+    console.page.until(f"{focused} > 4")
+    below = console.page.evaluate(focused)
+    hit("ArrowDown", below + 1)
+    hit("End", 1000)
+    hit("ArrowUp", 999)
+    hit("ArrowDown", 1000)
+    hit("ArrowDown", 1000)
+    hit("Home", 1)
+    hit("ArrowUp", 1)
+    # One stop of Tab: the next one leaves the table.
+    console.page.hit("Enter")
+    console.page.shows("dialog", "row number 1")
+    console.page.hit("Escape")
+    console.page.until(f"!document.querySelector('dialog') && {focused} === 1")
+    console.page.hit("Tab")
+    assert not console.page.evaluate("document.querySelector('.grid').contains(document.activeElement)")
+
+
 def test_in_german(site, browser, person, audit):
     page = browser.page(locale="de-DE")
     try:

@@ -53,8 +53,8 @@ export const de: Texts = {
     noScore: "Es konnte nichts geprüft werden, deshalb gibt es keine Punktzahl.",
     findings: "Befunde", findingStatus: { PASS: "Bestanden", FAIL: "Fehler", MANUAL: "Selbst prüfen", ERROR: "Nicht erreicht" },
     severity: "Schwere", search: "Suche", check: "Prüfung", resource: "Gegenstand", comment: "Bemerkung", time: "Zeit", allOfCheck: "Alle Befunde dieser Prüfung",
-    onlyCheck: name => `Nur ${name}`, firstFindings: n => `Die ersten ${n} Befunde; weitere kommen beim Blättern.`,
-    allFindings: n => n === 0 ? "Keine Befunde." : n === 1 ? "1 Befund." : `${n} Befunde.`,
+    onlyCheck: name => `Nur ${name}`, firstFindings: n => `Bisher ${n} Befunde; weitere kommen beim Blättern.`,
+    allFindings: (n, shown) => n === 0 ? "Keine Befunde." : n === 1 ? "1 Befund." : `${shown} Befunde.`,
     nextUpgrade: "Wechseln Sie den Tarif, um Befunde zu exportieren.",
 
     // Ein Befund, und was Menschen dazu entscheiden
@@ -84,6 +84,7 @@ export const de: Texts = {
     diffOthers: "Diese Audits haben verschiedene Ziele: Was nur eines von ihnen geprüft hat, zählt als neu oder behoben.",
     changes: { new: "Neu", fixed: "Behoben", unclear: "Nicht mehr klar", unchanged: "Unverändert" },
     diffCount: (n, shown) => n === 0 ? "Nichts dergleichen." : n === 1 ? "1 Befund." : `${shown} Befunde.`,
+    rowsInSight: (first, last, all) => all ? `${first} bis ${last} von ${all}` : `${first} bis ${last}`, toFirst: "Zum ersten", toLast: "Zum letzten",
 
     // Die Punktzahl, und eigene Hosts
     scoreWhy: "Wie die Punktzahl zustande kommt", test: "Test", checks: "Prüfungen", resources: "Gegenstände", points: "Punkte",

@@ -51,8 +51,8 @@ export const en = {
     noScore: "Nothing could be tested, so there is no score.",
     findings: "Findings", findingStatus: { PASS: "Passed", FAIL: "Failed", MANUAL: "Look yourself", ERROR: "Not reached" },
     severity: "Severity", search: "Search", check: "Check", resource: "Resource", comment: "Comment", time: "Time", allOfCheck: "All findings of this check",
-    onlyCheck: (name: string) => `Only ${name}`, firstFindings: (n: number) => `The first ${n} findings; more come as you scroll.`,
-    allFindings: (n: number) => n === 0 ? "No findings." : n === 1 ? "1 finding." : `${n} findings.`,
+    onlyCheck: (name: string) => `Only ${name}`, firstFindings: (n: string) => `${n} findings so far; more come as you scroll.`,
+    allFindings: (n: number, shown: string) => n === 0 ? "No findings." : n === 1 ? "1 finding." : `${shown} findings.`,
     nextUpgrade: "Upgrade to export what was found.",
 
     // A finding, and what people decide about it
@@ -82,6 +82,7 @@ export const en = {
     diffOthers: "These audits are of different targets: what only one of them looked at counts as new or fixed.",
     changes: { new: "New", fixed: "Fixed", unclear: "No longer clear", unchanged: "Unchanged" },
     diffCount: (n: number, shown: string) => n === 0 ? "Nothing like that." : n === 1 ? "1 finding." : `${shown} findings.`,
+    rowsInSight: (first: string, last: string, all: string) => all ? `${first} to ${last} of ${all}` : `${first} to ${last}`, toFirst: "To the first", toLast: "To the last",
 
     // The score, and hosts of one's own
     scoreWhy: "How the score is made", test: "Test", checks: "Checks", resources: "Resources", points: "Points",
