@@ -1274,6 +1274,19 @@ static inline const char *saas_check_plain(apr_pool_t *p, const char *arg, const
     return *c || !*arg || strlen(arg) > 255 ? "it is empty, too long or contains white space" : NULL;
 }
 
+/** What something is called: 1 to 100 bytes of UTF-8 without control characters. */
+static inline const char *saas_check_label(apr_pool_t *p, const char *arg, const char **value)
+{
+    const unsigned char *c = (const unsigned char *)arg;
+    json_t *text = json_string(arg);
+    (void)p, (void)value;
+    while (*c >= ' ' && *c != 0x7f) {
+        c++;
+    }
+    json_decref(text);
+    return *c || !*arg || strlen(arg) > 100 || !text ? "1 to 100 bytes of UTF-8 without control characters" : NULL;
+}
+
 static inline const char *saas_check_there(apr_pool_t *p, const char *arg, const char **value, apr_filetype_e type)
 {
     apr_finfo_t info;

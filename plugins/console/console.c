@@ -12,8 +12,6 @@
 
 SAAS_PLUGIN_DEFINE;
 
-module AP_MODULE_DECLARE_DATA saas_console_module;
-
 /* r->filename of what is ours, behind which the file system is left out. */
 #define FILENAME "console:"
 
@@ -23,8 +21,13 @@ static apr_array_header_t *sites;
 /* ----------------------------------------------------------- directives -- */
 
 SAAS_SECTION_DEFINE(console_config, saas_console_module, CONSOLE_DIRECTIVES)
+SAAS_SERVER_DEFINE(console_server, saas_console_module, CONSOLE_SERVER_DIRECTIVES)
 
-static const command_rec commands[] = { SAAS_COMMANDS(console_config, CONSOLE_DIRECTIVES) { NULL } };
+static const command_rec commands[] = {
+    SAAS_COMMANDS(console_server, CONSOLE_SERVER_DIRECTIVES)
+    SAAS_COMMANDS(console_config, CONSOLE_DIRECTIVES)
+    { NULL }
+};
 
 const char *console_set_on(cmd_parms *cmd, void *dir, int on)
 {
@@ -65,26 +68,61 @@ const char *console_check_path(apr_pool_t *p, const char *arg, const char **valu
     return NULL;
 }
 
-const char *console_check_title(apr_pool_t *p, const char *arg, const char **value)
+/* What a browser may be led to: a page of this host or of another, or a mailbox. */
+static int is_link(const char *url)
 {
-    const unsigned char *c = (const unsigned char *)arg;
-    (void)p, (void)value;
-    while (*c >= ' ' && *c != 0x7f) {
+    const unsigned char *c = (const unsigned char *)url;
+    while (*c > ' ' && *c < 0x7f && !strchr("\"<>\\", *c)) {
         c++;
     }
-    return *c || strlen(arg) > 100 ? "1 to 100 bytes without control characters" : NULL;
+    return !*c && (!strncmp(url, "https://", 8) || !strncmp(url, "http://", 7) || !strncmp(url, "mailto:", 7)
+                   || (url[0] == '/' && url[1] != '/'));
+}
+
+const char *console_add_link(cmd_parms *cmd, void *dir, const char *kind, const char *url, const char *text)
+{
+    static const char *const kinds[] = { "imprint", "privacy", "terms", "support", "other", NULL };
+    console_config_t *conf = dir;
+    const char *name = cmd->cmd->name, *err;
+    console_link_t *link;
+    int i;
+
+    for (i = 0; kinds[i] && strcasecmp(kind, kinds[i]); i++) {
+    }
+    if (!kinds[i]) {
+        return apr_psprintf(cmd->pool, "%s: \"%s\" is none of imprint, privacy, terms, support, other", name, kind);
+    }
+    if (!is_link(url)) {
+        return apr_psprintf(cmd->pool, "%s: \"%s\" is no https://, http:// or mailto: address and no path of this host", name,
+                            url);
+    }
+    if (!text && !strcmp(kinds[i], "other")) {
+        return apr_psprintf(cmd->pool, "%s: other needs a text, behind the address", name);
+    }
+    if (text && (err = saas_check_label(cmd->pool, text, &text))) {
+        return apr_psprintf(cmd->pool, "%s: the text: %s", name, err);
+    }
+    if (!conf->links) {
+        conf->links = apr_array_make(cmd->pool, 4, sizeof(console_link_t));
+    }
+    link = apr_array_push(conf->links);
+    link->kind = kinds[i];
+    link->url = url;
+    link->text = text;
+    return NULL;
 }
 
 /* --------------------------------------------------------------- plugin -- */
 
 static const char *check_config(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *main_server)
 {
+    const char *product = console_server_product(main_server);
     int i;
-    (void)ptemp, (void)main_server;
+    (void)ptemp;
     for (i = 0; i < sites->nelts; i++) {
         console_site_t *site = APR_ARRAY_IDX(sites, i, console_site_t *);
         const char *folder = ap_server_root_relative(pconf, site->conf->files ? site->conf->files : CONSOLE_FILES);
-        const char *err = folder ? console_read(pconf, site, folder) : "SaasConsoleFiles is no path";
+        const char *err = folder ? console_read(pconf, site, folder, product) : "SaasConsoleFiles is no path";
         if (err) {
             return apr_psprintf(pconf, "SaasConsole On (%s): %s", site->where, err);
         }
@@ -166,6 +204,6 @@ static void register_hooks(apr_pool_t *p)
 }
 
 AP_DECLARE_MODULE(saas_console) = {
-    STANDARD20_MODULE_STUFF, console_config_create, console_config_merge, NULL, NULL, commands, register_hooks,
-    AP_MODULE_FLAG_NONE
+    STANDARD20_MODULE_STUFF, console_config_create, console_config_merge, console_server_create, console_server_merge,
+    commands, register_hooks, AP_MODULE_FLAG_NONE
 };

@@ -24,6 +24,8 @@ static const struct {
     { ".js", "text/javascript; charset=utf-8" },
     { ".css", "text/css; charset=utf-8" },
     { ".svg", "image/svg+xml" },
+    { ".png", "image/png" },
+    { ".webp", "image/webp" },
     { ".txt", "text/plain; charset=utf-8" },
 };
 
@@ -33,7 +35,7 @@ static int ends(const char *name, const char *suffix)
     return len > tail && !strcmp(name + len - tail, suffix);
 }
 
-static const char *type_of(const char *name)
+const char *console_type_of(const char *name)
 {
     apr_size_t i;
     for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
@@ -44,7 +46,7 @@ static const char *type_of(const char *name)
     return NULL;
 }
 
-static apr_status_t slurp(apr_pool_t *p, const char *path, console_form_t *form)
+apr_status_t console_slurp(apr_pool_t *p, const char *path, apr_off_t largest, console_form_t *form)
 {
     apr_file_t *file;
     apr_finfo_t info;
@@ -55,7 +57,7 @@ static apr_status_t slurp(apr_pool_t *p, const char *path, console_form_t *form)
         return rv;
     }
     if ((rv = apr_file_info_get(&info, APR_FINFO_SIZE | APR_FINFO_TYPE, file)) == APR_SUCCESS) {
-        rv = info.filetype != APR_REG ? APR_EINVAL : info.size > LARGEST ? APR_EGENERAL : APR_SUCCESS;
+        rv = info.filetype != APR_REG ? APR_EINVAL : info.size > largest ? APR_EGENERAL : APR_SUCCESS;
     }
     if (rv == APR_SUCCESS) {
         data = apr_palloc(p, (apr_size_t)info.size + 1);
@@ -68,7 +70,7 @@ static apr_status_t slurp(apr_pool_t *p, const char *path, console_form_t *form)
 }
 
 /* Of the bytes as they are sent, so that each form has its own. */
-static void tag(apr_pool_t *p, console_form_t *form)
+void console_tag(apr_pool_t *p, console_form_t *form)
 {
     unsigned char digest[APR_SHA1_DIGESTSIZE];
     apr_sha1_ctx_t ctx;
@@ -92,14 +94,14 @@ static const char *read_asset(apr_pool_t *p, console_site_t *site, const char *f
     console_file_t *file = apr_pcalloc(p, sizeof(*file));
     int c;
 
-    if (!(file->type = type_of(name))) {
+    if (!(file->type = console_type_of(name))) {
         return apr_psprintf(p, "%s/%s is nothing that a console has", folder, name);
     }
     for (c = 0; c < CONSOLE_CODINGS; c++) {
         const char *path = apr_pstrcat(p, folder, "/", name, console_coding_suffix[c], NULL);
-        apr_status_t rv = slurp(p, path, &file->forms[c]);
+        apr_status_t rv = console_slurp(p, path, LARGEST, &file->forms[c]);
         if (rv == APR_SUCCESS) {
-            tag(p, &file->forms[c]);
+            console_tag(p, &file->forms[c]);
         }
         else if (c == CONSOLE_IDENTITY || !APR_STATUS_IS_ENOENT(rv)) {
             return apr_psprintf(p, "%s cannot be read: %pm", path, &rv);
@@ -129,43 +131,82 @@ static const char *read_assets(apr_pool_t *p, console_site_t *site, const char *
     return err;
 }
 
-/* The page's text with {{name}} replaced, escaped for an attribute or an element's text. */
-static void fill(apr_pool_t *p, console_form_t *form, const char *const (*values)[2])
+/* What stands for {{name}} in the page, escaped for an attribute or an element's text unless it is markup of ours. */
+typedef struct {
+    const char *name, *value;
+    int is_markup;
+} value_t;
+
+static const value_t *value_at(const value_t *values, const char *text)
 {
-    const char *text = form->data;
-    for (; (*values)[0]; values++) {
-        const char *found, *rest = text;
-        text = "";
-        while ((found = ap_strstr_c(rest, (*values)[0]))) {
-            text = apr_pstrcat(p, text, apr_pstrmemdup(p, rest, (apr_size_t)(found - rest)),
-                               ap_escape_html2(p, (*values)[1], 1), NULL);
-            rest = found + strlen((*values)[0]);
-        }
-        text = apr_pstrcat(p, text, rest, NULL);
+    for (; values->name && strncmp(text, values->name, strlen(values->name)); values++) {
     }
-    form->data = text;
-    form->len = strlen(text);
+    return values->name ? values : NULL;
 }
 
-const char *console_read(apr_pool_t *p, console_site_t *site, const char *folder)
+/* In one pass: what a value has in it is never read as a name. */
+static void fill(apr_pool_t *p, console_form_t *form, const value_t *values)
 {
-    const char *const values[][2] = {
-        { "{{base}}", site->path },
-        { "{{api}}", site->conf->api ? site->conf->api : CONSOLE_API },
-        { "{{title}}", site->conf->title ? site->conf->title : CONSOLE_TITLE },
-        { NULL, NULL }
-    };
+    const char *rest = form->data, *found = rest, *text = "";
+    while ((found = ap_strstr_c(found, "{{"))) {
+        const value_t *value = value_at(values, found);
+        if (!value) {
+            found += 2;
+            continue;
+        }
+        text = apr_pstrcat(p, text, apr_pstrmemdup(p, rest, (apr_size_t)(found - rest)),
+                           value->is_markup ? value->value : ap_escape_html2(p, value->value, 0), NULL);
+        rest = found += strlen(value->name);
+    }
+    form->data = apr_pstrcat(p, text, rest, NULL);
+    form->len = strlen(form->data);
+}
+
+/* The build's own picture of the window. */
+static const char *built_icon(apr_pool_t *p, const console_site_t *site)
+{
+    apr_hash_index_t *i;
+    for (i = apr_hash_first(p, site->assets); i; i = apr_hash_next(i)) {
+        const char *name = apr_hash_this_key(i);
+        if (!strncmp(name, "icon-", 5)) {
+            return apr_pstrcat(p, site->path, "/assets/", name, NULL);
+        }
+    }
+    return "";
+}
+
+const char *console_read(apr_pool_t *p, console_site_t *site, const char *folder, const char *product)
+{
+    const console_config_t *conf = site->conf;
     console_form_t *page = &site->page.forms[CONSOLE_IDENTITY];
     const char *path = apr_pstrcat(p, folder, "/index.html", NULL), *err;
-    apr_status_t rv = slurp(p, path, page);
+    apr_status_t rv = console_slurp(p, path, LARGEST, page);
+    console_brand_t brand;
 
     if (rv != APR_SUCCESS) {
         return apr_psprintf(p, "the console's built files are not in %s (index.html: %pm): " WAY_OUT, folder, &rv);
     }
     site->page.type = "text/html; charset=utf-8";
-    fill(p, page, values);
-    tag(p, page);
     site->assets = apr_hash_make(p);
-    err = read_assets(p, site, apr_pstrcat(p, folder, "/assets", NULL));
-    return err ? apr_pstrcat(p, err, ": " WAY_OUT, NULL) : NULL;
+    if ((err = read_assets(p, site, apr_pstrcat(p, folder, "/assets", NULL)))) {
+        return apr_pstrcat(p, err, ": " WAY_OUT, NULL);
+    }
+    brand.icon = built_icon(p, site);
+    if ((err = console_brand_read(p, site, &brand))) {
+        return err;
+    }
+    fill(p, page, (const value_t[]){
+        { "{{base}}", site->path, 0 },
+        { "{{api}}", conf->api ? conf->api : CONSOLE_API, 0 },
+        { "{{icon}}", brand.icon, 0 },
+        { "{{style}}", !*brand.style ? "" : apr_psprintf(p, "<link rel=\"stylesheet\" href=\"%s\">\n",
+                                                         ap_escape_html2(p, brand.style, 0)), 1 },
+        { "{{logo}}", brand.logo, 0 },
+        { "{{links}}", brand.links, 0 },
+        { "{{welcome}}", brand.welcome, 0 },
+        { "{{title}}", conf->title ? conf->title : product ? product : CONSOLE_TITLE, 0 },
+        { NULL, NULL, 0 }
+    });
+    console_tag(p, page);
+    return NULL;
 }

@@ -65,6 +65,12 @@ static const char *check_user(apr_pool_t *p, const char *arg, const char **value
     return is_printable(arg) ? NULL : "the name is empty or contains white space";
 }
 
+static const char *check_product(apr_pool_t *p, const char *arg, const char **value)
+{
+    const char *err = saas_check_label(p, arg, value);
+    return err || saas_mail_header_text(p, arg, 0) ? err : "it is no text for the header of a message";
+}
+
 static const char *set_from(cmd_parms *cmd, void *dir, const char *arg)
 {
     saas_mail_sender_t *sender = apr_pcalloc(cmd->pool, sizeof(*sender));
@@ -291,10 +297,12 @@ static const char *compose(saas_job_t *job, const saas_mail_config_t *conf, cons
                            const char *link, const char **why)
 {
     const saas_mail_sender_t *from = conf->from;
-    const char *at = ap_strrchr_c(from->address, '@');
+    /* One name in all that people see; a sender's own is one for mail alone. */
+    const char *name = *from->name ? from->name : conf->product ? conf->product : "";
+    const char *product = *name ? name : ap_strrchr_c(from->address, '@') + 1;
     const saas_mail_template_t *template = find_template(conf, json_string_value(json_object_get(payload, "template")));
     json_t *vars = json_deep_copy(json_object_get(payload, "vars"));
-    saas_mail_message_t message = { .id = job->id, .date = apr_time_now(), .from_name = from->name,
+    saas_mail_message_t message = { .id = job->id, .date = apr_time_now(), .from_name = name,
                                     .from = from->address, .to = to };
     const char *written;
 
@@ -306,7 +314,7 @@ static const char *compose(saas_job_t *job, const saas_mail_config_t *conf, cons
     if (link) {
         json_object_set_new(vars, "url", json_string(link));
     }
-    json_object_set_new(vars, "product", json_string(*from->name ? from->name : at + 1));
+    json_object_set_new(vars, "product", json_string(product));
     if (!template) {
         *why = "there is no such template";
         written = NULL;

@@ -17,11 +17,12 @@ typedef enum { SAAS_MAIL_TLS_OFF, SAAS_MAIL_TLS_TRY, SAAS_MAIL_TLS_REQUIRE } saa
 
 /** Who a message is from. */
 typedef struct saas_mail_sender_t {
-    const char *name;    /**< may be empty */
+    const char *name;    /**< may be empty: the product's is taken where there is one */
     const char *address;
 } saas_mail_sender_t;
 
-/** Without a relay mail is dropped. */
+/** Without a relay mail is dropped.  SaasProductName is the console plugin's too: httpd asks every module that knows a
+ *  directive. */
 #define SAAS_MAIL_DIRECTIVES(X, of) \
     X(of, TEXT, relay, "SaasMailRelay", SAAS_GLOBAL, NULL, SAAS_CHECKED(check_relay), \
       "where mail is handed over: smtp://host[:port] or smtps://host[:port]") \
@@ -33,6 +34,8 @@ typedef struct saas_mail_sender_t {
     X(of, TEXT, password, "SaasMailPassword", SAAS_GLOBAL, NULL, SAAS_CHECKED(saas_check_secret), \
       "password at the relay, or file:/path or env:NAME") \
     X(of, OWN, from, "SaasMailFrom", SAAS_GLOBAL, NULL, set_from, "sender of all mail: \"Name <address>\"") \
+    X(of, TEXT, product, "SaasProductName", SAAS_GLOBAL, NULL, SAAS_CHECKED(check_product), \
+      "what the product is called, in the console and in mail") \
     X(of, TEXT, template_folder, "SaasMailTemplates", SAAS_GLOBAL, NULL, SAAS_CHECKED(saas_check_folder), \
       "folder with templates that replace those of the plugin") \
     X(of, KEPT, templates, NULL, 0, NULL, NULL, NULL) /* const saas_mail_template_t **, NULL-terminated, by check_config */

@@ -1,11 +1,14 @@
 """The console's files as a browser gets them: what is cached and how, in which form, under which policy, and what is not there."""
 
 import gzip
+import html
+import json
 import re
 
 import pytest
 
 from saastest import Httpd
+from saastest.console import BRAND, brand
 from saastest.places import BUILD
 
 SITE_STRIPE = False
@@ -17,6 +20,13 @@ SITE_CONF = f"""
 </Location>
 <Location "/app/api/v2">
     SaasAPI On
+</Location>
+SaasProductName "Größer & Söhne"
+<Location "/brand">
+    SaasConsole On
+    SaasConsoleFiles "{BUILD}/console"
+    {brand()}
+    SaasConsoleLink support mailto:help@example.test "{{{{title}}}} \\"'<b>"
 </Location>
 <VirtualHost *:*>
     ServerName 127.0.0.1
@@ -154,9 +164,40 @@ def test_what_is_mounted_below_it_is_not_the_consoles(get):
 def test_a_console_may_be_a_whole_host(site, get):
     site.httpd.page("pages/index.html", "<!doctype html><title>mine</title>")
     whole = {"Host": "whole.example.test"}
-    assert 'content="/app"' not in get("/", **whole).text and "<title>Console</title>" in get("/o/acme/", **whole).text
+    assert 'content="/app"' not in get("/", **whole).text and "<title>Größer &amp; Söhne</title>" in get("/o/acme/", **whole).text
     assert get("/api/v1/auth/me/", **whole).status_code == 401
     assert get("/pages/index.html", **whole).text == "<!doctype html><title>mine</title>"
+
+
+# The operator's own. -------------------------------------------------------------------------
+
+def page_says(page, name):
+    return html.unescape(re.search(rf'name="console-{name}" content="([^"]*)"', page).group(1))
+
+
+def test_a_brand_is_in_the_page_and_its_files_beside_the_consoles(get):
+    page = get("/brand/").text
+    assert "<title>Größer &amp; Söhne</title>" in page and "{{style}}" not in page
+    styles, icon = re.findall(r'<link rel="stylesheet" href="([^"]+)">', page), re.search(r'<link rel="icon" href="([^"]+)">', page).group(1)
+    welcome = json.loads(page_says(page, "welcome"))
+    assert len(styles) == 2 and set(welcome) == {"", "de"}
+    for path, name, kind in ((styles[1], "brand.css", "text/css; charset=utf-8"), (icon, "icon.png", "image/png"), (page_says(page, "logo"), "logo.svg", "image/svg+xml"),
+                             (welcome[""], "welcome.txt", "text/plain; charset=utf-8"), (welcome["de"], "welcome.de.txt", "text/plain; charset=utf-8")):
+        assert re.fullmatch(r"/brand/assets/brand-[0-9a-f]{10}\.\w+", path), path
+        reply = get(path)
+        assert reply.content == (BRAND / name).read_bytes() and reply.headers["Content-Type"] == kind
+        assert reply.headers["Cache-Control"] == "public, max-age=31536000, immutable" and set(STRICT) <= set(policies(reply))
+    assert json.loads(page_says(page, "links")) == [
+        {"kind": "imprint", "url": "https://www.example.test/imprint"}, {"kind": "privacy", "url": "/privacy.html"},
+        {"kind": "other", "url": "https://status.example.test/?a=b&c=d", "text": "Status"},
+        {"kind": "support", "url": "mailto:help@example.test", "text": "{{title}} \"'<b>"}]
+    assert not re.search(r"<style|\sstyle=|\son\w+=|<b>", page)
+
+
+def test_without_a_brand_the_page_is_the_builds(get, built):
+    page = get("/app/").text
+    assert len(re.findall(r'<link rel="stylesheet"', page)) == 1 and page_says(page, "logo") == "" and page_says(page, "links") == "[]"
+    assert re.search(r'<link rel="icon" href="/app/assets/([^"]+)">', page).group(1) in built and page_says(page, "welcome") == "{}"
 
 
 # What is wrong is said at start. ------------------------------------------------------------
@@ -176,10 +217,48 @@ def httpd():
     ("SaasConsole On\nSaasConsoleAPI https://api.example.com/", ["SaasConsoleAPI", "is no path of this host"]),
     ("SaasConsole On\nSaasConsoleAPI //api.example.com/", ["SaasConsoleAPI", "is no path of this host"]),
     ('SaasConsole On\nSaasConsoleTitle "a\tb"', ["SaasConsoleTitle", "1 to 100"]),
+    ('SaasConsole On\nSaasConsoleLogo "nowhere.svg"', ["SaasConsoleLogo", "there is no file nowhere.svg"]),
+    ("SaasConsole On\nSaasConsoleLink about /a", ["SaasConsoleLink", '"about" is none of imprint, privacy, terms, support, other']),
+    ("SaasConsole On\nSaasConsoleLink imprint javascript:alert(1)", ["SaasConsoleLink", "javascript:alert(1)"]),
+    ("SaasConsole On\nSaasConsoleLink imprint //evil.example/", ["SaasConsoleLink", "no path of this host"]),
+    ("SaasConsole On\nSaasConsoleLink imprint /a\\\\b", ["SaasConsoleLink", "no path of this host"]),
+    ("SaasConsole On\nSaasConsoleLink other https://status.example/", ["SaasConsoleLink", "needs a text"]),
+    ('SaasConsole On\nSaasConsoleLink imprint /a ""', ["SaasConsoleLink", "1 to 100"]),
 ])
 def test_configtest_says_what_is_wrong(httpd, inside, said):
     status, text = httpd.configtest(f'{DB}<Location "/app">\n{inside}\n</Location>\n')
     assert status != 0 and all(word in text for word in said), text
+
+
+@pytest.mark.parametrize("directive, name, content, said", [
+    ("SaasConsoleLogo", "logo.png", b"<svg></svg>", "is no SVG, PNG or WebP picture"),
+    ("SaasConsoleLogo", "logo.svg", b"no picture", "is no SVG, PNG or WebP picture"),
+    ("SaasConsoleLogo", "logo.svg", b"<svg>%262144d", "has more than 256 KiB"),
+    ("SaasConsoleLogo", "logo.gif", b"GIF89a", "is no SVG, PNG or WebP picture"),
+    ("SaasConsoleIcon", "icon.webp", b"RIFF0000WAVE", "is no SVG, PNG or WebP picture"),
+    ("SaasConsoleStyle", "brand.txt", b":root { --accent: #000; }", "is no style sheet"),
+    ("SaasConsoleStyle", "brand.css", b":root { --accent: #000; \xff }", "is no style sheet, of UTF-8"),
+    ("SaasConsoleStyle", "brand.css", b"@IMPORT 'https://evil.example/a.css';", "policy"),
+    ("SaasConsoleStyle", "brand.css", b"body { background: /* no */ URL( 'https://evil.example/a.png' ); }", "policy"),
+    ("SaasConsoleStyle", "brand.css", b":root { --accent: #000; ", "brace"),
+    ("SaasConsoleStyle", "brand.css", b":root { --font: 'a\\' }'; } }", "brace"),
+    ("SaasConsoleWelcome", "welcome.html", b"<p>Welcome", "is no text"),
+    ("SaasConsoleWelcome", "welcome.txt", b"a\0b", "is no text"),
+    ("SaasConsoleWelcome", "welcome.txt", b"a\x1bb", "control characters"),
+    ("SaasConsoleWelcome", "welcome.txt", b" \n\n", "is empty"),
+])
+def test_configtest_says_what_is_wrong_with_a_file_of_the_brand(httpd, places, directive, name, content, said):
+    path = places.folder("brand") / name
+    path.write_bytes(content.replace(b"%262144d", b" " * 262144))
+    conf = f'{DB}<Location "/app">\nSaasConsole On\nSaasConsoleFiles "{BUILD}/console"\n{directive} "{path}"\n</Location>\n'
+    status, text = httpd.configtest(conf)
+    assert status != 0 and said in text and directive in text and str(path) in text, text
+
+
+def test_two_welcomes_of_a_language_are_one_too_many(httpd):
+    conf = f'{DB}<Location "/app">\nSaasConsole On\nSaasConsoleFiles "{BUILD}/console"\n{brand()}\nSaasConsoleWelcome "{BRAND}/welcome.de.txt"\n</Location>\n'
+    status, text = httpd.configtest(conf)
+    assert status != 0 and "SaasConsoleWelcome" in text and "the same language" in text, text
 
 
 def test_it_belongs_into_a_location(httpd):

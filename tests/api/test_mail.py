@@ -368,6 +368,17 @@ def test_an_operators_templates_replace_ours(site, relay, configured):
     assert message.parsed["Subject"] == "A payment for Acme failed", "those that are not replaced stay"
 
 
+def test_the_products_name_is_the_senders_where_that_has_none(site, relay, configured):
+    """The console's tests have the rest of it: one name in pages and in mail."""
+    configured('SaasProductName "Größer & Söhne"')
+    message = relay.wait(send(site)[1])[0].parsed
+    assert email.utils.parseaddr(str(message["From"]))[0] == "Tëst Product" and message["Subject"] == "Join Acme on Tëst Product"
+    configured('SaasProductName "Größer & Söhne"', f"SaasMailFrom {SENDER}")
+    message = relay.wait(send(site)[1])[0]
+    assert email.utils.parseaddr(str(message.parsed["From"])) == ("Größer & Söhne", SENDER)
+    assert message.parsed["Subject"] == "Join Acme on Größer & Söhne" and "<title>Größer &amp; Söhne</title>" in message.part("html")
+
+
 @pytest.fixture(scope="module")
 def httpd(databases):
     server = Httpd()
@@ -392,6 +403,7 @@ def test_bad_templates_are_refused_at_configtest(httpd, text):
     ("SaasMailRelay http://127.0.0.1", "SaasMailRelay"), ("SaasMailRelay smtp://user@127.0.0.1", "SaasMailRelay"), ("SaasMailRelay 127.0.0.1:25", "SaasMailRelay"),
     ("SaasMailRelay smtp:///", "SaasMailRelay"), ("SaasMailTLS maybe", "SaasMailTLS"), ("SaasMailFrom nobody", "SaasMailFrom"),
     ('SaasMailFrom "A <a@example.test"', "SaasMailFrom"), ('SaasMailFrom "A <>"', "SaasMailFrom"), ('SaasMailFrom "A\x01 <a@example.test>"', "SaasMailFrom"),
+    ("SaasProductName " + "a" * 101, "SaasProductName"), ('SaasProductName "a\x01b"', "SaasProductName"), ("SaasProductName a\u2028b", "SaasProductName"),
     ("SaasMailUser mailer", "SaasMailPassword"), ('SaasMailPassword ""', "SaasMailPassword"), ("SaasMailPassword file:/nonexistent", "/nonexistent"),
     ("SaasMailTemplates /nonexistent", "/nonexistent"), ("SaasMailCA /nonexistent.pem", "/nonexistent.pem"), ("SaasPasswordResetURL https://x.test/", "{token}"),
     ("SaasPasswordResetURL javascript:{token}", "SaasPasswordResetURL"), ("SaasHashConcurrency 0", "SaasHashConcurrency"), ("SaasThrottleCache file", "SaasThrottleCache"),

@@ -6,16 +6,17 @@ import time
 import pytest
 
 from saastest.client import PASSWORD, fresh_address, invite_token
-from saastest.console import Console, conf
+from saastest.console import Console, brand, conf
 from saastest.places import free_port
 from saastest.smtp import SmtpServer
 
 SMTP_PORT, SITE_PORT = free_port(), free_port()
 SITE_STRIPE = False
 SITE_FRONTEND = f"http://127.0.0.1:{SITE_PORT}/app"
-SITE_CONF = conf() + f"""
+SITE_CONF = conf() + conf(at="/brand", more=brand()) + f"""
 SaasMailRelay smtp://127.0.0.1:{SMTP_PORT}
-SaasMailFrom "Console <noreply@example.test>"
+SaasMailFrom noreply@example.test
+SaasProductName "Example Audits"
 SaasVerifyEmail Notice
 """
 EVIL = '<img src=x onerror="document.title=1">'
@@ -54,6 +55,11 @@ def link(smtp, email, kind):
 def test_signing_up_and_in_and_out(site, console):
     email = somebody()
     assert console.goto("/") == 200
+    console.heading("Example Audits")
+    console.reads("Find out what is wrong with your web servers")
+    assert console.at() == "/" and console.page.evaluate("document.title") == "Example Audits"
+    console.looks("welcome")
+    console.follow("Log in")
     console.heading("Log in")
     assert console.at() == "/login"
     console.looks("log-in")
@@ -146,6 +152,35 @@ def test_proving_an_address(site, console, smtp):
     console.looks("verified")
     console.follow("Go on")
     console.heading("Proven")
+
+
+def test_a_brand(site, browser, person, smtp):
+    """An operator's name, picture, colours, links and first page, in both languages; and no barrier in it."""
+    for language, words, more in (("en-GB", "looks at your servers as strangers do.", ["<b>Markup</b> is text here.", "Sign up", "Imprint", "Privacy", "Status"]),
+                                  ("de-DE", "sieht Ihre Server, wie Fremde sie sehen.", ["Größe und Währung inbegriffen.", "Registrieren", "Impressum", "Datenschutz", "Status"])):
+        window = Console(browser.page(locale=language), site, "auth", "/brand")
+        try:
+            assert window.goto("/") == 200
+            window.heading("Example Audits")
+            window.reads(words, *more)
+            assert window.page.evaluate("document.querySelector('header img').alt") == "Example Audits"
+            assert window.page.evaluate("document.querySelector('header img').naturalWidth") > 0
+            assert window.page.evaluate("getComputedStyle(document.body).fontFamily").startswith("Georgia")
+            assert window.page.evaluate("[...document.querySelectorAll('footer a')].map(one => one.getAttribute('href'))") == [
+                "https://www.example.test/imprint", "/privacy.html", "https://status.example.test/?a=b&c=d"]
+            window.looks("brand-" + language[:2])
+            window.page.session(person)
+            window.goto("/")
+            window.heading(person.org["name"])
+            assert window.at() == f"/o/{person.org['slug']}/"
+            window.silent()
+        finally:
+            window.page.close()
+    # The same name in mail.
+    person.ok("POST", "auth/password/reset/", {"email": person.email})
+    link(smtp, person.email, "reset-password")
+    message = next(one for one in reversed(smtp.messages) if person.email in one.recipients)
+    assert "Example Audits" in str(message.parsed["From"]) and "your account at Example Audits" in " ".join(message.part("plain").split())
 
 
 def test_invites(site, console, browser, person):

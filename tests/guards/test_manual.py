@@ -190,7 +190,8 @@ def test_the_reference_configuration_passes_as_it_is(httpd):
 
 
 # Lines that are good only together with another one, or with a file that is there: the api suite has them.
-NEED_MORE = {"SaasMailRelay", "SaasMailUser", "SaasMailCA", "SaasMailTemplates", "SaasNotifyCA", "SaasConsole"}
+NEED_MORE = {"SaasMailRelay", "SaasMailUser", "SaasMailCA", "SaasMailTemplates", "SaasNotifyCA", "SaasConsole",
+             "SaasConsoleLogo", "SaasConsoleIcon", "SaasConsoleStyle", "SaasConsoleWelcome"}
 
 
 def test_the_defaults_of_the_reference_are_accepted(httpd):
@@ -201,12 +202,18 @@ def test_the_defaults_of_the_reference_are_accepted(httpd):
             continue
         line = f"{name} {value}"
         if name in ("SaasAPI", "SaasStatus", "SaasOrganization", "SaasIdentityHeaders", "SaasVerify", "SaasVerifyFrom", "SaasConsoleFiles", "SaasConsoleAPI",
-                    "SaasConsoleTitle"):
+                    "SaasConsoleTitle", "SaasConsoleLink"):
             line = f'<Location "/x">\n{line}\nRequire saas-user\n</Location>'
         status, said = httpd.configtest(DB + line + "\n")
         assert status == 0, f"{line}: {said}"
         tried += 1
     assert tried >= 8
+
+
+def test_the_manual_lists_the_properties_of_the_consoles_style():
+    style = (ROOT / "plugins" / "console" / "web" / "src" / "style.css").read_text()
+    told = (ROOT / "docs" / "console.md").read_text().split("\n## Brand\n")[1].split("\n## ")[0]
+    assert set(re.findall(r"(--[a-z-]+):", style)) == set(re.findall(r"`(--[a-z-]+)`", told))
 
 
 # ------------------------------------------------------- routes, gates, checks --

@@ -93,7 +93,7 @@ const named = (start, end) => Object.keys(outputs).find(name => name.startsWith(
 const main = named("main", ".js");
 const preload = [...closure(outputs, main)].filter(name => name !== main)
     .map(name => `<link rel="modulepreload" href="{{base}}/assets/${name}">`).join("\n");
-const html = fs.readFileSync("index.html", "utf8").replace("%icon%", named("icon", ".svg")).replace("%style%", named("style", ".css"))
+const html = fs.readFileSync("index.html", "utf8").replace("%style%", named("style", ".css"))
     .replace("%main%", main).replace("%preload%\n", preload && preload + "\n");
 fs.writeFileSync(path.join(fresh, "index.html"), html);
 const sizes = compress(assets);

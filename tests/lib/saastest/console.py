@@ -4,15 +4,30 @@ import re
 
 from .browser import MODULES
 from .client import PASSWORD
-from .places import BUILD
+from .places import BUILD, ROOT
+
+# What an operator may make the console theirs with.
+BRAND = ROOT / "tests" / "data" / "brand"
 
 # Chromium tells of a refused call itself; refusals are meant.
 SHOWN = re.compile(r"Failed to load resource: the server responded with a status of (400|401|403|404|409|429|503)")
 
 
-def conf(api="/api/v1"):
+def conf(api="/api/v1", at="/app", more=""):
     """Configuration of a console at /app."""
-    return f'<Location "/app">\nSaasConsole On\nSaasConsoleFiles "{BUILD}/console"\nSaasConsoleAPI {api}\n</Location>\n'
+    return f'<Location "{at}">\nSaasConsole On\nSaasConsoleFiles "{BUILD}/console"\nSaasConsoleAPI {api}\n{more}\n</Location>\n'
+
+
+def brand():
+    """Lines of a section with a brand."""
+    return f"""SaasConsoleLogo "{BRAND}/logo.svg"
+SaasConsoleIcon "{BRAND}/icon.png"
+SaasConsoleStyle "{BRAND}/brand.css"
+SaasConsoleWelcome "{BRAND}/welcome.txt" "{BRAND}/welcome.de.txt"
+SaasConsoleLink imprint https://www.example.test/imprint
+SaasConsoleLink privacy /privacy.html
+SaasConsoleLink other https://status.example.test/?a=b&c=d Status
+"""
 
 
 def quoted(text):
@@ -22,8 +37,8 @@ def quoted(text):
 class Console:
     """page: a window of the browser. at: where the console is."""
 
-    def __init__(self, page, site, folder="console"):
-        self.page, self.site, self.base, self.folder = page, site, site.base + "/app", folder
+    def __init__(self, page, site, folder="console", at="/app"):
+        self.page, self.site, self.base, self.folder = page, site, site.base + at, folder
 
     def goto(self, path="/"):
         return self.page.goto(self.base + path)

@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 
 import { callFor, type Membership, type Profile } from "./api";
-import { product } from "./page";
+import { links, logo, product } from "./page";
 import { navigate } from "./router";
 import { logOut } from "./session";
 import { choose, type Language, language, languageNames, t } from "./text";
@@ -17,16 +17,23 @@ function SkipLink() {
 }
 
 function Foot() {
-    return <footer><label>{t.language} <select onChange={event => choose(event.currentTarget.value as Language)}>
+    return <footer>
+        {links.length > 0 && <ul class="links">{links.map(({ kind, url, text }) => <li key={kind + url}>
+            <a href={url} rel="noreferrer">{text ?? (kind !== "other" && t.ownLinks[kind])}</a></li>)}</ul>}
+        <label>{t.language} <select onChange={event => choose(event.currentTarget.value as Language)}>
         {Object.entries(languageNames).map(([short, name]) => <option key={short} value={short} lang={short} selected={short === language}>{name}</option>)}
     </select></label></footer>;
+}
+
+function Name() {
+    return logo ? <img src={logo} alt={product} /> : <>{product}</>;
 }
 
 /** For who is not in yet. */
 export function Unframed({ children }: { children: ComponentChildren }) {
     return <>
         <SkipLink />
-        <header class="top"><span class="brand">{product}</span></header>
+        <header class="top"><Link to="/" class="brand"><Name /></Link></header>
         <main id="main" class="narrow" tabIndex={-1}>{children}</main>
         <Foot />
     </>;
@@ -94,7 +101,7 @@ export function Shell({ profile, path, children }: { profile: Profile; path: str
     return <Plans.Provider value={plans}>
         <SkipLink />
         <header class="top">
-            <Link to={root} class="brand">{product}</Link>
+            <Link to={root} class="brand"><Name /></Link>
             {profile.memberships.length > 0 && <Switcher profile={profile} now={shown} />}
             {membership && <Badge kind="role">{t.roles[membership.role]}</Badge>}
             <Link to="/account" class="who">{profile.name || profile.email}</Link>

@@ -18,12 +18,15 @@ interface Route {
     page: string;
     /** Also for who is not logged in. */
     open?: true;
+    /** For who is not logged in alone; who is goes on from there. */
+    guests?: true;
 }
 
 const auth = () => import("./pages/auth");
 const settings = () => import("./pages/settings");
 const billing = () => import("./pages/billing");
 const routes: Route[] = [
+    { pattern: /^\/$/, load: () => import("./pages/welcome"), page: "Welcome", guests: true },
     { pattern: /^\/login$/, load: auth, page: "LogIn", open: true },
     { pattern: /^\/signup$/, load: auth, page: "SignUp", open: true },
     { pattern: /^\/forgot$/, load: auth, page: "Forgot", open: true },
@@ -121,7 +124,7 @@ function App() {
     const route = routes.find(one => one.pattern.test(path));
     const { profile, problem, again } = useKnown(!route?.open || route.page === "Invite");
     const start = profile ? elsewhere(profile, path) : "";
-    const refused = profile === null && !route?.open;
+    const refused = profile === null && !route?.open && !route?.guests;
     useEffect(() => {
         if (refused) {
             navigate(logInPath(), { replace: true });

@@ -15,7 +15,7 @@ import { t } from "./text";
 export function Page({ title, lead, children, actions }: { title: string; lead?: ComponentChildren; actions?: ComponentChildren; children?: ComponentChildren }) {
     const heading = useRef<HTMLHeadingElement>(null);
     useEffect(() => {
-        document.title = `${title} · ${product}`;
+        document.title = title === product ? product : `${title} · ${product}`;
     }, [title]);
     useEffect(() => {
         if (travelled() && !heading.current?.closest("main")?.contains(document.activeElement)) {

@@ -26,6 +26,11 @@ export const de: Texts = {
     verify: "Adresse bestätigen", verifyDone: email => `${email} ist bestätigt.`,
     loggedOut: "Sie sind abgemeldet", loggedOutLead: "Was dieser Browser von Ihrem Besuch behalten hatte, ist gelöscht.",
 
+    // Was Betreiber zu ihrem machen
+    welcome: ["Erfahren Sie, was an Ihren Webservern nicht stimmt, wie schwer es wiegt und wie es zu beheben ist - zusammen mit Ihrem Team.",
+              "Registrieren Sie sich, starten Sie ein Audit und sehen Sie die Ergebnisse, während es läuft."],
+    ownLinks: { imprint: "Impressum", privacy: "Datenschutz", terms: "Nutzungsbedingungen", support: "Hilfe" },
+
     // Einladungen
     inviteTitle: name => `${name} beitreten`, noInvite: "Diese Einladung gilt nicht", askForAnother: "Bitten Sie um eine neue Einladung.",
     invitedBy: "Eingeladen von", invitedAs: "Für die Adresse", validUntil: "Gültig bis", loggedInAs: email => `Sie sind als ${email} angemeldet.`,

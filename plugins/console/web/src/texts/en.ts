@@ -24,6 +24,11 @@ export const en = {
     verify: "Confirm the address", verifyDone: (email: string) => `${email} is confirmed.`,
     loggedOut: "You are logged out", loggedOutLead: "What this browser had kept of your visit is gone.",
 
+    // An operator's brand
+    welcome: ["Find out what is wrong with your web servers, how grave it is, and how to mend it - together with your team.",
+              "Sign up, start an audit, and see its findings while it runs."],
+    ownLinks: { imprint: "Imprint", privacy: "Privacy", terms: "Terms", support: "Support" },
+
     // Invites
     inviteTitle: (name: string) => `Join ${name}`, noInvite: "This invite does not work", askForAnother: "Ask whoever invited you for a new one.",
     invitedBy: "Invited by", invitedAs: "For the address", validUntil: "Valid until", loggedInAs: (email: string) => `You are logged in as ${email}.`,
