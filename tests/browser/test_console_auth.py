@@ -68,7 +68,7 @@ def test_signing_up_and_in_and_out(site, console):
     console.fill(email=email, password="short", name=EVIL, organization=EVIL)
     console.press("Sign up", "form")
     assert "at least 10 characters" in console.wrong("password")
-    assert console.page.evaluate("document.activeElement.name") == "password"
+    console.page.until("document.activeElement.name === 'password'")
     console.looks("sign-up")
     console.fill(password=PASSWORD)
     console.press("Sign up", "form")
@@ -167,7 +167,7 @@ def test_a_brand(site, browser, person, smtp):
             assert window.page.evaluate("document.querySelector('header img').naturalWidth") > 0
             assert window.page.evaluate("getComputedStyle(document.body).fontFamily").startswith("Georgia")
             assert window.page.evaluate("[...document.querySelectorAll('footer a')].map(one => one.getAttribute('href'))") == [
-                "https://www.example.test/imprint", "/privacy.html", "https://status.example.test/?a=b&c=d"]
+                "/brand/api", "https://www.example.test/imprint", "/privacy.html", "https://status.example.test/?a=b&c=d"]
             window.looks("brand-" + language[:2])
             window.page.session(person)
             window.goto("/")

@@ -16,10 +16,10 @@ function SkipLink() {
     }}>{t.skip}</a>;
 }
 
-function Foot() {
+function Foot({ root = "/" }: { root?: string }) {
     return <footer>
-        {links.length > 0 && <ul class="links">{links.map(({ kind, url, text }) => <li key={kind + url}>
-            <a href={url} rel="noreferrer">{text ?? (kind !== "other" && t.ownLinks[kind])}</a></li>)}</ul>}
+        <ul class="links"><li><Link to={root + "api"}>{t.apiReference}</Link></li>{links.map(({ kind, url, text }) => <li key={kind + url}>
+            <a href={url} rel="noreferrer">{text ?? (kind !== "other" && t.ownLinks[kind])}</a></li>)}</ul>
         <label>{t.language} <select onChange={event => choose(event.currentTarget.value as Language)}>
         {Object.entries(languageNames).map(([short, name]) => <option key={short} value={short} lang={short} selected={short === language}>{name}</option>)}
     </select></label></footer>;
@@ -30,11 +30,11 @@ function Name() {
 }
 
 /** For who is not in yet. */
-export function Unframed({ children }: { children: ComponentChildren }) {
+export function Unframed({ children, wide }: { children: ComponentChildren; wide?: boolean }) {
     return <>
         <SkipLink />
         <header class="top"><Link to="/" class="brand"><Name /></Link></header>
-        <main id="main" class="narrow" tabIndex={-1}>{children}</main>
+        <main id="main" class={wide ? "" : "narrow"} tabIndex={-1}>{children}</main>
         <Foot />
     </>;
 }
@@ -112,6 +112,6 @@ export function Shell({ profile, path, children }: { profile: Profile; path: str
             {inside && !membership ? <Page title={t.notFoundTitle}><p>{t.noSuchOrganization}</p><p><Link to="/" class="button">{t.toStart}</Link></p></Page>
                 : !inside && path === "/" ? <Page title={t.noOrganization}><p>{t.noOrganizationLead}</p><p><Link to="/organizations/new" class="button">{t.newOrganization}</Link></p></Page> : children}
         </main>
-        <Foot />
+        <Foot root={root} />
     </Plans.Provider>;
 }

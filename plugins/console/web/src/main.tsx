@@ -20,11 +20,13 @@ interface Route {
     open?: true;
     /** For who is not logged in alone; who is goes on from there. */
     guests?: true;
+    wide?: true;
 }
 
 const auth = () => import("./pages/auth");
 const settings = () => import("./pages/settings");
 const billing = () => import("./pages/billing");
+const reference = () => import("./pages/reference");
 const routes: Route[] = [
     { pattern: /^\/$/, load: () => import("./pages/welcome"), page: "Welcome", guests: true },
     { pattern: /^\/login$/, load: auth, page: "LogIn", open: true },
@@ -34,6 +36,7 @@ const routes: Route[] = [
     { pattern: /^\/verify-email$/, load: auth, page: "Verify", open: true },
     { pattern: /^\/invite$/, load: auth, page: "Invite", open: true },
     { pattern: /^\/logged-out$/, load: auth, page: "LoggedOut", open: true },
+    { pattern: /^\/api$/, load: reference, page: "Reference", open: true, wide: true },
     { pattern: /^\/billing\/return$/, load: billing, page: "Return" },
     { pattern: /^\/o\/([^/]+)\/?$/, load: () => import("./pages/overview"), page: "Overview" },
     { pattern: /^\/o\/([^/]+)\/audits$/, load: () => import("./pages/audits"), page: "Audits" },
@@ -44,6 +47,7 @@ const routes: Route[] = [
     { pattern: /^\/o\/([^/]+)\/team$/, load: () => import("./pages/team"), page: "Team" },
     { pattern: /^\/o\/([^/]+)\/activity$/, load: () => import("./pages/activity"), page: "Trail" },
     { pattern: /^\/o\/([^/]+)\/webhooks$/, load: () => import("./pages/webhooks"), page: "Webhooks" },
+    { pattern: /^\/o\/([^/]+)\/api$/, load: reference, page: "Reference" },
     { pattern: /^\/o\/([^/]+)\/settings$/, load: settings, page: "Settings" },
     { pattern: /^\/organizations\/new$/, load: settings, page: "NewOrganization" },
     { pattern: /^\/account$/, load: () => import("./pages/account"), page: "Account" },
@@ -141,7 +145,7 @@ function App() {
     }
     const args = route?.pattern.exec(path)?.slice(1) ?? [];
     const content = <Fence at={path}>{route ? <Lazy key={path} route={route} args={args} /> : <NotFound />}</Fence>;
-    return profile && !route?.open ? <Shell profile={profile} path={path}>{content}</Shell> : <Unframed>{content}</Unframed>;
+    return profile && !route?.open ? <Shell profile={profile} path={path}>{content}</Shell> : <Unframed wide={route?.wide ?? false}>{content}</Unframed>;
 }
 
 /* What the first page needs comes at once and not one after the other; what does not come, its own page asks for again. */

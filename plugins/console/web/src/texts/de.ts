@@ -31,6 +31,12 @@ export const de: Texts = {
               "Registrieren Sie sich, starten Sie ein Audit und sehen Sie die Ergebnisse, während es läuft."],
     ownLinks: { imprint: "Impressum", privacy: "Datenschutz", terms: "Nutzungsbedingungen", support: "Hilfe" },
 
+    // Die Referenz der API
+    apiReference: "API", apiLead: "Was diese Seiten tun, tun sie über diese API, und was sie kann, steht auch Programmen offen.",
+    apiToken: "Programme weisen sich mit einem Token aus, das auf der Seite Ihres Kontos entsteht. Die Befehle hier lesen es aus einer Variablen der Shell:",
+    calls: n => n === 1 ? "1 Aufruf" : `${n} Aufrufe`, needed: "nötig", membersOf: "Felder", gatedBy: "Für wen:", publicCall: "Für alle.",
+    tryIt: "Ausprobieren", parameters: "Parameter", body: "Inhalt", answers: "Antworten",
+
     // Einladungen
     inviteTitle: name => `${name} beitreten`, noInvite: "Diese Einladung gilt nicht", askForAnother: "Bitten Sie um eine neue Einladung.",
     invitedBy: "Eingeladen von", invitedAs: "Für die Adresse", validUntil: "Gültig bis", loggedInAs: email => `Sie sind als ${email} angemeldet.`,

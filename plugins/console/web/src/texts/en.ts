@@ -29,6 +29,12 @@ export const en = {
               "Sign up, start an audit, and see its findings while it runs."],
     ownLinks: { imprint: "Imprint", privacy: "Privacy", terms: "Terms", support: "Support" },
 
+    // The API's reference
+    apiReference: "API", apiLead: "Everything that these pages do goes through this API, and everything that it does is open to programs.",
+    apiToken: "Programs authenticate with a token, which is made on the page of your account. The commands here take it from a variable of the shell:",
+    calls: (n: number) => n === 1 ? "1 call" : `${n} calls`, needed: "needed", membersOf: "members", gatedBy: "For whom it is:", publicCall: "For everybody.",
+    tryIt: "Try it", parameters: "Parameters", body: "Body", answers: "Answers",
+
     // Invites
     inviteTitle: (name: string) => `Join ${name}`, noInvite: "This invite does not work", askForAnother: "Ask whoever invited you for a new one.",
     invitedBy: "Invited by", invitedAs: "For the address", validUntil: "Valid until", loggedInAs: (email: string) => `You are logged in as ${email}.`,
