@@ -112,7 +112,14 @@ def test_the_demo_shows_the_main_job(checkout, db_kind, unprivileged):
     assert admin.get(env["BASE_URL"] + "/premium/", timeout=30).status_code == 200
     assert "<title>mod_saas demo</title>" in admin.get(env["BASE_URL"] + "/app/o/premium-works/", timeout=30).text
     assert env["ADMIN_EMAIL"] in admin.get(env["BASE_URL"] + "/reports/", timeout=30).text
-    assert "mod_saas demo" in requests.get(env["BASE_URL"] + "/", timeout=30).text
+    # The console is where a browser comes to, and where what is gated sends one.
+    front = requests.get(env["BASE_URL"] + "/", timeout=30)
+    assert f"{env['BASE_URL']}/app/" in done.stdout and front.url == env["BASE_URL"] + "/app/" and "<title>mod_saas demo</title>" in front.text
+    browser = {"Accept": "text/html"}
+    asked = requests.get(env["BASE_URL"] + "/premium/", headers=browser, timeout=30, allow_redirects=False)
+    assert asked.status_code == 302 and "/app/login?next=" in asked.headers["Location"]
+    refused = free.get(env["BASE_URL"] + "/premium/", headers=browser, timeout=30)
+    assert refused.status_code == 403 and "/app/billing" in refused.text
 
     again = place.start(db_kind, port)
     assert again.returncode == 0, again.stdout + again.stderr
@@ -122,6 +129,19 @@ def test_the_demo_shows_the_main_job(checkout, db_kind, unprivileged):
     assert stopped.returncode == 0 and not port_is_open(port)
     assert not processes_below(place.state) and not (place.path / "build/demo/demo.env").exists()
     assert place.run("stop").returncode == 0
+
+
+@pytest.mark.only_db("sqlite")
+def test_without_the_console_the_rest_is_there(checkout, db_kind):
+    """As on a machine without npm."""
+    place = checkout()
+    shutil.rmtree(place.path / "build/console")
+    done = place.start(db_kind, free_port())
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "the console was not built, for want of npm" in done.stdout and "/app/" not in done.stdout
+    base = place.env()["BASE_URL"]
+    front = requests.get(base + "/", timeout=30)
+    assert front.url == base + "/" and "for want of npm" in front.text and requests.get(base + "/app/", timeout=30).status_code == 404
 
 
 @pytest.mark.only_db("sqlite")

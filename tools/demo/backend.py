@@ -16,9 +16,9 @@ class Reports(BaseHTTPRequestHandler):
         seen = [(name, self.headers.get(name, "(not sent)")) for name in NAMES]
         if "text/html" in self.headers.get("Accept", ""):
             rows = "".join(f"<tr><th>{html.escape(k)}</th><td>{html.escape(v)}</td></tr>" for k, v in seen)
-            kind, text = "text/html", ("<!doctype html><title>Reports</title><link rel=stylesheet href=/demo.css><main><h1>Quarterly reports</h1>"
+            kind, text = "text/html", ("<!doctype html><html lang=en><meta name=color-scheme content='light dark'><title>Reports</title><h1>Quarterly reports</h1>"
                                        "<p>A proxied application. It did no log-in of its own; this is what arrived:</p>"
-                                       f"<table>{rows}</table><p><a href=/>back</a></p></main>")
+                                       f"<table>{rows}</table><p><a href=/>back</a></p></html>")
         else:
             kind, text = "text/plain", "Quarterly reports, for whoever the gate let in:\n" + "".join(f"  {k}: {v}\n" for k, v in seen)
         data = text.encode()

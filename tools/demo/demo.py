@@ -25,14 +25,15 @@ sys.dont_write_bytecode = True
 
 CONF = """
 SaasMailRelay "smtp://127.0.0.1:{smtp}"
-SaasMailFrom "mod_saas demo <noreply@demo.example>"
+SaasMailFrom noreply@demo.example
+SaasProductName "mod_saas demo"
 Listen 127.0.0.1:{lab}
 SSLSessionCache "shmcb:{state}/httpd/run/tls(65536)"
 {console}
-AliasMatch "^/(billing|login)(/|$)" "{{docs}}/index.html"
 <Location "/premium">
     AuthType Saas
     SaasOrganization "%{{HTTP:X-Organization-ID}}"
+    {refused}
     <RequireAll>
         Require saas-role ADMIN MEMBER
         Require saas-subscription active
@@ -42,6 +43,7 @@ AliasMatch "^/(billing|login)(/|$)" "{{docs}}/index.html"
     AuthType Saas
     SaasOrganization "%{{HTTP:X-Organization-ID}}"
     SaasIdentityHeaders On
+    {refused}
     <RequireAll>
         Require saas-role ADMIN MEMBER
         Require saas-subscription active
@@ -62,19 +64,33 @@ AliasMatch "^/(billing|login)(/|$)" "{{docs}}/index.html"
 </VirtualHost>
 """
 
-# Built where npm is.
+# Built where npm is. What is gated sends a browser to it, to log in and to pay.
 CONSOLE = """
+# Not the audited site's.
+RewriteEngine On
+RewriteRule "^/$" "/app/" [R=302,L]
 <Location "/app">
     SaasConsole On
     SaasConsoleFiles "{files}"
-    SaasConsoleTitle "mod_saas demo"
+    SaasConsoleWelcome "{here}/welcome.txt" "{here}/welcome.de.txt"
+    SaasConsoleLink other /premium/ "/premium/"
+    SaasConsoleLink other /reports/ "/reports/"
 </Location>
 """
+REFUSED = """SaasLoginURL /app/login
+    SaasDenied subscription "Upgrade to Premium to access this feature" /app/billing"""
 
-PREMIUM = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>Premium</title><link rel="stylesheet" href="/demo.css">
-<main><h1>Premium area</h1><p>Static files behind <code>Require saas-subscription active</code>: you have paid, so you are here.</p>
-<p><a href="/">back</a></p></main></html>
+STYLE = "<meta charset=utf-8><meta name=viewport content='width=device-width'><meta name=color-scheme content='light dark'>"
+NO_CONSOLE = f"""<!doctype html>
+<html lang="en">{STYLE}<title>mod_saas demo</title>
+<h1>mod_saas demo</h1><p>The console was not built, for want of npm. Everything else is here: the API below <code>/api/v1/</code>,
+its description at <a href="/api/v1/openapi.json">/api/v1/openapi.json</a>.</p></html>
+"""
+
+PREMIUM = f"""<!doctype html>
+<html lang="en">{STYLE}<title>Premium</title>
+<h1>Premium area</h1><p>Static files behind <code>Require saas-subscription active</code>: your organization has paid, so you are here.</p>
+<p><a href="/">back</a></p></html>
 """
 
 
@@ -243,14 +259,12 @@ def start(args):
             database = Sqlite(places)
 
         secret, key = "whsec_" + secrets.token_hex(24), "sk_test_" + secrets.token_hex(24)
-        console = CONSOLE.format(files=args.build / "console") if has_console(args) else ""
-        site = Site(database, CONF.format(console=console, lab=lab_port, backend=backend_port, smtp=smtp_port, state=state.path), places=places, port=port, detached=True,
-                    frontend=f"http://127.0.0.1:{port}/app" if console else f"http://127.0.0.1:{port}", modules=("ssl", "socache_shmcb"), webhook_secret=secret, secret_key=key,
+        console = CONSOLE.format(files=args.build / "console", here=HERE) if has_console(args) else ""
+        site = Site(database, CONF.format(console=console, refused=REFUSED if console else "", lab=lab_port, backend=backend_port, smtp=smtp_port, state=state.path), places=places, port=port, detached=True,
+                    frontend=f"http://127.0.0.1:{port}/app" if console else f"http://127.0.0.1:{port}", modules=("rewrite", "ssl", "socache_shmcb"), webhook_secret=secret, secret_key=key,
                     price=PRICE, workers="StartServers 2\nServerLimit 4\nThreadsPerChild 25\nMaxRequestWorkers 100")
         state.note("sandbox", site.sandbox.process)
-        for source in (HERE / "site").iterdir():
-            shutil.copy(source, site.httpd.docs / source.name)
-            os.chmod(site.httpd.docs / source.name, 0o644)
+        site.httpd.page("index.html", NO_CONSOLE)
         site.httpd.page("premium/index.html", PREMIUM)
         site.httpd.page("lab/index.html", "<!doctype html><title>Lab</title><p>A site with deliberately mixed headers.</p>\n")
         try:
@@ -360,9 +374,10 @@ def story(args, site, out, lab, secret, Person, wait_audit):
     shown_env = os.path.relpath(path)
     section("It runs; go on in a browser or with curl")
     if has_console(args):
-        print(f"  {base}/app/                the console: sign up, audit, upgrade, export")
-    print(f"""  {base}/                    log in, audit, upgrade, export
-  {site.sandbox.url}/_sandbox/state   what the Stripe sandbox knows
+        print(f"  {base}/app/                log in or sign up, audit {lab}, upgrade, export, invite")
+    else:
+        print(f"  {base}/api/v1/             the API; the console was not built, for want of npm")
+    print(f"""  {site.sandbox.url}/_sandbox/state   what the Stripe sandbox knows
   {os.path.relpath(out / "mail")}/new   the mail it sends, a file each
   {admin.email} / {word['admin']}   (paid)
   {free.email} / {word['free']}   (free: press Upgrade, then Pay)
