@@ -19,7 +19,7 @@ endif
 PLUGINS = accounts organizations audits billing webhooks export mail notify console
 ENGINES = web import
 LIBS_host = -lpq -lsqlite3 -ljansson -lcrypto -largon2 -lidn2
-LIBS_audits = -lz -ljansson
+LIBS_audits = -lz -ljansson $(shell $(PKG_CONFIG) --libs glib-2.0)
 LIBS_engine_import = -lcsv -lyajl -ljansson
 LIBS_export = -lz -ljansson
 LIBS_billing = -lcurl -ljansson
@@ -131,6 +131,8 @@ $$(BUILD)/modules/mod_saas_$(1).so: $$(PLUGIN_OBJS_$(1))
 endef
 $(foreach p,$(PLUGINS),$(eval $(call plugin_rules,$(p),plugins/$(p))))
 $(foreach e,$(ENGINES),$(eval $(call plugin_rules,engine_$(e),plugins/engines/$(e))))
+# Time zones alone need GLib.
+$(BUILD)/obj/plugins/audits/zone.o: SAAS_CPPFLAGS += $(shell $(PKG_CONFIG) --cflags glib-2.0)
 
 # ---------------------------------------------------------------- console --
 # The files that the plugin console serves. Without npm they are left out, and all else is built.

@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 packages='gcc make pkg-config apache2-bin apache2-dev apache2-utils libaprutil1-dbd-pgsql libaprutil1-dbd-sqlite3
-libapache2-mod-auth-openidc libpq-dev libsqlite3-dev libjansson-dev libargon2-dev libidn2-dev libcurl4-openssl-dev libcsv-dev libssl-dev libyajl-dev zlib1g-dev postgresql postgresql-client sqlite3
+libapache2-mod-auth-openidc libpq-dev libsqlite3-dev libjansson-dev libargon2-dev libidn2-dev libcurl4-openssl-dev libcsv-dev libglib2.0-dev libssl-dev libyajl-dev zlib1g-dev tzdata postgresql postgresql-client sqlite3
 check curl ca-certificates openssl procps util-linux python3 python3-argon2 python3-bcrypt python3-django python3-pytest python3-pytest-xdist python3-requests python3-psycopg2 python3-aiosmtpd
 python3-jsonschema python3-prometheus-client redis-tools groff-base iproute2 gdb nginx haproxy caddy varnish chromium sslscan testssl.sh poppler-utils faketime'" $*"
 
@@ -64,7 +64,7 @@ else
     for program in gcc make pkg-config apxs httpd pg_config initdb psql sqlite3 curl openssl python3 pytest node npm; do
         command -v "$program" >/dev/null 2>&1 || missing="$missing $program"
     done
-    for library in libpq sqlite3 jansson libargon2 libidn2 libcurl libcrypto check; do
+    for library in libpq sqlite3 jansson libargon2 libidn2 libcurl libcrypto glib-2.0 check; do
         pkg-config --exists "$library" 2>/dev/null || missing="$missing $library(headers)"
     done
     [ -z "$missing" ] || {

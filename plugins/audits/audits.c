@@ -24,11 +24,12 @@ SAAS_DIRECTIVES_DEFINE(audits_config, saas_audits_module, AUDITS_DIRECTIVES)
 /* ----------------------------------------------------------- statements -- */
 
 #define AUDIT_FILTER(t) \
-    t "org_id = $1 AND ($2::text IS NULL OR " t "status = $2) AND ($3::text IS NULL OR " t "engine = $3)"
+    t "org_id = $1 AND ($2::text IS NULL OR " t "status = $2) AND ($3::text IS NULL OR " t "engine = $3)" \
+    " AND ($4::uuid IS NULL OR " t "schedule_id = $4)"
 #define AUDIT_PAGE(order) \
     .scope = SAAS_TENANT, .sql = \
     "SELECT " AUDIT_COLUMNS ", (SELECT count(*) FROM audits c WHERE " AUDIT_FILTER("c.") ")" \
-    " FROM audits WHERE " AUDIT_FILTER("") " ORDER BY " order " LIMIT CAST($4 AS bigint) OFFSET CAST($5 AS bigint)"
+    " FROM audits WHERE " AUDIT_FILTER("") " ORDER BY " order " LIMIT CAST($5 AS bigint) OFFSET CAST($6 AS bigint)"
 
 /* Without filters, in the order of the key: an index alone tells how many. */
 #define AUDIT_WHOLE(order) \
@@ -147,7 +148,7 @@ const char *const evidence_orders[] = {
 saas_statement_t audits_statements[] = {
     [AUDIT_CREATE] = { .name = "audit_create", .scope = SAAS_TENANT, .sql =
         "INSERT INTO audits (org_id, id, name, engine, targets, status, progress_total, idempotency_key, created_by,"
-        " created_at) VALUES ($1, $2, $3, $4, $5, 'queued', CAST($6 AS integer), $7, $8, now())"
+        " schedule_id, created_at) VALUES ($1, $2, $3, $4, $5, 'queued', CAST($6 AS integer), $7, $8, $9, now())"
         " ON CONFLICT (org_id, idempotency_key) DO NOTHING RETURNING " AUDIT_COLUMNS },
     [AUDIT_BY_KEY] = { .name = "audit_by_key", .scope = SAAS_TENANT, .sql =
         "SELECT " AUDIT_COLUMNS " FROM audits WHERE org_id = $1 AND idempotency_key = $2" },
@@ -221,6 +222,37 @@ saas_statement_t audits_statements[] = {
         "SELECT host, token FROM audit_hosts WHERE org_id = $1" },
     [AUDIT_HOST_PROVED] = { .name = "audit_host_proved", .scope = SAAS_TENANT, .sql =
         "UPDATE audit_hosts SET proved_at = now() WHERE org_id = $1 AND host = $2" },
+
+    [SCHEDULES] = { .name = "schedules", .scope = SAAS_TENANT, .sql =
+        "SELECT " SCHEDULE_COLUMNS ", (SELECT count(*) FROM audit_schedules c WHERE c.org_id = $1)"
+        " FROM audit_schedules WHERE org_id = $1 ORDER BY id LIMIT CAST($2 AS bigint) OFFSET CAST($3 AS bigint)" },
+    [SCHEDULE_GET] = { .name = "schedule_get", .scope = SAAS_TENANT, .sql =
+        "SELECT " SCHEDULE_COLUMNS " FROM audit_schedules WHERE org_id = $1 AND id = $2" },
+    /* When it is due says the database's clock, which all nodes share. */
+    [SCHEDULE_NOW] = { .name = "schedule_now", .scope = SAAS_SYSTEM, .sql = "SELECT now()" },
+    [SCHEDULE_LOCK] = { .name = "schedule_lock", .scope = SAAS_TENANT, .sql =
+        "SELECT " SCHEDULE_COLUMNS ", now() FROM audit_schedules WHERE org_id = $1 AND id = $2 FOR UPDATE" },
+    [SCHEDULE_ADD] = { .name = "schedule_add", .scope = SAAS_TENANT, .sql =
+        "INSERT INTO audit_schedules (org_id, id, name, engine, targets, cron, time_zone, enabled, next_run_at, created_by,"
+        " created_at, updated_at) SELECT $1::uuid, $2::uuid, $3, $4, $5::jsonb, $6, $7, $8::boolean, $9::timestamptz, $10::uuid,"
+        " now(), now() WHERE (SELECT count(*) FROM audit_schedules c WHERE c.org_id = $1) < CAST($11 AS integer)"
+        " RETURNING " SCHEDULE_COLUMNS },
+    [SCHEDULE_CHANGE] = { .name = "schedule_change", .scope = SAAS_TENANT, .sql =
+        "UPDATE audit_schedules SET name = $3, targets = $4, cron = $5, time_zone = $6, enabled = $7, next_run_at = $8,"
+        " updated_at = now() WHERE org_id = $1 AND id = $2 RETURNING " SCHEDULE_COLUMNS },
+    [SCHEDULE_DELETE] = { .name = "schedule_delete", .scope = SAAS_TENANT, .sql =
+        "DELETE FROM audit_schedules WHERE org_id = $1 AND id = $2 RETURNING " SCHEDULE_COLUMNS },
+    [SCHEDULES_DUE] = { .name = "schedules_due", .scope = SAAS_SYSTEM, .sql =
+        "SELECT d.organization_id, d.schedule_id, d.due_at FROM audit_schedules_due d WHERE d.due_at <= now()"
+        " AND (d.due_at, d.schedule_id) > ($1::timestamptz, $2::uuid) ORDER BY d.due_at, d.schedule_id LIMIT 100" },
+    [SCHEDULE_TAKE] = { .name = "schedule_take", .scope = SAAS_TENANT, .sql =
+        "SELECT " SCHEDULE_COLUMNS ", now(), (SELECT a.status FROM audits a WHERE a.org_id = $1 AND a.id = s.last_audit_id), "
+        SAAS_STANDING_COLUMNS("o") " FROM audit_schedules s JOIN (SELECT id AS organization, subscription_status, subscription_ends_at,"
+        " subscription_price FROM organizations WHERE id = $1 AND deleted_at IS NULL) o ON o.organization = s.org_id"
+        " WHERE s.org_id = $1 AND s.id = $2 AND s.next_run_at <= now() FOR UPDATE OF s" },
+    [SCHEDULE_WENT] = { .name = "schedule_went", .scope = SAAS_TENANT, .sql =
+        "UPDATE audit_schedules SET next_run_at = $3, last_slot_at = $4, last_audit_id = coalesce($5, last_audit_id),"
+        " last_error = $6 WHERE org_id = $1 AND id = $2" },
 
     /* An id grows with the time of its making, and leads the primary key. */
     [AUDIT_ALL] = { .name = "audit_all", AUDIT_WHOLE("id DESC") },
@@ -345,6 +377,11 @@ static const saas_route_t routes[] = {
     { SAAS_POST, "/audits/hosts/", audits_host_add, SAAS_GATES(saas_may_write), .body = SAAS_BODY_JSON },
     { SAAS_DELETE, "/audits/hosts/{audit_host}/", audits_host_delete, SAAS_GATES(saas_may_write) },
     { SAAS_GET, "/audits/trend/", audits_trend, SAAS_GATES(saas_is_member) },
+    { SAAS_GET, "/audits/schedules/", audits_schedules, SAAS_GATES(saas_is_member) },
+    { SAAS_POST, "/audits/schedules/", audits_schedule_add, SAAS_GATES(saas_may_write), .body = SAAS_BODY_JSON },
+    { SAAS_GET, "/audits/schedules/{audit_schedule}/", audits_schedule_view, SAAS_GATES(saas_is_member) },
+    { SAAS_PATCH, "/audits/schedules/{audit_schedule}/", audits_schedule_change, SAAS_GATES(saas_may_write), .body = SAAS_BODY_JSON },
+    { SAAS_DELETE, "/audits/schedules/{audit_schedule}/", audits_schedule_delete, SAAS_GATES(saas_may_write) },
     { SAAS_GET, "/audits/{audit}/", audits_view, SAAS_GATES(saas_is_member) },
     { SAAS_DELETE, "/audits/{audit}/", audits_delete, SAAS_GATES(saas_is_admin) },
     { SAAS_POST, "/audits/{audit}/cancel/", audits_cancel, SAAS_GATES(saas_may_write) },
@@ -355,17 +392,22 @@ static const saas_route_t routes[] = {
     { 0 }
 };
 
-static const saas_object_t objects[] = { { "audit", "audits" }, { "audit_host", "audit_hosts" }, { NULL, NULL } };
+static const saas_object_t objects[] = { { "audit", "audits" }, { "audit_host", "audit_hosts" }, { "audit_schedule", "audit_schedules" },
+                                         { NULL, NULL } };
 
 /* The caps are the administrator's: check_config() fills them in. */
 static saas_job_kind_t jobs[] = {
     { .kind = AUDIT_JOB, .run = audits_job_run, .gave_up = audits_job_gave_up, .max_attempts = AUDIT_ATTEMPTS },
+    { .kind = SCHEDULE_JOB, .run = audits_job_schedules, .max_attempts = 3 },
     { .kind = NULL }
 };
+static const saas_periodic_t periodic[] = { { SCHEDULE_JOB, SCHEDULE_SECONDS }, { NULL, 0 } };
 
 static const saas_limit_t limits[] = {
     { .name = AUDITS_LIMIT, .kind = SAAS_LIMIT_COUNTED },
     { .name = AUDITS_LIMIT_TARGETS, .kind = SAAS_LIMIT_EACH },
+    { .name = AUDITS_LIMIT_SCHEDULES, .kind = SAAS_LIMIT_HELD,
+      .held = "SELECT count(*) FROM audit_schedules s WHERE s.org_id = $1" },
     { .name = NULL }
 };
 
@@ -385,6 +427,7 @@ static const saas_plugin_t plugin = {
     .routes = routes,
     .objects = objects,
     .jobs = jobs,
+    .periodic = periodic,
     .check_config = check_config,
     .counters = counters,
     .limits = limits,

@@ -29,10 +29,17 @@ SAAS_DIRECTIVES_DECLARE(audits_config, saas_audits_module, AUDITS_DIRECTIVES)
 /** Tries of one audit before it is failed. */
 #define AUDIT_ATTEMPTS 3
 #define AUDIT_TARGETS_MAX 200
+/** Characters of a name, at most. */
+#define AUDIT_NAME_MAX 200
 
-/** What plans may limit: audits that are started, and targets of one. */
+/** The kind of the job that starts what schedules name, and how often it looks, in seconds. */
+#define SCHEDULE_JOB "audit.schedule"
+#define SCHEDULE_SECONDS 10
+
+/** What plans may limit: audits that are started, targets of one, and schedules that there are. */
 #define AUDITS_LIMIT "audits"
 #define AUDITS_LIMIT_TARGETS "targets"
+#define AUDITS_LIMIT_SCHEDULES "schedules"
 
 /** Statements; audits.c has their texts in this order. */
 enum {
@@ -63,6 +70,16 @@ enum {
     AUDIT_HOST_DELETE,
     AUDIT_HOST_CLAIMS,
     AUDIT_HOST_PROVED,
+    SCHEDULES,
+    SCHEDULE_GET,
+    SCHEDULE_NOW,
+    SCHEDULE_LOCK,
+    SCHEDULE_ADD,
+    SCHEDULE_CHANGE,
+    SCHEDULE_DELETE,
+    SCHEDULES_DUE,
+    SCHEDULE_TAKE,
+    SCHEDULE_WENT,
     AUDIT_ALL,
     AUDIT_ALL_OLDEST,
     IMPORT_AGAIN,
@@ -94,10 +111,18 @@ int audits_order(const char *const *orders, const char *name);
 /** The columns that audits_members shows. */
 #define AUDIT_COLUMNS \
     "id, name, engine, targets, status, progress_done, progress_total, counts, evidence_count, score, error," \
-    " created_by, created_at, started_at, finished_at, imports, score_details"
+    " created_by, created_at, started_at, finished_at, imports, score_details, schedule_id"
 enum { COLUMN_ID, COLUMN_NAME, COLUMN_ENGINE, COLUMN_TARGETS, COLUMN_STATUS, COLUMN_DONE, COLUMN_TOTAL, COLUMN_COUNTS,
        COLUMN_EVIDENCE, COLUMN_SCORE, COLUMN_ERROR, COLUMN_CREATED_BY, COLUMN_CREATED, COLUMN_STARTED, COLUMN_FINISHED, COLUMN_IMPORTS, COLUMN_DETAILS,
-       AUDIT_COLUMNS_COUNT };
+       COLUMN_SCHEDULE, AUDIT_COLUMNS_COUNT };
+
+/** A schedule, as schedules.c shows it. */
+#define SCHEDULE_COLUMNS \
+    "id, name, engine, targets, cron, time_zone, enabled, next_run_at, last_slot_at, last_audit_id, last_error, created_by," \
+    " created_at, updated_at"
+enum { SCHEDULE_ID, SCHEDULE_NAME, SCHEDULE_ENGINE, SCHEDULE_TARGETS, SCHEDULE_CRON, SCHEDULE_ZONE, SCHEDULE_ENABLED,
+       SCHEDULE_NEXT, SCHEDULE_SLOT, SCHEDULE_AUDIT, SCHEDULE_ERROR, SCHEDULE_CREATED_BY, SCHEDULE_CREATED, SCHEDULE_UPDATED,
+       SCHEDULE_COLUMNS_COUNT };
 
 /** A host, as hosts.c shows it. */
 #define AUDIT_HOST_COLUMNS "id, host, token, created_by, created_at, proved_at"
@@ -140,6 +165,33 @@ int audits_key_is_valid(const char *key);
 /** The engine that reads files of a format; NULL: none that is loaded. */
 const saas_engine_t *audits_reader(apr_pool_t *p, const char *format);
 
+/** An audit that is to be started.  rq is NULL for what a schedule starts, and then job_id names the job. */
+typedef struct audits_start_t {
+    saas_request_t *rq;
+    apr_pool_t *pool;
+    const char *org_id;
+    saas_standing_t standing;
+    const char *job_id;
+    const char *id;
+    const char *name;
+    const char *engine;
+    const char *targets;       /**< JSON, as audits_targets() gives it */
+    apr_int64_t ntargets;
+    const char *key;           /**< NULL: none */
+    const char *schedule;      /**< id; NULL: none */
+    saas_rows_t *rows;         /**< the audit, afterwards */
+    int created;               /**< false: the key has started it before */
+} audits_start_t;
+/** Writes audit, job and activity, and takes them from the plan, in db's transaction, which is for start->org_id.
+ *  SAAS_ELIMIT, by this call or a later one: the plan allows no more. */
+apr_status_t audits_begin(saas_db_t *db, audits_start_t *start);
+/** After the commit: counts it, and has it looked for. */
+void audits_began(const audits_start_t *start);
+/** An engine that is loaded; NULL: noted in rq->errors. */
+const saas_engine_t *audits_engine(saas_request_t *rq, const char *name);
+/** The targets of the body in canonical form, without duplicates, as a JSON array.  NULL: noted in rq->errors. */
+const char *audits_targets(saas_request_t *rq, const saas_engine_t *engine, apr_int64_t *count);
+
 int audits_import(saas_request_t *rq);
 /** The n-th check of an engine; NULL past the last, and for an engine that tells none. */
 const saas_check_t *audits_check(const saas_engine_t *engine, int n);
@@ -148,6 +200,11 @@ int audits_start(saas_request_t *rq);
 int audits_hosts(saas_request_t *rq);
 int audits_host_add(saas_request_t *rq);
 int audits_host_delete(saas_request_t *rq);
+int audits_schedules(saas_request_t *rq);
+int audits_schedule_add(saas_request_t *rq);
+int audits_schedule_view(saas_request_t *rq);
+int audits_schedule_change(saas_request_t *rq);
+int audits_schedule_delete(saas_request_t *rq);
 int audits_list(saas_request_t *rq);
 int audits_view(saas_request_t *rq);
 int audits_cancel(saas_request_t *rq);
@@ -192,5 +249,12 @@ apr_status_t audits_job_run(saas_job_t *job);
 /** The same job for an audit whose findings come from a file: it has a payload. */
 apr_status_t audits_job_import(saas_job_t *job);
 void audits_job_gave_up(saas_job_t *job, const char *why);
+/** Starts what is due, of all organizations. */
+apr_status_t audits_job_schedules(saas_job_t *job);
+
+/** When a schedule is due first after two times, as a statement takes it: after now, as the database says it, and after slot,
+ *  NULL for none, so that clocks that are put back repeat nothing.  NULL: the time zone, or a time like this, is none (any
+ *  more). */
+const char *audits_schedule_next(apr_pool_t *p, const char *cron, const char *zone, const char *now, const char *slot);
 
 #endif

@@ -249,7 +249,7 @@ static apr_status_t make_audit(upload_t *upload, saas_db_t *db)
     json_decref(list);
     rv = saas_db_query(db, &audits_statements[AUDIT_CREATE], &upload->rows,
                        SAAS_ARGS(upload->id, upload->name ? upload->name : "", upload->engine->name, targets, "100",
-                                 upload->key, rq->who->user_id));
+                                 upload->key, rq->who->user_id, NULL));
     free(targets);
     return rv;
 }

@@ -4,7 +4,8 @@
  * Starting an audit: what the client named is checked by the engine itself, then
  * audit, job and activity are written together.  The same Idempotency-Key gives
  * the same audit, also when two requests race: the key is unique in the
- * organization, and the second one reads what the first one wrote.
+ * organization, and the second one reads what the first one wrote.  Schedules
+ * start theirs the same way, at the same cost to the plan (schedule_run.c).
  */
 
 #include "audits.h"
@@ -13,12 +14,10 @@
 #include <apr_strings.h>
 
 #define KEY_MAX 255
-#define NAME_MAX_LENGTH 200
 #define TARGET_MAX_BYTES 2048
 #define SHOWN_BYTES 200      /* of a target, in a message */
 #define MESSAGES_MAX 20
 
-/** Names of the loaded engines, "a, b". */
 static const char *engine_names(apr_pool_t *p)
 {
     apr_array_header_t *list = ap_list_provider_names(p, SAAS_ENGINE_GROUP, SAAS_PLUGIN_ABI);
@@ -68,14 +67,13 @@ static const char *check_target(saas_request_t *rq, const saas_engine_t *engine,
     return NULL;
 }
 
-/** The targets of the body in canonical form, without duplicates; a new
- *  reference.  NULL: noted in rq->errors. */
-static json_t *read_targets(saas_request_t *rq, const saas_engine_t *engine)
+const char *audits_targets(saas_request_t *rq, const saas_engine_t *engine, apr_int64_t *count)
 {
     const json_t *given = json_object_get(rq->body, "targets");
     apr_hash_t *seen = apr_hash_make(rq->pool);
     json_t *targets, *value;
-    const char *canonical, *wrong;
+    const char *canonical, *wrong, *copy;
+    char *text;
     size_t i;
     int messages = 0;
 
@@ -109,11 +107,22 @@ static json_t *read_targets(saas_request_t *rq, const saas_engine_t *engine)
             json_array_append_new(targets, json_string(canonical));
         }
     }
-    if (messages) {
-        json_decref(targets);
-        return NULL;
+    text = messages ? NULL : json_dumps(targets, JSON_COMPACT);
+    copy = text ? apr_pstrdup(rq->pool, text) : NULL;
+    *count = (apr_int64_t)json_array_size(targets);
+    free(text);
+    json_decref(targets);
+    return copy;
+}
+
+const saas_engine_t *audits_engine(saas_request_t *rq, const char *name)
+{
+    const saas_engine_t *engine = ap_lookup_provider(SAAS_ENGINE_GROUP, name, SAAS_PLUGIN_ABI);
+
+    if (!engine) {
+        saas_request_error(rq, "engine", apr_psprintf(rq->pool, "Unknown engine. Loaded: %s.", engine_names(rq->pool)));
     }
-    return targets;
+    return engine;
 }
 
 int audits_key_is_valid(const char *key)
@@ -128,26 +137,13 @@ int audits_key_is_valid(const char *key)
     return len >= 1 && len <= KEY_MAX;
 }
 
-typedef struct start_t {
-    saas_request_t *rq;
-    const char *id;
-    const char *name;
-    const char *engine;
-    const char *targets;   /**< JSON */
-    const char *total;
-    apr_int64_t ntargets;
-    const char *key;       /**< NULL: none */
-    saas_rows_t *rows;
-    int created;
-} start_t;
-
-static apr_status_t start_body(saas_db_t *db, void *baton)
+apr_status_t audits_begin(saas_db_t *db, audits_start_t *start)
 {
-    start_t *start = baton;
-    saas_request_t *rq = start->rq;
+    const char *user_id = start->rq ? start->rq->who->user_id : NULL;
     apr_status_t rv = saas_db_query(db, &audits_statements[AUDIT_CREATE], &start->rows,
-                                    SAAS_ARGS(start->id, start->name, start->engine, start->targets, start->total,
-                                              start->key, rq->who->user_id));
+                                    SAAS_ARGS(start->id, start->name, start->engine, start->targets,
+                                              apr_psprintf(start->pool, "%" APR_INT64_T_FMT, start->ntargets), start->key,
+                                              user_id, start->schedule));
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -158,24 +154,37 @@ static apr_status_t start_body(saas_db_t *db, void *baton)
         return rv == APR_SUCCESS && start->rows->count == 0 ? SAAS_ESERIALIZATION : rv;
     }
     /* Only now: an audit that was there already takes nothing. */
-    if ((rv = saas_limit_take(rq, db, AUDITS_LIMIT_TARGETS, start->ntargets)) != APR_SUCCESS
-        || (rv = saas_limit_take(rq, db, AUDITS_LIMIT, 1)) != APR_SUCCESS
-        || (rv = saas_job_enqueue(db, AUDIT_JOB, rq->who->org_id, start->id, NULL, 0)) != APR_SUCCESS) {
+    if ((rv = saas_limit_take_of(start->rq, db, start->standing, AUDITS_LIMIT_TARGETS, start->ntargets)) != APR_SUCCESS
+        || (rv = saas_limit_take_of(start->rq, db, start->standing, AUDITS_LIMIT, 1)) != APR_SUCCESS
+        || (rv = saas_job_enqueue(db, AUDIT_JOB, start->org_id, start->id, NULL, 0)) != APR_SUCCESS) {
         return rv;
     }
-    return audits_activity(db, rq, NULL, "audit.started", rq->pool, start->rows);
+    return audits_activity(db, start->rq, start->job_id, "audit.started", start->pool, start->rows);
+}
+
+void audits_began(const audits_start_t *start)
+{
+    if (start->created) {
+        audits_count(AUDITS_STARTED);
+        saas_jobs_wake();
+    }
+}
+
+static apr_status_t start_body(saas_db_t *db, void *baton)
+{
+    return audits_begin(db, baton);
 }
 
 int audits_start(saas_request_t *rq)
 {
-    start_t start = { .rq = rq, .key = apr_table_get(rq->r->headers_in, "Idempotency-Key") };
+    audits_start_t start = { .rq = rq, .pool = rq->pool, .org_id = rq->who->org_id,
+                             .standing = { rq->who->has_active_subscription, rq->who->price },
+                             .key = apr_table_get(rq->r->headers_in, "Idempotency-Key") };
     const saas_engine_t *engine;
-    json_t *targets = NULL;
-    char *text;
     saas_db_t *db;
     apr_status_t rv;
 
-    start.name = saas_request_field(rq, "name", SAAS_FIELD_BLANK | SAAS_FIELD_NULLABLE, NAME_MAX_LENGTH);
+    start.name = saas_request_field(rq, "name", SAAS_FIELD_BLANK | SAAS_FIELD_NULLABLE, AUDIT_NAME_MAX);
     start.engine = saas_request_field(rq, "engine", SAAS_FIELD_NULLABLE, 64);
     if (!start.name) {
         start.name = "";
@@ -186,28 +195,12 @@ int audits_start(saas_request_t *rq)
     if (start.key && !audits_key_is_valid(start.key)) {
         saas_request_error(rq, NULL, "Idempotency-Key must be 1 to 255 visible ASCII characters.");
     }
-    engine = ap_lookup_provider(SAAS_ENGINE_GROUP, start.engine, SAAS_PLUGIN_ABI);
-    if (json_object_get(rq->errors, "engine")) {
-        return saas_reply_errors(rq);
-    }
-    if (engine) {
-        targets = read_targets(rq, engine);
-    }
-    else {
-        saas_request_error(rq, "engine", apr_psprintf(rq->pool, "Unknown engine. Loaded: %s.",
-                                                      engine_names(rq->pool)));
+    if (!json_object_get(rq->errors, "engine") && (engine = audits_engine(rq, start.engine)) != NULL) {
+        start.targets = audits_targets(rq, engine, &start.ntargets);
     }
     if (rq->errors) {
-        json_decref(targets);
         return saas_reply_errors(rq);
     }
-
-    text = json_dumps(targets, JSON_COMPACT);
-    start.targets = apr_pstrdup(rq->pool, text);
-    free(text);
-    start.ntargets = (apr_int64_t)json_array_size(targets);
-    start.total = apr_itoa(rq->pool, (int)start.ntargets);
-    json_decref(targets);
     start.id = saas_uuid(rq->pool);
 
     if ((rv = saas_request_db(rq, &db)) == APR_SUCCESS) {
@@ -217,10 +210,7 @@ int audits_start(saas_request_t *rq)
     if (rv != APR_SUCCESS) {
         return saas_reply_failure(rq, rv);
     }
-    if (start.created) {
-        audits_count(AUDITS_STARTED);
-        saas_jobs_wake();
-    }
+    audits_began(&start);
     apr_table_setn(rq->r->headers_out, "Location",
                    apr_pstrcat(rq->pool, saas_request_base_url(rq), "/audits/",
                                saas_cell(start.rows, 0, COLUMN_ID), "/", NULL));

@@ -27,6 +27,7 @@ const saas_json_member_t audits_members[] = {
     { "score_details", SAAS_JSON_RAW, .column = COLUMN_DETAILS, .otherwise = "null" },
     { "error", SAAS_JSON_TEXT, .column = COLUMN_ERROR },
     { "created_by", SAAS_JSON_TEXT, .column = COLUMN_CREATED_BY },
+    { "schedule", SAAS_JSON_TEXT, .column = COLUMN_SCHEDULE },
     { "created_at", SAAS_JSON_TIME, .column = COLUMN_CREATED },
     { "started_at", SAAS_JSON_TIME, .column = COLUMN_STARTED },
     { "finished_at", SAAS_JSON_TIME, .column = COLUMN_FINISHED },
@@ -79,13 +80,16 @@ int audits_list(saas_request_t *rq)
     static const char *const statuses[] = { "queued", "running", "completed", "failed", "canceled", NULL };
     const char *status = saas_request_choice(rq, "status", statuses);
     int order = audits_order(audits_orders, saas_request_choice(rq, "ordering", audits_orders));
-    const char *engine = saas_request_filter(rq, "engine");
+    const char *engine = saas_request_filter(rq, "engine"), *schedule = saas_request_filter(rq, "schedule");
 
-    if (order <= 1 && !status && !engine) {
+    if (schedule && !(schedule = saas_uuid_parse(rq->pool, schedule))) {
+        saas_request_error(rq, "schedule", "Enter the id of a schedule.");
+    }
+    if (order <= 1 && !status && !engine && !schedule) {
         return saas_reply_list(rq, audits_members, &audits_statements[order ? AUDIT_ALL_OLDEST : AUDIT_ALL],
                                SAAS_NO_ARGS);
     }
-    return saas_reply_list(rq, audits_members, &audits_statements[AUDIT_LIST + order], SAAS_ARGS(status, engine));
+    return saas_reply_list(rq, audits_members, &audits_statements[AUDIT_LIST + order], SAAS_ARGS(status, engine, schedule));
 }
 
 int audits_view(saas_request_t *rq)

@@ -226,7 +226,7 @@ def test_the_list_filters_and_orders(site):
     assert person.ok("GET", "audits/?unknown=parameter")["count"] == 4
 
 
-KEYS = ["id", "name", "engine", "targets", "status", "progress", "counts", "evidence_count", "score", "score_details", "error", "created_by",
+KEYS = ["id", "name", "engine", "targets", "status", "progress", "counts", "evidence_count", "score", "score_details", "error", "created_by", "schedule",
         "created_at", "started_at", "finished_at", "imports"]
 NO_COUNTS = {"status": dict.fromkeys(("PASS", "FAIL", "MANUAL", "ERROR"), 0),
              "severity": dict.fromkeys(("critical", "high", "medium", "low", "informational"), 0)}

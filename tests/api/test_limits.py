@@ -394,6 +394,7 @@ def test_who_has_no_plan_has_not_more_than_the_lowest_that_is_sold(site, person)
 def test_usage_is_what_was_done(site, person):
     empty = {"audits": {"name": "audits", "limit": 2, "used": 0, "per": "day", "resets_at": ends("day")},
              "members": {"name": "members", "limit": 3, "used": 1, "per": None, "resets_at": None},
+             "schedules": {"name": "schedules", "limit": None, "used": 0, "per": None, "resets_at": None},
              "targets": {"name": "targets", "limit": 2, "used": None, "per": None, "resets_at": None}}
     assert usage(person) == ("free", empty)
     subscribe(site, person, "open")
@@ -404,6 +405,7 @@ def test_usage_is_what_was_done(site, person):
     assert plan == "open" and limits == {
         "audits": {"name": "audits", "limit": None, "used": 2, "per": "month", "resets_at": ends("month")},
         "members": {"name": "members", "limit": None, "used": 2, "per": None, "resets_at": None},
+        "schedules": {"name": "schedules", "limit": None, "used": 0, "per": None, "resets_at": None},
         "targets": {"name": "targets", "limit": None, "used": None, "per": None, "resets_at": None}}
     subscribe(site, person, "pro")
     plan, limits = usage(person)
@@ -415,7 +417,7 @@ def test_usage_is_what_was_done(site, person):
 # --------------------------------------------------------- configuration --
 
 @pytest.mark.parametrize("lines, words", [
-    ("SaasPlan pro price_a limit.seats=25", ["SaasPlan pro", "limit.seats", "audits, targets, members"]),
+    ("SaasPlan pro price_a limit.seats=25", ["SaasPlan pro", "limit.seats", "audits, targets, schedules, members"]),
     ("SaasPlan pro price_a limit.members=25/month", ["limit.members", "/month"]),
     ("SaasPlan pro price_a limit.targets=25/day", ["limit.targets", "/day"]),
     ("SaasPlan pro price_a limit.audits=25", ["limit.audits", "/day or /month"]),

@@ -16,6 +16,7 @@ OK = "past the gates"
 # A parameter that is an object of the organization, and how to have one.
 OBJECTS = {"org": lambda site, org: org["id"], "audit": lambda site, org: seed.audit(site.database, org["id"]),
            "audit_host": lambda site, org: seed.audit_host(site.database, org["id"]),
+           "audit_schedule": lambda site, org: seed.audit_schedule(site.database, org["id"]),
            "endpoint": lambda site, org: seed.endpoint(site.database, org["id"], "https://example.com/")}
 
 

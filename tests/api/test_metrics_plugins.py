@@ -249,6 +249,7 @@ def test_mail_by_outcome(site, relay):
 
 # ------------------------------------------------------------- throttles and hashes --
 
+@pytest.mark.expects("SAAS1204")  # nobody takes the invite's mail
 def test_attempts_held_back_are_counted_by_what_was_counted(site, person):
     made = person.ok("POST", f"organizations/{person.org['id']}/invites/", {"email": "guest@example.test", "role": "VIEWER"})
     with moved(site) as change:

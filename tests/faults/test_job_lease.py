@@ -189,7 +189,19 @@ def deliveries(site, person):
     return "notify.purge", None, None, lambda: site.database.execute("SELECT count(*) FROM notify_deliveries WHERE endpoint_id = ?", endpoint)
 
 
-KINDS = (told, replay, ask, due, cancel, purge, audit, file, reset, mail, deliveries)
+def schedule(site, person):
+    """One that is due, and the job that looks for such in a moment: when somebody else has it."""
+    key = seed.audit_schedule(site.database, person.org["id"], next_run_at=LATER)
+    soon = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=2)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    until(lambda: site.database.execute("SELECT 1 FROM jobs WHERE kind = 'audit.schedule' AND state = 'queued'"))
+    site.database.execute("UPDATE jobs SET run_after = ? WHERE id = ?", soon, job_of(site, "audit.schedule"))
+    site.database.execute("UPDATE audit_schedules SET next_run_at = '2026-01-02T03:04:00.000000Z' WHERE id = ?", key)
+    return "audit.schedule", None, None, lambda: (
+        site.database.execute("SELECT next_run_at, last_slot_at, last_error FROM audit_schedules WHERE id = ?", key),
+        site.database.execute("SELECT count(*) FROM audits WHERE schedule_id = ?", key))
+
+
+KINDS = (told, replay, ask, due, cancel, purge, audit, file, reset, mail, deliveries, schedule)
 
 
 @pytest.mark.parametrize("make", KINDS, ids=lambda make: make.__name__)
@@ -276,5 +288,5 @@ def test_no_kind_of_work_is_left_out(site, person):
     """Of the plugins that are loaded; a new one belongs into KINDS."""
     known = {line.split('kind="')[1].split('"')[0] for line in scrape(site) if line.startswith("saas_jobs{")} - {"other"}
     made = {"told": "stripe.told", "replay": "stripe.replay", "ask": "stripe.ask", "due": "stripe.due", "cancel": "stripe.cancel",
-            "purge": "organization.purge", "audit": "audit", "file": "audit", "reset": "password-reset", "mail": "mail", "deliveries": "notify.purge"}
+            "purge": "organization.purge", "audit": "audit", "file": "audit", "reset": "password-reset", "mail": "mail", "deliveries": "notify.purge", "schedule": "audit.schedule"}
     assert known == {made[make.__name__] for make in KINDS}

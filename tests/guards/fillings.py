@@ -194,6 +194,18 @@ ROWS = {
                                              score_details=json.dumps({"grade": "B+", "resources": 1, "tests": [{"test": "tls", "points": -20, "resources": 1}],
                                                                        "severities": []}))])),
     ],
+    23: [
+        ("audit_schedules", both(lambda n, org: [dict(org_id=org, id=key(12, n), name=("weekly", "")[n], engine="web",
+                                                      targets=json.dumps(["https://example.test/"]), cron="30 6 * * 1", time_zone="Europe/Berlin",
+                                                      enabled=not n, next_run_at=(LATER, None)[n], last_slot_at=(None, THEN)[n],
+                                                      last_audit_id=(None, key(5, n))[n], last_error=(None, "The plan allows no more.")[n],
+                                                      created_by=USERS[n], created_at=THEN, updated_at=THEN)])),
+        ("audit_schedules_due", None),  # written by triggers
+        ("audits", both(lambda n, org: [dict(org_id=org, id=key(13, n), name="scheduled", engine="web", targets=json.dumps(["https://example.test/"]),
+                                             status="completed", progress_done=1, progress_total=1, evidence_count=0, counts=COUNTS, score=None, error=None,
+                                             idempotency_key=f"schedule {n}", created_by=None, created_at=THEN, started_at=THEN, finished_at=THEN,
+                                             schedule_id=key(12, n))])),
+    ],
 }
 # What SQLite has instead of notifications: triggers fill it, and a migration may add to it. By the version that made it.
 TRIGGERED = {"sqlite": {"principal_changes": 6}, "pgsql": {}}

@@ -241,7 +241,7 @@ def test_who_may_call_is_what_the_gates_say(routes):
         names = {follow(p)["name"] for p in operation.get("parameters", [])}
         assert ("email_not_verified" in refused) == (bool(set(gates) - {"saas-account"}) or path == "/invites/accept/"), where
         wants = bool(set(gates) - {"saas-user", "saas-account", "saas-verified"})
-        by_object = bool({"org", "audit", "audit_host", "endpoint"} & names)
+        by_object = bool({"org", "audit", "audit_host", "audit_schedule", "endpoint"} & names)
         assert {"X-Organization-ID", "organization"} <= names if wants and not by_object else "X-Organization-ID" not in names, where
         assert ("organization_required" in codes(follow(answers.get("400", {})))) == (wants and not by_object), where
         assert not wants or "404" in answers, where

@@ -10,7 +10,7 @@ PKG_CONFIG ?= pkg-config
 UNIT_SRCS += $(wildcard mod_saas/core/*.c)
 UNIT_SRCS += plugins/console/coding.c
 UNIT_SRCS += plugins/mail/message.c plugins/mail/template.c
-UNIT_SRCS += plugins/audits/score.c
+UNIT_SRCS += $(patsubst %,plugins/audits/%.c,cron score zone)
 UNIT_SRCS += plugins/billing/stripe.c $(patsubst %,plugins/webhooks/%.c,event signature skim state)
 UNIT_SRCS += $(patsubst %,plugins/notify/%.c,events message schedule sign url)
 UNIT_SRCS += plugins/audits/score.c $(filter-out plugins/export/export.c,$(wildcard plugins/export/*.c))
@@ -26,8 +26,8 @@ UNIT_CFLAGS = -std=gnu11 -O1 -g -Wall -Wextra -Wshadow -Werror -Wformat -Werror=
     -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 # Expanded only when something is compiled: `make help` needs none of these tools.
 UNIT_CPPFLAGS = -I. -Imod_saas -Itests/unit $(shell apr-1-config --includes --cppflags) \
-    $(shell apu-1-config --includes) $(shell $(PKG_CONFIG) --cflags jansson libcrypto libargon2 libidn2 check)
-UNIT_LINK = $(shell $(PKG_CONFIG) --libs jansson libcrypto libargon2 libidn2 check) $(shell apu-1-config --link-ld --libs) \
+    $(shell apu-1-config --includes) $(shell $(PKG_CONFIG) --cflags jansson libcrypto libargon2 libidn2 glib-2.0 check)
+UNIT_LINK = $(shell $(PKG_CONFIG) --libs jansson libcrypto libargon2 libidn2 glib-2.0 check) $(shell apu-1-config --link-ld --libs) \
     $(shell apr-1-config --link-ld --libs) $(UNIT_LIBS)
 
 .PHONY: test-unit

@@ -181,6 +181,15 @@ def audit_host(database, org_id, host="www.example.com"):
     return key
 
 
+def audit_schedule(database, org_id, **more):
+    """A schedule that is not due for years, unless told otherwise; its id."""
+    key = uuid7()
+    row = {"org_id": org_id, "id": key, "engine": "web", "targets": json.dumps(["https://www.example.com/"]), "cron": "0 6 * * 1",
+           "time_zone": "UTC", "next_run_at": "2036-01-07T06:00:00.000000Z", "created_at": now(), "updated_at": now(), **more}
+    database.execute(f"INSERT INTO audit_schedules ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", *row.values())
+    return key
+
+
 def endpoint(database, org_id, url, events=("*",), secret="whsec_" + "A" * 43 + "=", **more):
     """An endpoint of outgoing webhooks that has shown that it works; its id."""
     key = uuid7()
