@@ -8,6 +8,6 @@
 #ifndef SAAS_CORE_SCHEMA_H
 #define SAAS_CORE_SCHEMA_H
 
-#define SAAS_SCHEMA_VERSION 23
+#define SAAS_SCHEMA_VERSION 24
 
 #endif

@@ -254,6 +254,35 @@ saas_statement_t audits_statements[] = {
         "UPDATE audit_schedules SET next_run_at = $3, last_slot_at = $4, last_audit_id = coalesce($5, last_audit_id),"
         " last_error = $6 WHERE org_id = $1 AND id = $2" },
 
+    [ALERT_GET] = { .name = "alert_get", .scope = SAAS_TENANT, .sql =
+        "SELECT 1 FROM audit_alerts WHERE org_id = $1 AND user_id = $2" },
+    [ALERT_ON] = { .name = "alert_on", .scope = SAAS_TENANT, .sql =
+        "INSERT INTO audit_alerts (org_id, user_id, created_at) SELECT m.org_id, m.user_id, now() FROM memberships m"
+        " WHERE m.org_id = $1 AND m.user_id = $2 ON CONFLICT (org_id, user_id) DO NOTHING" },
+    [ALERT_OFF] = { .name = "alert_off", .scope = SAAS_TENANT, .sql =
+        "DELETE FROM audit_alerts WHERE org_id = $1 AND user_id = $2" },
+    [ALERT_WANTED] = { .name = "alert_wanted", .scope = SAAS_TENANT, .sql =
+        "SELECT 1 FROM audit_alerts WHERE org_id = $1 LIMIT 1" },
+    [ALERT_TAKE] = { .name = "alert_take", .scope = SAAS_TENANT, .sql =
+        "UPDATE audits SET alerted_at = now() WHERE org_id = $1 AND id = $2 AND status = 'completed' AND alerted_at IS NULL"
+        " RETURNING name, engine, targets" },
+    /* The same targets, in whatever order they were named. */
+    [ALERT_BEFORE] = { .name = "alert_before", .scope = SAAS_TENANT, .sql =
+        "SELECT id FROM audits WHERE org_id = $1 AND id < $2 AND status = 'completed' AND engine = $3"
+        " AND targets @> $4::jsonb AND targets <@ $4::jsonb ORDER BY id DESC LIMIT 1", .sqlite =
+        "SELECT id FROM audits WHERE org_id = $1 AND id < $2 AND status = 'completed' AND engine = $3"
+        " AND (SELECT json_group_array(value) FROM (SELECT value FROM json_each(targets) ORDER BY value))"
+        " = (SELECT json_group_array(value) FROM (SELECT value FROM json_each($4) ORDER BY value)) ORDER BY id DESC LIMIT 1" },
+    [ALERT_FINDINGS] = { .name = "alert_findings", .scope = SAAS_TENANT, .sql =
+        "SELECT f.resource_id, f.check_name, count(*) OVER () FROM ("
+        "SELECT resource_id, check_name FROM evidence WHERE org_id = $1 AND audit_id = $2 AND status = 'FAIL' AND severity = 'critical'"
+        " EXCEPT SELECT resource_id, check_name FROM evidence WHERE org_id = $1 AND audit_id = $3 AND status = 'FAIL'"
+        " AND severity = 'critical' EXCEPT SELECT m.resource_id, m.check_name FROM triage m WHERE m.org_id = $1 AND " MUTED("m.")
+        ") f ORDER BY f.resource_id, f.check_name LIMIT CAST($4 AS integer)" },
+    [ALERT_PEOPLE] = { .name = "alert_people", .scope = SAAS_SYSTEM, .sql =
+        "SELECT u.email, u.name, o.name, o.slug FROM audit_alerts a JOIN users u ON u.id = a.user_id AND u.is_active"
+        " AND u.email_verified_at IS NOT NULL JOIN organizations o ON o.id = a.org_id AND o.deleted_at IS NULL WHERE a.org_id = $1" },
+
     /* An id grows with the time of its making, and leads the primary key. */
     [AUDIT_ALL] = { .name = "audit_all", AUDIT_WHOLE("id DESC") },
     [AUDIT_ALL_OLDEST] = { .name = "audit_all_oldest", AUDIT_WHOLE("id") },
@@ -377,6 +406,8 @@ static const saas_route_t routes[] = {
     { SAAS_POST, "/audits/hosts/", audits_host_add, SAAS_GATES(saas_may_write), .body = SAAS_BODY_JSON },
     { SAAS_DELETE, "/audits/hosts/{audit_host}/", audits_host_delete, SAAS_GATES(saas_may_write) },
     { SAAS_GET, "/audits/trend/", audits_trend, SAAS_GATES(saas_is_member) },
+    { SAAS_GET, "/audits/alerts/", audits_alerts, SAAS_GATES(saas_is_member) },
+    { SAAS_PATCH, "/audits/alerts/", audits_alerts_change, SAAS_GATES(saas_is_member), .body = SAAS_BODY_JSON },
     { SAAS_GET, "/audits/schedules/", audits_schedules, SAAS_GATES(saas_is_member) },
     { SAAS_POST, "/audits/schedules/", audits_schedule_add, SAAS_GATES(saas_may_write), .body = SAAS_BODY_JSON },
     { SAAS_GET, "/audits/schedules/{audit_schedule}/", audits_schedule_view, SAAS_GATES(saas_is_member) },
@@ -398,6 +429,7 @@ static const saas_object_t objects[] = { { "audit", "audits" }, { "audit_host", 
 /* The caps are the administrator's: check_config() fills them in. */
 static saas_job_kind_t jobs[] = {
     { .kind = AUDIT_JOB, .run = audits_job_run, .gave_up = audits_job_gave_up, .max_attempts = AUDIT_ATTEMPTS },
+    { .kind = ALERT_JOB, .run = audits_job_alert, .max_attempts = 5 },
     { .kind = SCHEDULE_JOB, .run = audits_job_schedules, .max_attempts = 3 },
     { .kind = NULL }
 };

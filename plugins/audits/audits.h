@@ -19,6 +19,8 @@ APLOG_USE_MODULE(saas_audits);
       "audits that run at once on this node, 0 for any number") \
     X(of, NUMBER, deadline, "SaasAuditDeadline", SAAS_GLOBAL, "600", SAAS_RANGE(1, 86400), \
       "seconds after which a running audit is failed") \
+    X(of, TEXT, frontend, "SaasFrontendURL", SAAS_VHOST, NULL, SAAS_CHECKED(saas_check_url), \
+      "URL of the frontend, https://app.example.com") \
     X(of, SIZE, import_max, "SaasImportMaxBytes", SAAS_VHOST, "256M", SAAS_RANGE(1024, APR_INT64_C(68719476736)), \
       "largest file of another scanner's findings, then 413")
 
@@ -35,6 +37,9 @@ SAAS_DIRECTIVES_DECLARE(audits_config, saas_audits_module, AUDITS_DIRECTIVES)
 /** The kind of the job that starts what schedules name, and how often it looks, in seconds. */
 #define SCHEDULE_JOB "audit.schedule"
 #define SCHEDULE_SECONDS 10
+
+/** The kind of the job that tells of new critical findings; its object is the audit. */
+#define ALERT_JOB "audit.alert"
 
 /** What plans may limit: audits that are started, targets of one, and schedules that there are. */
 #define AUDITS_LIMIT "audits"
@@ -80,6 +85,14 @@ enum {
     SCHEDULES_DUE,
     SCHEDULE_TAKE,
     SCHEDULE_WENT,
+    ALERT_GET,
+    ALERT_ON,
+    ALERT_OFF,
+    ALERT_WANTED,
+    ALERT_TAKE,
+    ALERT_BEFORE,
+    ALERT_FINDINGS,
+    ALERT_PEOPLE,
     AUDIT_ALL,
     AUDIT_ALL_OLDEST,
     IMPORT_AGAIN,
@@ -200,6 +213,8 @@ int audits_start(saas_request_t *rq);
 int audits_hosts(saas_request_t *rq);
 int audits_host_add(saas_request_t *rq);
 int audits_host_delete(saas_request_t *rq);
+int audits_alerts(saas_request_t *rq);
+int audits_alerts_change(saas_request_t *rq);
 int audits_schedules(saas_request_t *rq);
 int audits_schedule_add(saas_request_t *rq);
 int audits_schedule_view(saas_request_t *rq);
@@ -249,6 +264,9 @@ apr_status_t audits_job_run(saas_job_t *job);
 /** The same job for an audit whose findings come from a file: it has a payload. */
 apr_status_t audits_job_import(saas_job_t *job);
 void audits_job_gave_up(saas_job_t *job, const char *why);
+/** In the transaction that ends an audit, whose row this is: has it looked at whether anybody wants to be told. */
+apr_status_t audits_alert(saas_db_t *db, saas_job_t *job, const saas_rows_t *rows);
+apr_status_t audits_job_alert(saas_job_t *job);
 /** Starts what is due, of all organizations. */
 apr_status_t audits_job_schedules(saas_job_t *job);
 

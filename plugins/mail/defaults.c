@@ -107,5 +107,21 @@ const saas_mail_default_t saas_mail_defaults[] = {
              "<strong>{{organization}}</strong> at {{product}}, on a page of its own. It is active for everybody there; the "
              "invoices go to who has bought it. If you do not know them, tell your administrator.")
            "{{#url}}" BUTTON("See the subscription") "{{/url}}") },
+    { "critical_findings",
+      "Subject: New critical findings: {{audit}}\n\n"
+      GREETING_TEXT
+      "an audit of {{organization}} at {{product}}, {{audit}}, has critical findings that were not there before, {{count}} in "
+      "all:\n\n"
+      "{{findings}}\n"
+      "{{#more}}and {{more}} more\n{{/more}}"
+      "{{#url}}\n{{url}}\n{{/url}}"
+      "\nYou get this mail because you have asked for it in the settings of {{organization}}.\n",
+      HTML(GREETING_HTML
+           P("an audit of <strong>{{organization}}</strong> at {{product}}, <strong>{{audit}}</strong>, has critical findings "
+             "that were not there before, {{count}} in all:")
+           "<pre style=\"font:14px/1.5 monospace;white-space:pre-wrap;word-break:break-word\">{{findings}}</pre>\n"
+           "{{#more}}" P("and {{more}} more") "{{/more}}"
+           "{{#url}}" BUTTON("See the audit") "{{/url}}"
+           P("You get this mail because you have asked for it in the settings of {{organization}}.")) },
     { NULL, NULL, NULL }
 };

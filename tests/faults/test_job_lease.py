@@ -201,7 +201,19 @@ def schedule(site, person):
         site.database.execute("SELECT count(*) FROM audits WHERE schedule_id = ?", key))
 
 
-KINDS = (told, replay, ask, due, cancel, purge, audit, file, reset, mail, deliveries, schedule)
+def alert(site, person):
+    """An audit that has found something critical, and somebody who wants to be told."""
+    kind, key, payload, _ = file(site, person)
+    until(lambda: not site.database.execute("SELECT 1 FROM jobs WHERE object_id = ?", key))
+    site.database.execute("UPDATE audits SET status = 'completed', finished_at = ? WHERE id = ?", seed.now(), key)
+    site.database.execute("INSERT INTO evidence (org_id, audit_id, number, resource_id, check_name, status, severity, observed_at) VALUES (?, ?, 1, 'r', 'c', 'FAIL', 'critical', ?)",
+                          person.org["id"], key, seed.now())
+    site.database.execute("INSERT INTO audit_alerts (org_id, user_id, created_at) VALUES (?, ?, ?)", person.org["id"], person.user["id"], seed.now())
+    return "audit.alert", key, None, lambda: (site.database.execute("SELECT alerted_at FROM audits WHERE id = ?", key),
+                                              site.database.execute("SELECT count(*) FROM jobs WHERE kind = 'mail' AND object_id = ?", key))
+
+
+KINDS = (told, replay, ask, due, cancel, purge, audit, file, reset, mail, deliveries, schedule, alert)
 
 
 @pytest.mark.parametrize("make", KINDS, ids=lambda make: make.__name__)
@@ -288,5 +300,5 @@ def test_no_kind_of_work_is_left_out(site, person):
     """Of the plugins that are loaded; a new one belongs into KINDS."""
     known = {line.split('kind="')[1].split('"')[0] for line in scrape(site) if line.startswith("saas_jobs{")} - {"other"}
     made = {"told": "stripe.told", "replay": "stripe.replay", "ask": "stripe.ask", "due": "stripe.due", "cancel": "stripe.cancel",
-            "purge": "organization.purge", "audit": "audit", "file": "audit", "reset": "password-reset", "mail": "mail", "deliveries": "notify.purge", "schedule": "audit.schedule"}
+            "purge": "organization.purge", "audit": "audit", "file": "audit", "reset": "password-reset", "mail": "mail", "deliveries": "notify.purge", "schedule": "audit.schedule", "alert": "audit.alert"}
     assert known == {made[make.__name__] for make in KINDS}

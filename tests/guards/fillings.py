@@ -206,6 +206,12 @@ ROWS = {
                                              idempotency_key=f"schedule {n}", created_by=None, created_at=THEN, started_at=THEN, finished_at=THEN,
                                              schedule_id=key(12, n))])),
     ],
+    24: [
+        ("audit_alerts", both(lambda n, org: [dict(org_id=org, user_id=USERS[n], created_at=THEN)])),
+        ("audits", both(lambda n, org: [dict(org_id=org, id=key(14, n), name="told of", engine="web", targets=json.dumps(["https://example.test/"]),
+                                             status="completed", progress_done=1, progress_total=1, evidence_count=0, counts=COUNTS, score=None, error=None,
+                                             idempotency_key=None, created_by=None, created_at=THEN, started_at=THEN, finished_at=THEN, alerted_at=THEN)])),
+    ],
 }
 # What SQLite has instead of notifications: triggers fill it, and a migration may add to it. By the version that made it.
 TRIGGERED = {"sqlite": {"principal_changes": 6}, "pgsql": {}}
