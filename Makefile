@@ -39,7 +39,7 @@ PG_INCLUDE := $(shell pg_config --includedir 2>/dev/null)
 CORE_CPPFLAGS := $(call apxs_q,EXTRA_CPPFLAGS) $(shell apr-1-config --includes) $(shell apu-1-config --includes) \
     $(shell $(PKG_CONFIG) --cflags jansson libcrypto libargon2 libidn2)
 
-.PHONY: all help deps demo stop install clean sql-checksums \
+.PHONY: all help deps demo stop install clean sql-checksums sql-locks \
     test check debug test-unit test-api test-ctl test-faults test-browser test-plugin test-sandbox test-guards test-fuzz test-sanitized bench bench-quick format
 
 all: $(MODULES) $(BUILD)/bin/saasctl $(BUILD)/console/index.html
@@ -166,6 +166,7 @@ install: all
 	install -m 755 $(BUILD)/bin/saasctl "$(DESTDIR)/usr/bin/saasctl"
 	install -m 644 sql/pgsql/*.sql "$(DESTDIR)$(SQLDIR)/pgsql/"
 	install -m 644 sql/sqlite/*.sql "$(DESTDIR)$(SQLDIR)/sqlite/"
+	install -m 644 sql/locks "$(DESTDIR)$(SQLDIR)/locks"
 	rm -rf "$(DESTDIR)$(CONSOLEDIR)"
 	if [ -f $(BUILD)/console/index.html ]; then \
 	    install -d "$(DESTDIR)$(CONSOLEDIR)/assets" && \
@@ -189,6 +190,10 @@ sql-checksums:
 	    echo "sql/checksums: a migration that has landed is never changed: restore it, and write a new one" >&2; exit 1; }
 	@cd sql && for f in pgsql/*.sql sqlite/*.sql; do \
 	    grep -q "  $$f\$$" checksums || sha256sum "$$f" | tee -a checksums; done
+
+# Measures which locks the migrations take, on a PostgreSQL of its own.
+sql-locks:
+	@$(PYTHON) tests/guards/locks.py
 
 # ------------------------------------------------------------------- demo --
 # Each of these installs what is missing first, then starts make anew: the

@@ -17,8 +17,12 @@
 
 #define SCOPE_TENANT "SELECT set_config('role', 'none', true), set_config('saas.organization', $1, true)"
 #define SCOPE_SYSTEM "SELECT set_config('role', 'saas_system', true)"
-/* Fails, and with it the pipeline, when the version is another one. */
-#define SCHEMA_GUARD "SELECT 1 / (coalesce(max(version), 0) = %d)::int FROM schema_migrations"
+/* The version that is there, and the first whose builds still work with it.  Before there was a column for the latter,
+ * each worked with its own builds only. */
+#define SCHEMA_VERSION "coalesce(max(m.version), 0)"
+#define SCHEMA_FROM "coalesce(max(coalesce((to_jsonb(m) ->> 'works_from')::int, m.version)), 0)"
+/* Fails, and with it the pipeline, when this build is none of those. */
+#define SCHEMA_GUARD "SELECT 1 / (" SCHEMA_VERSION " >= %d AND " SCHEMA_FROM " <= %d)::int FROM schema_migrations m"
 
 #define SETTINGS \
     "SELECT set_config('TimeZone', 'UTC', false), set_config('DateStyle', 'ISO, MDY', false)," \
@@ -43,7 +47,7 @@ static apr_status_t send_setup(pgsql_t *c)
     static const struct { const char *fault, *sql; } commands[] = {
         { "cannot look up the connected role", ROLE_CHECK },
         { "the connected role may not act as saas_system", "SET ROLE saas_system" },
-        { "the database has no mod_saas schema", "SELECT coalesce(max(version), 0) FROM schema_migrations" }
+        { "the database has no mod_saas schema", "SELECT " SCHEMA_VERSION ", " SCHEMA_FROM " FROM schema_migrations m" }
     };
     saas_driver_rows_t **const results[] = { &c->role, NULL, &c->version };
     char ms[24];
@@ -75,17 +79,16 @@ static const char *cell(const saas_driver_rows_t *rows, int column)
 /* Whether what set-up has read lets this server work here. */
 static apr_status_t judge(pgsql_t *c)
 {
-    int i, version = atoi(cell(c->version, 0));
+    int i, version = atoi(cell(c->version, 0)), needed = c->base.options->schema;
     for (i = 0; c->role && i < 3; i++) {
         if (*cell(c->role, i) != 'f') {
             apr_cpystrn(c->base.why, role_faults[i], sizeof(c->base.why));
             return SAAS_EUNAVAILABLE;
         }
     }
-    if (c->version && version != c->base.options->schema) {
+    if (c->version && (version < needed || atoi(cell(c->version, 1)) > needed)) {
         apr_snprintf(c->base.why, sizeof(c->base.why), "database schema is version %d, this build needs %d: %s", version,
-                     c->base.options->schema,
-                     version < c->base.options->schema ? "run saasctl migrate" : "install the mod_saas that migrated it");
+                     needed, version < needed ? "run saasctl migrate" : "install the mod_saas that migrated it");
         return SAAS_EUNAVAILABLE;
     }
     return c->role && c->version ? APR_SUCCESS : SAAS_EUNAVAILABLE;
@@ -93,14 +96,15 @@ static apr_status_t judge(pgsql_t *c)
 
 static apr_status_t equip(pgsql_t *c)
 {
-    char guard[sizeof(SCHEMA_GUARD) + 12];
+    char guard[sizeof(SCHEMA_GUARD) + 24];
     const char *const own[][2] = {
         { "saas_tenant", SCOPE_TENANT }, { "saas_system", SCOPE_SYSTEM }, { "saas_schema", guard },
         { "saas_begin", "BEGIN" }, { "saas_commit", "COMMIT" }
     };
     apr_status_t rv;
     unsigned i;
-    apr_snprintf(guard, sizeof(guard), SCHEMA_GUARD, c->base.options->schema);
+    apr_snprintf(guard, sizeof(guard), SCHEMA_GUARD, c->base.options->schema,
+                 c->base.options->schema);
     for (i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
         if (!PQsendPrepare(c->conn, own[i][0], own[i][1], 0, NULL)) {
             return saas_pgsql_lost(c, "set-up", PQerrorMessage(c->conn));

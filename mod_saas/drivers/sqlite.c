@@ -479,6 +479,14 @@ static apr_status_t refuse(sqlite_t *c, const char *what, const char *way_out)
     return SAAS_EUNAVAILABLE;
 }
 
+/* The first version whose builds still work with a newer schema.  Before there was a column for it, each worked with its
+ * own builds only. */
+static int works_from(sqlite_t *c, apr_pool_t *p, int version)
+{
+    const char *found = ask(c, p, "SELECT max(coalesce(works_from, version)) FROM schema_migrations");
+    return found ? atoi(found) : version;
+}
+
 static apr_status_t check_schema(sqlite_t *c, apr_pool_t *p)
 {
     int needed = c->base.options->schema, version;
@@ -498,7 +506,7 @@ static apr_status_t check_schema(sqlite_t *c, apr_pool_t *p)
                       : primary == SQLITE_READONLY || primary == SQLITE_CANTOPEN ? SAAS_SQLITE_OWNER : "");
     }
     version = atoi(found);
-    if (version != needed) {
+    if (version < needed || (version > needed && works_from(c, p, version) > needed)) {
         return refuse(c, apr_psprintf(p, "schema is version %d, this build needs %d", version, needed),
                       version < needed ? ": run saasctl migrate" : ": install the mod_saas that migrated it");
     }

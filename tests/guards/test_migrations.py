@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 import fillings
+import locks
 import source
 from saastest import ROOT, Api, Places, Site, saasctl
 from saastest.places import clean_environment, program
@@ -81,6 +82,10 @@ def test_a_changed_file_is_not(tree):
     done = take_in(tree)
     assert done.returncode != 0 and "sqlite/0003_audits.sql" in done.stdout + done.stderr and "write a new one" in done.stderr
     assert (tree / "sql/checksums").read_text() == before
+
+
+def test_the_locks_of_each_are_told(cluster):
+    assert (SQL / "locks").read_text() == locks.measure(cluster), "run `make sql-locks`"
 
 
 # ----------------------------------------------------- from every version --

@@ -11,8 +11,10 @@
 #define LIST "limit"
 
 const ctl_command_t ctl_commands[] = {
-    { "migrate", NULL, ctl_migrate, { NULL }, { "!status", "to" }, "[--to N | --status]",
-      "Applies the migrations that are missing; --status lists them.", CTL_CREATES },
+    { "migrate", NULL, ctl_migrate, { NULL }, { "!status", "!plan", "to" },
+      "[--to N] [--plan] | --status",
+      "Applies the migrations that are missing; --plan says what that would mean for those who work meanwhile; --status lists "
+      "all.", CTL_CREATES },
     { "backup", NULL, ctl_backup, { "FILE" }, { NULL }, "FILE",
       "Writes a checked copy of a SQLite database, of one moment, while httpd goes on.", CTL_BY_ITSELF },
     { "restore", NULL, ctl_restore, { "FILE" }, { "!replace" }, "FILE [--replace]",

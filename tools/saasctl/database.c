@@ -169,10 +169,11 @@ apr_status_t ctl_script(ctl_t *ctl, const char *sql, const char **error)
     res = PQexec(ctl->native, sql);
     status = PQresultStatus(res);
     if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
+        const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
         const char *hint = PQresultErrorField(res, PG_DIAG_MESSAGE_HINT);
         const char *text = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
         *error = apr_pstrcat(ctl->p, text ? text : PQerrorMessage(ctl->native), hint ? " - " : NULL, hint, NULL);
-        rv = SAAS_EDATABASE;
+        rv = state && !strcmp(state, "55P03") ? SAAS_ESERIALIZATION : SAAS_EDATABASE; /* lock_timeout */
     }
     PQclear(res);
     if (ctl->c->driver->ready(ctl->c, ctl->p) != APR_SUCCESS && rv == APR_SUCCESS) {
@@ -193,24 +194,42 @@ int ctl_cell_true(const saas_driver_rows_t *rows, int row, int column)
     return cell && (*cell == 't' || *cell == '1');
 }
 
+/* The first version whose builds still work with a schema; each with its own only, where it says nothing. */
+static apr_status_t works_from(ctl_t *ctl, int *version)
+{
+    saas_driver_rows_t *rows;
+    apr_status_t rv = APR_SUCCESS;
+    if (ctl->sqlite && ((rv = ctl_query(ctl, CTL_MIGRATIONS_SAY_SQLITE, &rows, CTL_NO_ARGS)) != APR_SUCCESS
+                        || !atoi(ctl_cell(rows, 0, 0)))) {
+        return rv;
+    }
+    rv = ctl_query(ctl, ctl->sqlite ? CTL_MIGRATIONS_FROM_SQLITE : CTL_MIGRATIONS_FROM_PGSQL, &rows, CTL_NO_ARGS);
+    if (rv == APR_SUCCESS && ctl_cell(rows, 0, 0)) {
+        *version = atoi(ctl_cell(rows, 0, 0));
+    }
+    return rv;
+}
+
 int ctl_check_schema(ctl_t *ctl)
 {
-    int exist = ctl->sqlite ? CTL_MIGRATIONS_EXIST_SQLITE : CTL_MIGRATIONS_EXIST_PGSQL, version = 0;
+    int exist = ctl->sqlite ? CTL_MIGRATIONS_EXIST_SQLITE : CTL_MIGRATIONS_EXIST_PGSQL, version = 0, from = 0;
     saas_driver_rows_t *rows;
     apr_status_t rv = ctl_query(ctl, exist, &rows, CTL_NO_ARGS);
     if (rv == APR_SUCCESS && ctl_cell_true(rows, 0, 0)) {
         rv = ctl_query(ctl, CTL_MIGRATIONS, &rows, CTL_NO_ARGS);
         if (rv == APR_SUCCESS && rows->count) {
-            version = atoi(ctl_cell(rows, rows->count - 1, 0));
+            from = version = atoi(ctl_cell(rows, rows->count - 1, 0));
+            rv = version > SAAS_SCHEMA_VERSION ? works_from(ctl, &from) : APR_SUCCESS;
         }
     }
     if (rv != APR_SUCCESS) {
         return ctl_database_failure(ctl, "cannot read schema_migrations", rv);
     }
-    if (version != SAAS_SCHEMA_VERSION) {
+    if (version < SAAS_SCHEMA_VERSION || from > SAAS_SCHEMA_VERSION) {
         return ctl_say(CTL_DATABASE, "the database schema is version %d, this saasctl needs %d: %s", version, SAAS_SCHEMA_VERSION,
                        version < SAAS_SCHEMA_VERSION ? "run saasctl migrate" : "use the saasctl that migrated it");
     }
+    ctl->schema = version;
     /* Anybody else would be shown empty tables by row-level security. */
     if (!ctl->sqlite && (rv = ctl_query(ctl, CTL_OWNER, &rows, CTL_NO_ARGS)) != APR_SUCCESS) {
         return ctl_database_failure(ctl, "cannot look up the schema's owner", rv);

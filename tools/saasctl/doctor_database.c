@@ -260,6 +260,8 @@ void ctl_doctor_database(ctl_doctor_t *doctor)
         return;
     }
     ctl_doctor_found(doctor, CTL_FOUND_WELL, "schema",
-                     apr_psprintf(doctor->ctl->p, "version %d, as this build needs it", SAAS_SCHEMA_VERSION), NULL);
+                     apr_psprintf(doctor->ctl->p, doctor->ctl->schema > SAAS_SCHEMA_VERSION
+                                                      ? "version %d, newer than this build, which still works with it"
+                                                      : "version %d, as this build needs it", doctor->ctl->schema), NULL);
     ask_all(doctor);
 }

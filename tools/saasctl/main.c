@@ -158,7 +158,8 @@ static int run(ctl_t *ctl, const ctl_command_t *command)
 {
     int code = command->connects == CTL_BY_ITSELF
                    ? CTL_OK
-                   : ctl_connect(ctl, command->connects == CTL_CREATES && !apr_table_get(ctl->options, "status"));
+                   : ctl_connect(ctl, command->connects == CTL_CREATES && !apr_table_get(ctl->options, "status")
+                                         && !apr_table_get(ctl->options, "plan"));
     if (code == CTL_OK && command->connects == CTL_MIGRATED) {
         code = ctl_check_schema(ctl);
     }

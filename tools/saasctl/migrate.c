@@ -5,12 +5,14 @@
  * with its record in schema_migrations.  A file that was applied must never change: its checksum is recorded, and
  * another one is refused.  Concurrent runs wait for each other and find the work done.  With --to an earlier version is
  * made, for a node that is not updated yet.
+ *
+ * A table's lock is waited for in turns: whoever asks for it has everybody behind him wait as well, so after two seconds
+ * he steps back, and asks again when they have been let through.
  */
+#include "migrate.h"
 #include "commands.h"
 #include "core/schema.h"
 #include "statements.h"
-
-#include "core/token.h"
 
 #include <apr_file_info.h>
 #include <apr_file_io.h>
@@ -20,13 +22,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct migration_t {
-    int version;
-    const char *name;
-    const char *text;
-    char checksum[SAAS_HASH_LEN + 1];
-    const char *applied_at; /* NULL: not applied */
-} migration_t;
+/* One turn for a lock, the pause behind it, and how long it is tried. */
+#define LOCK_TIMEOUT "2s"
+#define LOCK_PAUSE apr_time_from_msec(500)
+#define LOCK_PATIENCE apr_time_from_sec(60)
 
 #define CREATE_TABLE \
     "CREATE TABLE IF NOT EXISTS schema_migrations (version integer PRIMARY KEY, name text NOT NULL," \
@@ -37,7 +36,7 @@ typedef struct migration_t {
 
 static int by_version(const void *a, const void *b)
 {
-    return ((const migration_t *)a)->version - ((const migration_t *)b)->version;
+    return ((const ctl_migration_t *)a)->version - ((const ctl_migration_t *)b)->version;
 }
 
 static const char *read_file(apr_pool_t *p, const char *path, apr_size_t *len)
@@ -58,11 +57,19 @@ static const char *read_file(apr_pool_t *p, const char *path, apr_size_t *len)
     return text;
 }
 
-/* The files, numbered 1 to SAAS_SCHEMA_VERSION without a gap. */
-static int load(ctl_t *ctl, apr_array_header_t **list)
+/* Reads its "-- works-from: N".  False: it says what cannot be. */
+static int read_works_from(ctl_migration_t *m)
+{
+    static const char words[] = "\n-- works-from: ";
+    const char *line = strstr(m->text, words);
+    m->works_from = line ? atoi(line + sizeof(words) - 1) : 0;
+    return !line || (m->version > SAAS_SCHEMA_SAYS_FROM && m->works_from >= SAAS_SCHEMA_SAYS_FROM && m->works_from <= m->version);
+}
+
+int ctl_migrations_load(ctl_t *ctl, apr_array_header_t **list)
 {
     const char *folder = apr_pstrcat(ctl->p, ctl->sqldir, ctl->sqlite ? "/sqlite" : "/pgsql", NULL);
-    apr_array_header_t *found = apr_array_make(ctl->p, 8, sizeof(migration_t));
+    apr_array_header_t *found = apr_array_make(ctl->p, 8, sizeof(ctl_migration_t));
     apr_finfo_t entry;
     apr_dir_t *dir;
     int i;
@@ -71,7 +78,7 @@ static int load(ctl_t *ctl, apr_array_header_t **list)
         return ctl_say(CTL_USAGE, "there are no migrations in %s: give their folder with --sql or SAASCTL_SQL", folder);
     }
     while (apr_dir_read(&entry, APR_FINFO_NAME, dir) == APR_SUCCESS) {
-        migration_t *m;
+        ctl_migration_t *m;
         apr_size_t len = strlen(entry.name);
         if (len < 10 || strspn(entry.name, "0123456789") != 4 || entry.name[4] != '_' || strcmp(entry.name + len - 4, ".sql")) {
             continue;
@@ -83,11 +90,14 @@ static int load(ctl_t *ctl, apr_array_header_t **list)
         if (!m->text || saas_sha256_hex(m->checksum, m->text, len) != APR_SUCCESS) {
             return ctl_say(CTL_USAGE, "cannot read %s/%s", folder, entry.name);
         }
+        if (!read_works_from(m)) {
+            return ctl_say(CTL_USAGE, "%s/%s: works-from is a version from %d to its own", folder, entry.name, SAAS_SCHEMA_SAYS_FROM);
+        }
     }
     apr_dir_close(dir);
-    qsort(found->elts, (size_t)found->nelts, sizeof(migration_t), by_version);
+    qsort(found->elts, (size_t)found->nelts, sizeof(ctl_migration_t), by_version);
     for (i = 0; i < found->nelts; i++) {
-        if (APR_ARRAY_IDX(found, i, migration_t).version != i + 1) {
+        if (APR_ARRAY_IDX(found, i, ctl_migration_t).version != i + 1) {
             return ctl_say(CTL_USAGE, "migration %d is missing in %s, or there twice", i + 1, folder);
         }
     }
@@ -99,8 +109,7 @@ static int load(ctl_t *ctl, apr_array_header_t **list)
     return CTL_OK;
 }
 
-/* Marks what is recorded; refuses what does not fit. */
-static int compare(ctl_t *ctl, apr_array_header_t *list, int *done)
+int ctl_migrations_compare(ctl_t *ctl, apr_array_header_t *list, int *done)
 {
     saas_driver_rows_t *rows;
     apr_status_t rv = ctl_query(ctl, ctl->sqlite ? CTL_MIGRATIONS_EXIST_SQLITE : CTL_MIGRATIONS_EXIST_PGSQL, &rows,
@@ -115,7 +124,7 @@ static int compare(ctl_t *ctl, apr_array_header_t *list, int *done)
     }
     for (r = 0; r < rows->count; r++) {
         int version = atoi(ctl_cell(rows, r, 0));
-        migration_t *m;
+        ctl_migration_t *m;
         if (version > list->nelts) {
             return ctl_say(CTL_REFUSED, "the database has version %d, this saasctl knows %d: use the newer one", version,
                            list->nelts);
@@ -123,7 +132,7 @@ static int compare(ctl_t *ctl, apr_array_header_t *list, int *done)
         if (version != r + 1) {
             return ctl_say(CTL_REFUSED, "schema_migrations lacks version %d: restore its row from a backup", r + 1);
         }
-        m = &APR_ARRAY_IDX(list, r, migration_t);
+        m = &APR_ARRAY_IDX(list, r, ctl_migration_t);
         if (strcmp(m->checksum, ctl_cell(rows, r, 1))) {
             return ctl_say(CTL_REFUSED, "%s.sql is not the file that was applied on %s: restore it; changes go into a new migration",
                            m->name, ctl_cell(rows, r, 2));
@@ -134,12 +143,24 @@ static int compare(ctl_t *ctl, apr_array_header_t *list, int *done)
     return CTL_OK;
 }
 
-static int apply(ctl_t *ctl, const migration_t *m)
+static apr_status_t record(ctl_t *ctl, const ctl_migration_t *m)
+{
+    const char *version = apr_itoa(ctl->p, m->version), *from = m->works_from ? apr_itoa(ctl->p, m->works_from) : "";
+    return m->version < SAAS_SCHEMA_SAYS_FROM
+               ? ctl_query(ctl, CTL_MIGRATION_RECORD, NULL, CTL_ARGS(version, m->name, m->checksum))
+               : ctl_query(ctl, CTL_MIGRATION_RECORD_FROM, NULL, CTL_ARGS(version, m->name, m->checksum, from));
+}
+
+/* Applies one in the transaction that is open, and ends that.  CTL_AGAIN: a lock was not to be had. */
+static int apply(ctl_t *ctl, const ctl_migration_t *m)
 {
     const char *error, *ignored;
-    apr_status_t rv = ctl_script(ctl, m->text, &error);
+    apr_status_t rv = ctl->sqlite ? APR_SUCCESS : ctl_script(ctl, "SET LOCAL lock_timeout = '" LOCK_TIMEOUT "'", &error);
     if (rv == APR_SUCCESS) {
-        rv = ctl_query(ctl, CTL_MIGRATION_RECORD, NULL, CTL_ARGS(apr_itoa(ctl->p, m->version), m->name, m->checksum));
+        rv = ctl_script(ctl, m->text, &error);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = record(ctl, m);
         error = "cannot record it in schema_migrations";
     }
     if (rv == APR_SUCCESS && !ctl->sqlite) {
@@ -147,6 +168,10 @@ static int apply(ctl_t *ctl, const migration_t *m)
     }
     if (rv == APR_SUCCESS) {
         rv = ctl_script(ctl, "COMMIT", &error);
+    }
+    if (rv == SAAS_ESERIALIZATION) {
+        ctl_script(ctl, "ROLLBACK", &ignored);
+        return CTL_AGAIN;
     }
     if (rv != APR_SUCCESS) {
         int code = ctl_say(CTL_DATABASE, "%s.sql failed, nothing of it was applied: %s", m->name, error);
@@ -159,24 +184,36 @@ static int apply(ctl_t *ctl, const migration_t *m)
 /* One migration at a time, each looked up anew under the lock, until `last` is there. */
 static int apply_all(ctl_t *ctl, apr_array_header_t *list, int last, int *version, json_t *applied)
 {
+    apr_time_t until = apr_time_now() + LOCK_PATIENCE;
     const char *error;
     for (;;) {
         int done = 0, code;
         if (ctl_script(ctl, ctl->sqlite ? "BEGIN EXCLUSIVE" : "BEGIN", &error) != APR_SUCCESS) {
             return ctl_say(CTL_DATABASE, "cannot begin: %s", error);
         }
-        code = compare(ctl, list, &done);
+        code = ctl_migrations_compare(ctl, list, &done);
         *version = done;
         if (code != CTL_OK || done >= last) {
             ctl_script(ctl, "ROLLBACK", &error);
             return code;
         }
-        if ((code = apply(ctl, &APR_ARRAY_IDX(list, done, migration_t))) != CTL_OK) {
+        code = apply(ctl, &APR_ARRAY_IDX(list, done, ctl_migration_t));
+        if (code == CTL_AGAIN && apr_time_now() < until) {
+            apr_sleep(LOCK_PAUSE);
+            continue;
+        }
+        if (code == CTL_AGAIN) {
+            return ctl_say(CTL_DATABASE, "%s.sql was not applied: a table that it changes was in use for a minute, by an export or "
+                           "somebody's open transaction; see pg_stat_activity, and run it again",
+                           APR_ARRAY_IDX(list, done, ctl_migration_t).name);
+        }
+        if (code != CTL_OK) {
             return code;
         }
-        json_array_append_new(applied, json_string(APR_ARRAY_IDX(list, done, migration_t).name));
+        until = apr_time_now() + LOCK_PATIENCE;
+        json_array_append_new(applied, json_string(APR_ARRAY_IDX(list, done, ctl_migration_t).name));
         if (!ctl->json) {
-            printf("applied %s\n", APR_ARRAY_IDX(list, done, migration_t).name);
+            printf("applied %s\n", APR_ARRAY_IDX(list, done, ctl_migration_t).name);
         }
     }
 }
@@ -185,12 +222,12 @@ static int show_status(ctl_t *ctl, apr_array_header_t *list)
 {
     saas_driver_rows_t rows = { list->nelts, 3, 0, NULL };
     const char **cells = apr_palloc(ctl->p, sizeof(char *) * 3 * (apr_size_t)list->nelts);
-    int i, done, code = compare(ctl, list, &done);
+    int i, done, code = ctl_migrations_compare(ctl, list, &done);
     if (code != CTL_OK) {
         return code;
     }
     for (i = 0; i < list->nelts; i++) {
-        const migration_t *m = &APR_ARRAY_IDX(list, i, migration_t);
+        const ctl_migration_t *m = &APR_ARRAY_IDX(list, i, ctl_migration_t);
         cells[i * 3] = apr_itoa(ctl->p, m->version);
         cells[i * 3 + 1] = m->name;
         cells[i * 3 + 2] = m->applied_at;
@@ -217,11 +254,14 @@ int ctl_migrate(ctl_t *ctl)
     apr_array_header_t *list;
     json_t *applied;
     const char *error;
-    int last, version = 0, code = load(ctl, &list);
+    int last, version = 0, code = ctl_migrations_load(ctl, &list);
     apr_status_t rv = APR_SUCCESS;
 
     if (code != CTL_OK || (code = last_version(ctl, &last)) != CTL_OK) {
         return code;
+    }
+    if (ctl_option(ctl, "plan")) {
+        return ctl_migrate_plan(ctl, list, last);
     }
     if (ctl_option(ctl, "status")) {
         return show_status(ctl, list);

@@ -31,6 +31,7 @@ typedef struct ctl_t {
     saas_connection_t *c;
     void *native;               /**< PGconn or sqlite3 */
     int sqlite;
+    int schema;                 /**< the schema's version, once ctl_check_schema() has looked */
     int again;                  /**< a transaction that is in another one's way can be tried again */
 } ctl_t;
 
@@ -80,7 +81,8 @@ apr_status_t ctl_queue(ctl_t *ctl, int statement, const char *const *args, int n
 int ctl_ask(ctl_t *ctl, int statement, saas_driver_rows_t **rows, const char *const *args, int nargs);
 /** Runs body in a transaction, which ends well only when it returns CTL_OK; again when another one was in the way. */
 int ctl_transaction(ctl_t *ctl, int (*body)(ctl_t *ctl, void *baton), void *baton);
-/** Runs a script of several statements; *error is in the pool. */
+/** Runs a script of several statements; *error is in the pool.  SAAS_ESERIALIZATION: a lock was not to be had within
+ *  lock_timeout. */
 apr_status_t ctl_script(ctl_t *ctl, const char *sql, const char **error);
 /** Refuses a database whose schema is not this build's. */
 int ctl_check_schema(ctl_t *ctl);
