@@ -26,7 +26,7 @@ LIBS_billing = -lcurl -ljansson
 LIBS_mail = -lcurl -ljansson
 LIBS_notify = -lcurl -lcrypto -ljansson
 LIBS_webhooks = -lcrypto -ljansson
-LIBS_engine_web = -lcurl -lssl -lcrypto -ljansson
+LIBS_engine_web = -lcurl -lssl -lcrypto -lunbound -lldns -lpsl -ljansson
 LIBS_plugin = -ljansson
 
 MODULES = $(BUILD)/modules/mod_saas.so \

@@ -618,6 +618,7 @@ typedef struct saas_check_t {
     const char *httpd, *nginx;             /**< lines of a configuration that mend a failure; NULL: none do */
     int penalty, bonus;                    /**< points that a failure costs, and that a pass earns from 90 points on */
     const char *test;                      /**< of the score: of its failed checks the dearest counts; NULL: its own */
+    const char *dns;                       /**< Since minor 6.  Lines of a zone that mend a failure; NULL: none do */
 } saas_check_t;
 
 /** An audit engine, registered with saas_engine_register(); docs/engines.md. */

@@ -6,8 +6,8 @@ set -eu
 cd "$(dirname "$0")/.."
 
 packages='gcc make pkg-config apache2-bin apache2-dev apache2-utils libaprutil1-dbd-pgsql libaprutil1-dbd-sqlite3
-libapache2-mod-auth-openidc libpq-dev libsqlite3-dev libjansson-dev libargon2-dev libidn2-dev libcurl4-openssl-dev libcsv-dev libglib2.0-dev libssl-dev libyajl-dev zlib1g-dev tzdata postgresql postgresql-client sqlite3
-check curl ca-certificates openssl procps util-linux python3 python3-argon2 python3-bcrypt python3-django python3-pytest python3-pytest-xdist python3-requests python3-psycopg2 python3-aiosmtpd
+libapache2-mod-auth-openidc libpq-dev libsqlite3-dev libjansson-dev libargon2-dev libidn2-dev libcurl4-openssl-dev libcsv-dev libglib2.0-dev libssl-dev libunbound-dev libldns-dev libpsl-dev dns-root-data publicsuffix libyajl-dev zlib1g-dev tzdata postgresql postgresql-client sqlite3
+check curl ca-certificates openssl procps util-linux python3 python3-argon2 python3-bcrypt python3-django python3-dnspython python3-cryptography python3-pytest python3-pytest-xdist python3-requests python3-psycopg2 python3-aiosmtpd
 python3-jsonschema python3-prometheus-client redis-tools groff-base iproute2 gdb nginx haproxy caddy varnish chromium sslscan testssl.sh poppler-utils faketime'" $*"
 
 if command -v dpkg-query >/dev/null 2>&1 && command -v apt-get >/dev/null 2>&1; then
@@ -64,12 +64,12 @@ else
     for program in gcc make pkg-config apxs httpd pg_config initdb psql sqlite3 curl openssl python3 pytest node npm; do
         command -v "$program" >/dev/null 2>&1 || missing="$missing $program"
     done
-    for library in libpq sqlite3 jansson libargon2 libidn2 libcurl libcrypto glib-2.0 check; do
+    for library in libpq sqlite3 jansson libargon2 libidn2 libcurl libcrypto glib-2.0 libunbound ldns libpsl check; do
         pkg-config --exists "$library" 2>/dev/null || missing="$missing $library(headers)"
     done
     [ -z "$missing" ] || {
         echo "This is no Debian; install by hand:$missing" >&2
-        echo "and Python's requests, psycopg2, jsonschema, prometheus_client, aiosmtpd, argon2, bcrypt, Django and pytest-xdist, Redis, gdb, nginx, HAProxy, Caddy, Varnish, Chromium, sslscan, testssl.sh, poppler-utils, apr-util's drivers for PostgreSQL and SQLite." >&2
+        echo "and Python's requests, psycopg2, dnspython, cryptography, jsonschema, prometheus_client, aiosmtpd, argon2, bcrypt, Django and pytest-xdist, Redis, gdb, nginx, HAProxy, Caddy, Varnish, Chromium, sslscan, testssl.sh, poppler-utils, apr-util's drivers for PostgreSQL and SQLite." >&2
         exit 1
     }
 fi

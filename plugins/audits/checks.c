@@ -21,11 +21,11 @@ static json_t *text(const char *s)
 
 static json_t *check_json(const saas_engine_t *engine, const saas_check_t *check)
 {
-    return json_pack("{s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:{s:o, s:o}, s:s, s:i, s:i}", "name", check->name, "engine",
+    return json_pack("{s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:{s:o, s:o, s:o}, s:s, s:i, s:i}", "name", check->name, "engine",
                      engine->name, "title", text(check->title), "severity", saas_finding_severities[check->severity],
                      "meaning", text(check->meaning), "remediation", text(check->remediation), "reference",
                      text(check->reference), "configuration", "httpd", text(check->httpd), "nginx", text(check->nginx),
-                     "test",
+                     "dns", text(check->size >= sizeof(*check) ? check->dns : NULL), "test",
                      check->test ? check->test : check->name, "penalty", check->penalty, "bonus", check->bonus);
 }
 

@@ -17,7 +17,7 @@ def test_every_check_of_the_evidence_is_explained_in_its_order(alice, finished):
         assert check["severity"] in ("critical", "high", "medium", "low", "informational")
         assert check["title"] and check["meaning"].endswith(".") and check["remediation"].endswith(".")
         assert re.match(r"https://[a-z.-]+/", check["reference"])
-        assert set(check["configuration"]) == {"httpd", "nginx"}
+        assert set(check["configuration"]) == {"httpd", "nginx", "dns"}
         assert check["penalty"] >= 0 and check["bonus"] >= 0
 
 

@@ -5,6 +5,7 @@
 
 #include "web_guard.h"
 
+#include "plugins/engines/web/addresses.h"
 #include "plugins/engines/web/checks.h"
 #include "plugins/engines/web/owner.h"
 #include "plugins/engines/web/document.h"
@@ -59,6 +60,71 @@ static void set(saas_web_hop_t *h, const char *name, const char *value)
 static void hello(saas_web_evidence_t *e, saas_web_hello_e kind, saas_web_answer_e what, int version)
 {
     e->hello[kind] = (saas_web_answer_t){ .what = what, .version = version, .secure_renegotiation = 1, .alert = -1 };
+}
+
+static saas_web_dns_answer_t told(const char *name, const apr_array_header_t *records)
+{
+    return (saas_web_dns_answer_t){ records ? SAAS_WEB_DNS_FOUND : SAAS_WEB_DNS_NONE, name, records };
+}
+
+static apr_array_header_t *texts(const char *first, ...)
+{
+    apr_array_header_t *all = apr_array_make(unit_pool, 2, sizeof(const char *));
+    va_list args;
+
+    va_start(args, first);
+    for (const char *text = first; text; text = va_arg(args, const char *)) {
+        APR_ARRAY_PUSH(all, const char *) = text;
+    }
+    va_end(args);
+    return all;
+}
+
+static apr_array_header_t *caa(const char *tag, const char *value)
+{
+    apr_array_header_t *all = apr_array_make(unit_pool, 2, sizeof(saas_web_caa_t));
+
+    APR_ARRAY_PUSH(all, saas_web_caa_t) = (saas_web_caa_t){ 0, tag, value };
+    return all;
+}
+
+static apr_array_header_t *mx(const char *host)
+{
+    apr_array_header_t *all = apr_array_make(unit_pool, 2, sizeof(saas_web_mx_t));
+
+    APR_ARRAY_PUSH(all, saas_web_mx_t) = (saas_web_mx_t){ 10, host };
+    return all;
+}
+
+static void policy(saas_web_evidence_t *e, const char *body)
+{
+    saas_web_sts_policy_read(unit_pool, body, strlen(body), &e->sts_policy);
+}
+
+/* A domain without a fault. */
+static void dns_good(saas_web_evidence_t *e)
+{
+    apr_array_header_t *https = apr_array_make(unit_pool, 1, sizeof(saas_web_https_t));
+
+    APR_ARRAY_PUSH(https, saas_web_https_t) = (saas_web_https_t){ 1, "", "alpn=h2,h3" };
+    e->at = "93.184.215.14";
+    e->addresses.all = 1;
+    e->dns = (saas_web_dns_t){
+        .host = "example.com",
+        .domain = "example.com",
+        .caa = { told("example.com", caa("issue", "ca.example; accounturi=https://ca.example/1")), told("com", NULL) },
+        .ncaa = 2,
+        .https = told("example.com", https),
+        .mx = told("example.com", mx("mx.example.com")),
+        .spf = told("example.com", texts("google-site-verification=x", "v=spf1 mx -all", NULL)),
+        .dmarc = told("_dmarc.example.com", texts("v=DMARC1; p=reject", NULL)),
+        .mta_sts = told("_mta-sts.example.com", texts("v=STSv1; id=1;", NULL)),
+        .dnssec = SAAS_WEB_DNSSEC_SECURE,
+    };
+    e->sts_reply = reply(SAAS_WEB_FETCH_OK, NULL);
+    add_hop(e->sts_reply, "https://mta-sts.example.com/.well-known/mta-sts.txt", 200);
+    e->sts_cert = (saas_web_cert_t){ .have = 1, .trusted = 1, .host_matches = 1, .not_after = e->now + 1 };
+    policy(e, "version: STSv1\r\nmode: enforce\r\nmx: mx.example.com\r\nmax_age: 604800\r\n");
 }
 
 /* A site without a fault. */
@@ -123,6 +189,7 @@ static saas_web_evidence_t *good(void)
     e->security_document.has_contact = 1;
     e->security_document.expires = e->now + 1;
     e->security_document.expires_count = 1;
+    dns_good(e);
     e->claimed = e->owned = 1;
     e->directories = SAAS_WEB_DIRECTORIES;
     return e;
@@ -198,6 +265,8 @@ START_TEST(nothing_seen)
         memset(e->hello, 0, sizeof(e->hello));
         e->probed = 0;
         e->cors = e->trace = e->security_txt = NULL;
+        e->at = NULL;
+        e->dns.unasked = how <= SAAS_WEB_FETCH_NO_NAME ? NULL : "the reason";
         for (int i = 0; i < saas_web_check_count; i++) {
             saas_web_verdict_t v = judge(e, saas_web_checks[i].name);
 
@@ -572,6 +641,389 @@ START_TEST(answers)
 }
 END_TEST
 
+/* ---------------------------------------------------------------- names */
+
+/* What a question that was not answered makes of a verdict is never good and never bad. */
+START_TEST(dns_unanswered)
+{
+    static const saas_web_dns_e hows[] = { SAAS_WEB_DNS_NOT_ASKED, SAAS_WEB_DNS_FAILED, SAAS_WEB_DNS_SILENT };
+    static const char *const names[] = { "dns_caa_present", "dns_caa_account",     "dns_dnssec_signed",    "dns_https_record",
+                                         "mail_spf_strict", "mail_dmarc_enforced", "mail_mta_sts_enforced" };
+
+    for (size_t i = 0; i < sizeof(hows) / sizeof(hows[0]); i++) {
+        saas_web_evidence_t *e = good();
+        saas_web_dns_answer_t *all[] = { &e->dns.caa[0], &e->dns.https, &e->dns.mx, &e->dns.spf, &e->dns.dmarc, &e->dns.mta_sts };
+
+        for (size_t k = 0; k < sizeof(all) / sizeof(all[0]); k++) {
+            all[k]->how = hows[i];
+            all[k]->records = NULL;
+        }
+        e->dns.dnssec = SAAS_WEB_DNSSEC_UNKNOWN;
+        e->dns.dnssec_why = "the reason";
+        for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++) {
+            expect(e, names[k], SAAS_WEB_MANUAL);
+        }
+    }
+}
+END_TEST
+
+START_TEST(dns_not_asked)
+{
+    saas_web_evidence_t *e = good();
+
+    e->dns.unasked = "localhost is no name of the public DNS";
+    for (int i = 0; i < saas_web_check_count; i++) {
+        if (saas_web_checks[i].needs == SAAS_WEB_NEEDS_DNS) {
+            expect(e, saas_web_checks[i].name, SAAS_WEB_MANUAL);
+            ck_assert_ptr_nonnull(strstr(judge(e, saas_web_checks[i].name).comment, "no name of the public DNS"));
+        }
+    }
+}
+END_TEST
+
+/* Where the guard refuses the address, the zone of the name is nobody's business. */
+START_TEST(dns_of_what_is_inside)
+{
+    saas_web_evidence_t *e = good();
+
+    e->https = reply(SAAS_WEB_FETCH_GUARDED, "example.com does not resolve to a publicly routable address");
+    e->http = reply(SAAS_WEB_FETCH_GUARDED, "the same");
+    e->main = NULL;
+    e->at = NULL;
+    for (int i = 0; i < saas_web_check_count; i++) {
+        if (saas_web_checks[i].needs == SAAS_WEB_NEEDS_DNS) {
+            expect(e, saas_web_checks[i].name, SAAS_WEB_ERROR);
+            ck_assert_ptr_null(strstr(judge(e, saas_web_checks[i].name).comment, "v="));
+        }
+    }
+}
+END_TEST
+
+START_TEST(dns_caa)
+{
+    saas_web_evidence_t *e = good();
+
+    e->dns.caa[0] = told("www.example.com", NULL);
+    e->dns.caa[1] = told("example.com", caa("issuewild", "ca.example"));
+    expect(e, "dns_caa_present", SAAS_WEB_PASS);
+    expect(e, "dns_caa_account", SAAS_WEB_FAIL);
+    ck_assert_ptr_nonnull(strstr(judge(e, "dns_caa_account").comment, "ca.example"));
+    /* What stands nearer decides, whatever stands above it; and what is not known there decides nothing. */
+    e->dns.caa[0] = told("www.example.com", caa("iodef", "mailto:security@example.com"));
+    expect(e, "dns_caa_present", SAAS_WEB_FAIL);
+    e->dns.caa[0].how = SAAS_WEB_DNS_SILENT;
+    expect(e, "dns_caa_present", SAAS_WEB_MANUAL);
+    e->dns.caa[0] = told("www.example.com", caa("issue", ";"));
+    expect(e, "dns_caa_present", SAAS_WEB_PASS);
+    expect(e, "dns_caa_account", SAAS_WEB_PASS);
+    e->dns.caa[0] = e->dns.caa[1] = told("example.com", NULL);
+    expect(e, "dns_caa_present", SAAS_WEB_FAIL);
+    expect(e, "dns_caa_account", SAAS_WEB_FAIL);
+    static const struct {
+        const char *value;
+        saas_web_status_e status;
+    } values[] = {
+        { "ca.example", SAAS_WEB_FAIL },
+        { "ca.example; accounturi=https://ca.example/1", SAAS_WEB_PASS },
+        { " ca.example ;  AccountURI = https://ca.example/1 ; validationmethods=dns-01", SAAS_WEB_PASS },
+        { "ca.example; validationmethods=dns-01; accounturi=https://ca.example/1", SAAS_WEB_PASS },
+        { "ca.example; accounturi=", SAAS_WEB_FAIL },
+        { "ca.example; accounturi", SAAS_WEB_FAIL },
+        { "ca.example; accounturi=;", SAAS_WEB_FAIL },
+        { "ca.example; xaccounturi=https://ca.example/1", SAAS_WEB_FAIL },
+        { "ca.example; accounturis=https://ca.example/1", SAAS_WEB_FAIL },
+    };
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        e->dns.caa[0] = told("example.com", caa("issue", values[i].value));
+        expect(e, "dns_caa_account", values[i].status);
+    }
+}
+END_TEST
+
+START_TEST(dns_signed)
+{
+    saas_web_evidence_t *e = good();
+
+    e->dns.dnssec = SAAS_WEB_DNSSEC_UNSIGNED;
+    expect(e, "dns_dnssec_signed", SAAS_WEB_FAIL);
+    ck_assert_int_eq(judge(e, "dns_dnssec_signed").severity, SAAS_WEB_LOW);
+    e->dns.dnssec = SAAS_WEB_DNSSEC_BOGUS;
+    e->dns.dnssec_why = "signature expired";
+    expect(e, "dns_dnssec_signed", SAAS_WEB_FAIL);
+    ck_assert_int_eq(judge(e, "dns_dnssec_signed").severity, SAAS_WEB_MEDIUM);
+    ck_assert_ptr_nonnull(strstr(judge(e, "dns_dnssec_signed").comment, "signature expired"));
+}
+END_TEST
+
+START_TEST(dns_https)
+{
+    saas_web_evidence_t *e = good();
+    apr_array_header_t *alias = apr_array_make(unit_pool, 1, sizeof(saas_web_https_t));
+
+    ck_assert_ptr_nonnull(strstr(judge(e, "dns_https_record").comment, "alpn=h2,h3"));
+    e->dns.https = told("example.com", NULL);
+    expect(e, "dns_https_record", SAAS_WEB_FAIL);
+    APR_ARRAY_PUSH(alias, saas_web_https_t) = (saas_web_https_t){ 0, "cdn.example", "" };
+    e->dns.https = told("example.com", alias);
+    expect(e, "dns_https_record", SAAS_WEB_PASS);
+    ck_assert_ptr_nonnull(strstr(judge(e, "dns_https_record").comment, "alias of cdn.example"));
+}
+END_TEST
+
+START_TEST(mail_spf)
+{
+    static const struct {
+        const char *text;
+        saas_web_status_e status;
+    } cases[] = {
+        { "v=spf1 -all", SAAS_WEB_PASS },
+        { "V=SPF1 MX ~ALL", SAAS_WEB_PASS },
+        { "v=spf1 ip4:192.0.2.0/24 ip6:2001:db8::/32 a:mail.example.com/24 include:_spf.example.net exp=e.example.com -all", SAAS_WEB_PASS },
+        { "v=spf1", SAAS_WEB_FAIL },
+        { "v=spf1 mx", SAAS_WEB_FAIL },
+        { "v=spf1 mx ?all", SAAS_WEB_FAIL },
+        { "v=spf1 +all", SAAS_WEB_FAIL },
+        { "v=spf1 all", SAAS_WEB_FAIL },
+        { "v=spf1 all -all", SAAS_WEB_FAIL },
+        { "v=spf1 redirect=_spf.example.net", SAAS_WEB_MANUAL },
+        { "v=spf1 redirect=_spf.example.net -all", SAAS_WEB_PASS },
+        { "v=spf1 ipv4:192.0.2.1 -all", SAAS_WEB_FAIL },
+        { "v=spf1 a a a a a a a a a a -all", SAAS_WEB_PASS },
+        { "v=spf1 a a a a a a a a a a a -all", SAAS_WEB_FAIL },
+        { "v=spf10 -all", SAAS_WEB_FAIL },
+        { "spf1 -all", SAAS_WEB_FAIL },
+        { "", SAAS_WEB_FAIL },
+    };
+    saas_web_evidence_t *e = good();
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        saas_web_verdict_t v;
+
+        e->dns.spf = told("example.com", texts(cases[i].text, NULL));
+        v = judge(e, "mail_spf_strict");
+        ck_assert_msg(v.status == cases[i].status, "%s: %d: %s", cases[i].text, v.status, v.comment);
+    }
+    e->dns.spf = told("example.com", texts("v=spf1 -all", "v=spf1 -all", NULL));
+    expect(e, "mail_spf_strict", SAAS_WEB_FAIL);
+    e->dns.spf = told("example.com", NULL);
+    expect(e, "mail_spf_strict", SAAS_WEB_FAIL);
+}
+END_TEST
+
+START_TEST(mail_dmarc)
+{
+    static const struct {
+        const char *text;
+        saas_web_status_e status;
+    } cases[] = {
+        { "v=DMARC1; p=reject", SAAS_WEB_PASS },
+        { "v=DMARC1 ; P = Quarantine ; rua=mailto:a@example.com", SAAS_WEB_PASS },
+        { "v=DMARC1;p=reject;sp=quarantine;pct=100", SAAS_WEB_PASS },
+        { "v=DMARC1; p=none", SAAS_WEB_FAIL },
+        { "v=DMARC1; p=reject; sp=none", SAAS_WEB_FAIL },
+        { "v=DMARC1; p=reject; pct=20", SAAS_WEB_FAIL },
+        { "v=DMARC1; sp=reject", SAAS_WEB_FAIL },
+        { "v=DMARC1; p=rejected", SAAS_WEB_FAIL },
+        { "v=DMARC1", SAAS_WEB_FAIL },
+        { "v=DMARC12; p=reject", SAAS_WEB_FAIL },
+        { "p=reject; v=DMARC1", SAAS_WEB_FAIL },
+    };
+    saas_web_evidence_t *e = good();
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        saas_web_verdict_t v;
+
+        e->dns.dmarc = told("_dmarc.example.com", texts(cases[i].text, NULL));
+        v = judge(e, "mail_dmarc_enforced");
+        ck_assert_msg(v.status == cases[i].status, "%s: %d: %s", cases[i].text, v.status, v.comment);
+    }
+    e->dns.dmarc = told("_dmarc.example.com", texts("v=DMARC1; p=reject", "v=DMARC1; p=none", NULL));
+    expect(e, "mail_dmarc_enforced", SAAS_WEB_FAIL);
+    e->dns.dmarc = told("_dmarc.example.com", NULL);
+    expect(e, "mail_dmarc_enforced", SAAS_WEB_FAIL);
+}
+END_TEST
+
+START_TEST(mail_mta_sts)
+{
+    static const struct {
+        const char *body;
+        saas_web_status_e status;
+    } cases[] = {
+        { "version: STSv1\nmode: enforce\nmx: *.example.com\nmax_age: 86400", SAAS_WEB_PASS },
+        { "mode:enforce\nmx:other.example\nmx:MX.example.com\nmax_age:1\nversion:STSv1\nextra: x\n", SAAS_WEB_PASS },
+        { "version: STSv1\nmode: testing\nmx: mx.example.com\nmax_age: 86400\n", SAAS_WEB_FAIL },
+        { "version: STSv1\nmode: none\nmax_age: 86400\n", SAAS_WEB_FAIL },
+        { "version: STSv1\nmode: enforce\nmx: mx2.example.com\nmax_age: 86400\n", SAAS_WEB_FAIL },
+        { "version: STSv1\nmode: enforce\nmx: *.com\nmax_age: 86400\n", SAAS_WEB_FAIL },
+        { "version: STSv1\nmode: enforce\nmx: *.mx.example.com\nmax_age: 86400\n", SAAS_WEB_FAIL },
+        { "version: STSv1\nmode: enforce\nmax_age: 86400\n", SAAS_WEB_FAIL },
+        { "version: STSv1\nmode: enforce\nmx: mx.example.com\n", SAAS_WEB_FAIL },
+        { "version: STSv1\nmode: enforce\nmx: mx.example.com\nmax_age: 99999999999\n", SAAS_WEB_FAIL },
+        { "version: STSv2\nmode: enforce\nmx: mx.example.com\nmax_age: 86400\n", SAAS_WEB_FAIL },
+        { "mode: enforce\nmx: mx.example.com\nmax_age: 86400\n", SAAS_WEB_FAIL },
+        { "<html>", SAAS_WEB_FAIL },
+        { "", SAAS_WEB_FAIL },
+    };
+    saas_web_evidence_t *e = good();
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        saas_web_verdict_t v;
+
+        policy(e, cases[i].body);
+        v = judge(e, "mail_mta_sts_enforced");
+        ck_assert_msg(v.status == cases[i].status, "%s: %d: %s", cases[i].body, v.status, v.comment);
+    }
+    e = good();
+    e->sts_cert.trusted = 0;
+    expect(e, "mail_mta_sts_enforced", SAAS_WEB_FAIL);
+    e = good();
+    e->sts_cert.host_matches = 0;
+    expect(e, "mail_mta_sts_enforced", SAAS_WEB_FAIL);
+    e = good();
+    e->sts_cert.not_after = e->now - 1;
+    expect(e, "mail_mta_sts_enforced", SAAS_WEB_FAIL);
+    e = good();
+    saas_web_reply_last(e->sts_reply);
+    APR_ARRAY_IDX(e->sts_reply->hops, 0, saas_web_hop_t *)->status = 301;
+    expect(e, "mail_mta_sts_enforced", SAAS_WEB_FAIL);
+    e = good();
+    e->sts_reply = reply(SAAS_WEB_FETCH_GUARDED, "it is not publicly routable");
+    expect(e, "mail_mta_sts_enforced", SAAS_WEB_FAIL);
+    e = good();
+    e->dns.mta_sts = told("_mta-sts.example.com", texts("v=STSv1; id=a-b;", NULL));
+    expect(e, "mail_mta_sts_enforced", SAAS_WEB_FAIL);
+    e->dns.mta_sts = told("_mta-sts.example.com", texts("v=STSv1; id=1", "v=STSv1; id=1", NULL));
+    expect(e, "mail_mta_sts_enforced", SAAS_WEB_FAIL);
+    e->dns.mta_sts = told("_mta-sts.example.com", NULL);
+    expect(e, "mail_mta_sts_enforced", SAAS_WEB_FAIL);
+    /* A domain that takes no mail needs none; one without an MX may still take some. */
+    e->dns.mx = told("example.com", mx(""));
+    expect(e, "mail_mta_sts_enforced", SAAS_WEB_PASS);
+    e->dns.mx = told("example.com", NULL);
+    expect(e, "mail_mta_sts_enforced", SAAS_WEB_MANUAL);
+}
+END_TEST
+
+/* ------------------------------------------------------------ addresses */
+
+static saas_web_evidence_t *at(const char *address)
+{
+    saas_web_evidence_t *e = good();
+
+    e->at = e->address = address;
+    e->dns.unasked = e->addresses.unknown = "asked for the whole name";
+    return e;
+}
+
+static saas_web_evidence_t *two(saas_web_evidence_t *other)
+{
+    saas_web_evidence_t *e = good();
+
+    e->at = "192.0.2.1";
+    e->addresses.all = 2;
+    e->others = apr_array_make(unit_pool, 1, sizeof(const saas_web_evidence_t *));
+    APR_ARRAY_PUSH(e->others, const saas_web_evidence_t *) = other;
+    return e;
+}
+
+static saas_web_verdict_t everywhere(const saas_web_evidence_t *e, const char *name)
+{
+    saas_web_verdict_t v = { 0 };
+
+    for (int i = 0; i < saas_web_check_count; i++) {
+        if (strcmp(saas_web_checks[i].name, name) == 0) {
+            saas_web_check_everywhere(unit_pool, &saas_web_checks[i], e, &v);
+        }
+    }
+    ck_assert_ptr_nonnull(v.comment);
+    return v;
+}
+
+START_TEST(weak_address_counts)
+{
+    saas_web_evidence_t *weak = at("192.0.2.2");
+    saas_web_evidence_t *e = two(weak);
+    saas_web_verdict_t v;
+
+    for (int i = 0; i < saas_web_check_count; i++) {
+        v = everywhere(e, saas_web_checks[i].name);
+        ck_assert_msg(v.status == judge(e, saas_web_checks[i].name).status && !strstr(v.comment, "[at"), "%s: %s",
+                      saas_web_checks[i].name, v.comment);
+    }
+    hello(weak, SAAS_WEB_HELLO_TLS10, SAAS_WEB_ANSWER_HELLO, 0x0301);
+    set(APR_ARRAY_IDX(weak->https->hops, 0, saas_web_hop_t *), "content-security-policy", NULL);
+    v = everywhere(e, "tls_legacy_protocols_disabled");
+    ck_assert_int_eq(v.status, SAAS_WEB_FAIL);
+    ck_assert_ptr_nonnull(strstr(v.comment, "[at 192.0.2.2]"));
+    v = everywhere(e, "csp_present");
+    ck_assert_int_eq(v.status, SAAS_WEB_FAIL);
+    ck_assert_ptr_nonnull(strstr(v.comment, "[at 192.0.2.2]"));
+    ck_assert_int_eq(everywhere(e, "hsts_enabled").status, SAAS_WEB_PASS);
+    /* The graver one wins; where all are alike none is named. */
+    weak->cert.not_after = weak->now + apr_time_from_sec(86400 * 3);
+    e->cert.not_after = e->now + apr_time_from_sec(86400 * 20);
+    v = everywhere(e, "tls_certificate_expiry_margin");
+    ck_assert_int_eq(v.severity, SAAS_WEB_HIGH);
+    ck_assert_ptr_nonnull(strstr(v.comment, "[at 192.0.2.2]"));
+    hello(e, SAAS_WEB_HELLO_TLS10, SAAS_WEB_ANSWER_HELLO, 0x0301);
+    v = everywhere(e, "tls_legacy_protocols_disabled");
+    ck_assert_int_eq(v.status, SAAS_WEB_FAIL);
+    ck_assert_ptr_null(strstr(v.comment, "[at"));
+    /* The first one is named where it is the weak one. */
+    hello(weak, SAAS_WEB_HELLO_TLS10, SAAS_WEB_ANSWER_ALERT, 0);
+    ck_assert_ptr_nonnull(strstr(everywhere(e, "tls_legacy_protocols_disabled").comment, "[at 192.0.2.1]"));
+}
+END_TEST
+
+START_TEST(silent_address)
+{
+    static const struct {
+        saas_web_fetch_e how;
+        saas_web_status_e status;
+    } hows[] = { { SAAS_WEB_FETCH_CLOSED, SAAS_WEB_FAIL },
+                 { SAAS_WEB_FETCH_UNREACHABLE, SAAS_WEB_MANUAL },
+                 { SAAS_WEB_FETCH_NO_TLS, SAAS_WEB_PASS } };
+
+    for (size_t i = 0; i < sizeof(hows) / sizeof(hows[0]); i++) {
+        saas_web_evidence_t *other = at("192.0.2.2");
+        saas_web_evidence_t *e = two(other);
+        saas_web_verdict_t v;
+
+        other->https = reply(hows[i].how, "the reason");
+        other->http = reply(hows[i].how, "the reason");
+        other->main = NULL;
+        other->tls_hop = NULL;
+        memset(&other->cert, 0, sizeof(other->cert));
+        memset(other->hello, 0, sizeof(other->hello));
+        v = everywhere(e, "addresses_all_answer");
+        ck_assert_msg(v.status == hows[i].status, "%d: %s", hows[i].how, v.comment);
+        ck_assert_ptr_nonnull(strstr(v.comment, hows[i].status == SAAS_WEB_PASS ? "192.0.2.1" : "192.0.2.2"));
+        ck_assert_int_eq(everywhere(e, "tls_1_2_or_1_3_supported").status,
+                         hows[i].how == SAAS_WEB_FETCH_NO_TLS ? SAAS_WEB_FAIL : SAAS_WEB_PASS);
+        ck_assert_int_eq(everywhere(e, "csp_present").status, SAAS_WEB_PASS);
+    }
+}
+END_TEST
+
+START_TEST(addresses_not_looked_at)
+{
+    saas_web_evidence_t *e = good();
+
+    expect(e, "addresses_all_answer", SAAS_WEB_PASS);
+    e->addresses.all = 12;
+    e->addresses.left_out = 4;
+    expect(e, "addresses_all_answer", SAAS_WEB_MANUAL);
+    e->addresses.left_out = 0;
+    e->addresses.refused = 1;
+    expect(e, "addresses_all_answer", SAAS_WEB_MANUAL);
+    e->addresses.unknown = "the reason";
+    expect(e, "addresses_all_answer", SAAS_WEB_MANUAL);
+    e->at = NULL;
+    expect(e, "addresses_all_answer", SAAS_WEB_ERROR);
+}
+END_TEST
+
 Suite *suite_web_checks(void);
 Suite *suite_web_checks(void)
 {
@@ -589,5 +1041,17 @@ Suite *suite_web_checks(void)
     tcase_add_test(tc, content);
     tcase_add_test(tc, extras);
     tcase_add_test(tc, answers);
+    tcase_add_test(tc, dns_unanswered);
+    tcase_add_test(tc, dns_not_asked);
+    tcase_add_test(tc, dns_of_what_is_inside);
+    tcase_add_test(tc, dns_caa);
+    tcase_add_test(tc, dns_signed);
+    tcase_add_test(tc, dns_https);
+    tcase_add_test(tc, mail_spf);
+    tcase_add_test(tc, mail_dmarc);
+    tcase_add_test(tc, mail_mta_sts);
+    tcase_add_test(tc, weak_address_counts);
+    tcase_add_test(tc, silent_address);
+    tcase_add_test(tc, addresses_not_looked_at);
     return s;
 }

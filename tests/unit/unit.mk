@@ -17,7 +17,7 @@ UNIT_SRCS += plugins/audits/score.c $(filter-out plugins/export/export.c,$(wildc
 UNIT_SRCS += $(filter-out plugins/engines/web/web.c,$(wildcard plugins/engines/web/*.c))
 UNIT_SRCS += $(filter-out plugins/engines/import/import.c,$(wildcard plugins/engines/import/*.c))
 
-UNIT_LIBS += -lssl -lpthread -lcurl -lcsv -lyajl -lz
+UNIT_LIBS += -lssl -lpthread -lcurl -lunbound -lldns -lpsl -lcsv -lyajl -lz
 
 UNIT_TESTS = tests/unit/main.c $(wildcard tests/unit/test_*.c)
 UNIT_OBJS = $(patsubst %.c,$(BUILD)/unit/obj/%.o,$(sort $(UNIT_SRCS)) $(UNIT_TESTS))

@@ -72,6 +72,31 @@ static int has_response(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_ve
     return 0;
 }
 
+/* Names are told of where their addresses may be looked at: what the DNS says
+ * inside of a network is not for whoever can start an audit outside. */
+static int has_dns(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
+{
+    static const saas_web_fetch_e none[] = { SAAS_WEB_FETCH_NOT_MADE, SAAS_WEB_FETCH_GUARDED, SAAS_WEB_FETCH_NO_NAME };
+    const saas_web_reply_t *replies[] = { e->target->is_tls ? e->https : e->http, e->target->is_tls ? e->http : e->https };
+    int reached = 0;
+
+    for (size_t i = 0; i < sizeof(replies) / sizeof(replies[0]); i++) {
+        int leads = 1;
+
+        for (size_t k = 0; k < sizeof(none) / sizeof(none[0]); k++) {
+            leads &= replies[i]->how != none[k];
+        }
+        reached |= leads;
+    }
+    if (!reached) {
+        saas_web_say(p, v, SAAS_WEB_ERROR, "Not looked at: %s.", replies[0]->reason ? replies[0]->reason : "nothing was asked");
+    }
+    else if (e->dns.unasked) {
+        saas_web_say(p, v, SAAS_WEB_MANUAL, "Not asked of the DNS: %s.", e->dns.unasked);
+    }
+    return reached && !e->dns.unasked;
+}
+
 /* A response of another place than the target is named, lest it surprise. */
 static void name_place(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
 {
@@ -101,11 +126,18 @@ void saas_web_check(apr_pool_t *p, const saas_web_check_t *check, const saas_web
     else if (check->needs == SAAS_WEB_NEEDS_RESPONSE || check->needs == SAAS_WEB_NEEDS_OWNER) {
         ready = has_response(p, e, v);
     }
+    else if (check->needs == SAAS_WEB_NEEDS_DNS) {
+        ready = has_dns(p, e, v);
+    }
     if (ready && check->needs == SAAS_WEB_NEEDS_OWNER && !e->owned) {
-        saas_web_say(p, v, SAAS_WEB_MANUAL,
-                     e->claimed ? "Asked of the owner's hosts only: %s" SAAS_WEB_PROOF " does not show the token of this host."
-                                : "Asked of the owner's hosts only: %s is not among the organization's hosts.",
-                     e->claimed ? e->target->origin : e->target->host);
+        const char *host = e->target->host;
+
+        saas_web_say(p, v, SAAS_WEB_MANUAL, "Asked of the owner's hosts only: %s",
+                     !e->claimed ? apr_psprintf(p, "%s is not among the organization's hosts.", host)
+                     : e->target->is_ip
+                         ? apr_psprintf(p, "%s%s does not show the token of this host.", e->target->origin, SAAS_WEB_PROOF)
+                         : apr_psprintf(p, "neither %s%s nor a TXT record of %s.%s shows the token of this host.",
+                                        e->target->origin, SAAS_WEB_PROOF, SAAS_WEB_PROOF_NAME, host));
         ready = 0;
     }
     if (ready) {

@@ -29,7 +29,8 @@ typedef enum {
     SAAS_WEB_NEEDS_TLS,         /* a TLS service that answered */
     SAAS_WEB_NEEDS_CERTIFICATE, /* and has shown its certificate */
     SAAS_WEB_NEEDS_RESPONSE,    /* an HTTP response */
-    SAAS_WEB_NEEDS_OWNER        /* the same, and the host is proven to be the organization's own: active checks */
+    SAAS_WEB_NEEDS_DNS,         /* a name of the public DNS, which leads to where one may look */
+    SAAS_WEB_NEEDS_OWNER        /* a response, and the host is proven to be the organization's own: active checks */
 } saas_web_needs_e;
 
 typedef void (*saas_web_judge_t)(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
@@ -46,6 +47,7 @@ typedef struct {
     const char *meaning, *remediation; /* sentences */
     const char *reference;             /* URL */
     const char *httpd, *nginx; /* lines of a configuration that mend it; NULL: none does there, or none has to */
+    const char *dns;           /* the same of a zone */
 } saas_web_check_t;
 
 extern const saas_web_check_t saas_web_checks[];
@@ -59,7 +61,7 @@ void saas_web_say(apr_pool_t *p, saas_web_verdict_t *v, saas_web_status_e status
     __attribute__((format(printf, 4, 5)));
 
 /* The judges: of certificates and TLS (checks_tls.c), of how http leads to
- * https and what responses say (checks_http.c), of content (checks_content.c). */
+ * https and what responses say (checks_http.c), of content (checks_content.c), of names (checks_dns.c, addresses.c). */
 void saas_web_judge_trusted(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_hostname_match(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_not_expired(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
@@ -108,6 +110,14 @@ void saas_web_judge_leak(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_v
 void saas_web_judge_trace(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_http3(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_clear_site_data(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_addresses(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_caa(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_caa_account(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_dnssec(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_https_record(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_spf(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_dmarc(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_mta_sts(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_listing(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_security_txt(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_security_txt_valid(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);

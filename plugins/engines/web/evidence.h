@@ -5,7 +5,9 @@
 #ifndef SAAS_WEB_EVIDENCE_H
 #define SAAS_WEB_EVIDENCE_H
 
+#include "dns.h"
 #include "hello.h"
+#include "mail.h"
 #include "target.h"
 
 #include <apr_tables.h>
@@ -14,6 +16,8 @@
 
 #define SAAS_WEB_MAX_REDIRECTS 10
 #define SAAS_WEB_PROOF "/.well-known/mod-saas.txt"
+#define SAAS_WEB_PROOF_NAME "_mod-saas" /* label of the TXT record that does as well */
+#define SAAS_WEB_OTHERS_MAX 7 /* addresses of a name that are looked at besides the first */
 
 /* How a fetch ended. */
 typedef enum {
@@ -99,6 +103,14 @@ typedef struct {
     const char *subject, *issuer;
 } saas_web_cert_t;
 
+/* What is known of a target's addresses. */
+typedef struct {
+    const char *unknown; /* why they are not; NULL: they are */
+    int all;             /* different ones, the one that answered among them */
+    int refused;         /* by the address guard */
+    int left_out;        /* over SAAS_WEB_OTHERS_MAX */
+} saas_web_addresses_t;
+
 typedef struct saas_web_evidence_t {
     const saas_web_target_t *target;
     apr_time_t now;
@@ -113,6 +125,14 @@ typedef struct saas_web_evidence_t {
     unsigned weak_families;  /* that the server accepted */
     const char *weak_suites; /* their names */
     saas_web_reply_t *cors, *trace, *security_txt;
+    const char *address;           /* the one that alone was looked at; NULL: whichever answers first */
+    const char *at;                /* the one that was connected to; NULL: none was */
+    saas_web_addresses_t addresses;
+    apr_array_header_t *others;    /* const struct saas_web_evidence_t *, of the name's other addresses; NULL: none */
+    saas_web_dns_t dns;
+    saas_web_reply_t *sts_reply;   /* the file of MTA-STS; NULL: not asked for */
+    saas_web_sts_policy_t sts_policy;
+    saas_web_cert_t sts_cert;
     /* Whether the target's host is the organization's own: what is asked of it below, and the active checks, wait
      * for this. */
     int claimed, owned;

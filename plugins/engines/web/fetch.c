@@ -41,7 +41,7 @@ typedef struct {
     int truncated, headers_too_big, headers_done, in_body;
     saas_web_admission_e refused; /* the last refusal of the guard on this hop */
     int guarded, admitted;
-    struct curl_slist *request_headers;
+    struct curl_slist *request_headers, *connect_to;
 } slot_t;
 
 struct saas_web_fetcher_t {
@@ -69,6 +69,12 @@ static place_t *find_place(saas_web_fetcher_t *fr, apr_hash_t *places, const cha
         apr_hash_set(places, apr_pstrdup(fr->pool, name), APR_HASH_KEY_STRING, place);
     }
     return place;
+}
+
+/* Of an origin: one that is asked at one address alone is a place of its own. */
+static place_t *find_origin(saas_web_fetcher_t *fr, const saas_web_fetch_t *f, const saas_web_target_t *at)
+{
+    return find_place(fr, fr->origins, f->address ? apr_pstrcat(f->pool, at->origin, " ", f->address, NULL) : at->origin);
 }
 
 static int has_room(saas_web_fetcher_t *fr, const saas_web_target_t *at)
@@ -390,7 +396,8 @@ static void drop_easy(slot_t *s)
         s->host = NULL;
     }
     curl_slist_free_all(s->request_headers);
-    s->request_headers = NULL;
+    curl_slist_free_all(s->connect_to);
+    s->request_headers = s->connect_to = NULL;
     free(s->line);
     s->line = NULL;
     s->line_len = s->line_size = 0;
@@ -489,6 +496,14 @@ static apr_status_t set_options(slot_t *s, const saas_web_target_t *at, apr_time
         s->request_headers = curl_slist_append(NULL, apr_pstrcat(s->fetch->pool, "Origin: ", s->fetch->origin, NULL));
         SET(CURLOPT_HTTPHEADER, s->request_headers);
     }
+    if (s->fetch->address && strcmp(at->host, s->fetch->at->host) == 0) {
+        int bracket = strchr(s->fetch->address, ':') != NULL;
+
+        /* Not CURLOPT_RESOLVE, which all transfers of a multi handle would heed. */
+        s->connect_to = curl_slist_append(
+            NULL, apr_pstrcat(s->fetch->pool, bracket ? "::[" : "::", s->fetch->address, bracket ? "]:" : ":", NULL));
+        SET(CURLOPT_CONNECT_TO, s->connect_to);
+    }
 #undef SET
     return rc == CURLE_OK ? APR_SUCCESS : APR_EGENERAL;
 }
@@ -499,7 +514,7 @@ static void begin_hop(slot_t *s, const saas_web_target_t *at, apr_time_t now)
     saas_web_fetcher_t *fr = s->fetcher;
     apr_pool_t *p = s->fetch->pool;
     saas_web_hop_t *hop = apr_pcalloc(p, sizeof(*hop));
-    const place_t *origin = find_place(fr, fr->origins, at->origin);
+    const place_t *origin = find_origin(fr, s->fetch, at);
 
     hop->at = at;
     hop->headers = apr_array_make(p, 24, sizeof(saas_web_header_t));
@@ -596,7 +611,7 @@ static void fail(slot_t *s, CURLcode rc)
         }
         break;
     case CURLE_OPERATION_TIMEDOUT:
-        find_place(s->fetcher, s->fetcher->origins, at->origin)->silent++;
+        find_origin(s->fetcher, s->fetch, at)->silent++;
         curl_easy_getinfo(s->easy, CURLINFO_NAMELOOKUP_TIME_T, &resolved);
         if (resolved == 0) {
             finish(s, SAAS_WEB_FETCH_NO_NAME, apr_psprintf(p, "the name %s was not resolved in time", at->host));
@@ -666,7 +681,7 @@ static void end_hop(slot_t *s, CURLcode rc, apr_time_t now)
         s->truncated = 1;
     }
     s->hop->status = (int)status;
-    find_place(s->fetcher, s->fetcher->origins, s->hop->at->origin)->answered = 1;
+    find_origin(s->fetcher, f, s->hop->at)->answered = 1;
     curl_easy_getinfo(s->easy, CURLINFO_REDIRECT_URL, &location);
     if (!f->follow || !is_redirect(status) || !location) {
         finish(s, SAAS_WEB_FETCH_OK, NULL);

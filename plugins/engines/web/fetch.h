@@ -27,6 +27,7 @@ struct saas_web_fetch_t {
     const char *method;      /* "GET", "TRACE" */
     const char *origin;      /* Origin header, NULL for none */
     int follow;              /* follow redirects */
+    const char *address;     /* connect to this one for the host that is asked, whatever its name leads to; NULL: do not */
     int keep_chain;          /* keep the certificates of the first TLS hop on the host that is asked */
     saas_web_reply_t *reply; /* made by saas_web_fetcher_add */
     /* The body (NULL when empty) is valid only during the call, unlike the reply. */

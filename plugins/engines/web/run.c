@@ -5,6 +5,8 @@
  */
 #include "run.h"
 
+#include "addresses.h"
+#include "ask.h"
 #include "cert.h"
 #include "document.h"
 #include "fetch.h"
@@ -28,11 +30,33 @@
 
 typedef struct loop_t loop_t;
 
+/* What the DNS is asked of a target: at once, and those of the name itself
+ * when its pages have been fetched, after the look-up that led there. */
+enum {
+    Q_CAA,
+    Q_HTTPS = Q_CAA + SAAS_WEB_DNS_PARENTS_MAX,
+    Q_MX,
+    Q_SPF,
+    Q_DMARC,
+    Q_STS,
+    Q_PROOF,
+    Q_A,
+    Q_AAAA,
+    Q_SIGNED,
+    Q_COUNT
+};
+
 typedef struct scan_t {
     loop_t *loop;
     apr_pool_t *pool;
-    int pending;
+    struct scan_t *whole; /* of which this is one address; NULL: it is the target's */
+    int pending;          /* of the stage */
+    int beside;           /* what only the end waits for */
     int second_stage;
+    int addresses;        /* Q_A and Q_AAAA that are not answered yet */
+    const saas_web_target_t *home;
+    saas_web_fetch_t sts;
+    saas_web_question_t questions[Q_COUNT];
     saas_web_evidence_t e;
     saas_web_document_t https_document, http_document;
     saas_web_fetch_t https, http, cors, trace, security_txt, proof, listings[SAAS_WEB_DIRECTORIES];
@@ -49,6 +73,9 @@ struct loop_t {
     saas_web_fetcher_t *fetcher;
     saas_web_prober_t *prober;
     X509_STORE *store;
+    saas_web_asker_t *asker;
+    const void *suffixes; /* loaded for the first name */
+    int has_suffixes;
     int next_target;
     int in_flight;
     scan_t *done_first, *done_last; /* waiting to be reported */
@@ -95,26 +122,42 @@ static void read_document(scan_t *s, saas_web_fetch_t *f, const char *body, apr_
 }
 
 static void step_done(scan_t *s);
+static void beside_done(scan_t *s);
 
 static saas_web_reply_t *fetch(scan_t *s, saas_web_fetch_t *f, const saas_web_target_t *at, const char *method,
                                const char *origin, int follow);
+
+/* What is asked of owners' hosts alone, once it is known that this is one and
+ * where to ask. */
+static void begin_owned(scan_t *s)
+{
+    if (!s->e.owned || !s->home || s->listings[0].reply) {
+        return;
+    }
+    for (int i = 0; i < SAAS_WEB_DIRECTORIES; i++) {
+        fetch(s, &s->listings[i], saas_web_target_at(s->pool, s->home, saas_web_directories[i]), "GET", NULL, 0);
+    }
+}
+
+static void take_proof(scan_t *s)
+{
+    const saas_web_run_t *run = s->loop->run;
+
+    if (!s->e.owned && run->proved) {
+        run->proved(run->baton, s->e.target->host);
+    }
+    s->e.owned = 1;
+    begin_owned(s);
+}
 
 /* The host shows the token itself: not by way of a redirect, which others may be the target of. */
 static void look_at_proof(scan_t *s, const char *body, apr_size_t len)
 {
     const saas_web_hop_t *hop = saas_web_reply_last(s->proof.reply);
-    const saas_web_run_t *run = s->loop->run;
 
-    if (s->proof.reply->how != SAAS_WEB_FETCH_OK || !hop || hop->status != 200 || !body
-        || !saas_web_proof_shown(body, len, s->token)) {
-        return;
-    }
-    s->e.owned = 1;
-    if (run->proved) {
-        run->proved(run->baton, s->e.target->host);
-    }
-    for (int i = 0; i < SAAS_WEB_DIRECTORIES; i++) {
-        fetch(s, &s->listings[i], saas_web_target_at(s->pool, hop->at, saas_web_directories[i]), "GET", NULL, 0);
+    if (s->proof.reply->how == SAAS_WEB_FETCH_OK && hop && hop->status == 200 && body
+        && saas_web_proof_shown(body, len, s->token)) {
+        take_proof(s);
     }
 }
 
@@ -128,6 +171,16 @@ static void look_at_listing(scan_t *s, const saas_web_fetch_t *f, const char *bo
     s->e.directories++;
     if (hop->status == 200 && body && saas_web_is_listing(body, len)) {
         APR_ARRAY_PUSH(s->e.listings, const char *) = hop->at->path;
+    }
+}
+
+static void look_at_sts(scan_t *s, const char *body, apr_size_t len)
+{
+    const saas_web_hop_t *hop = saas_web_reply_last(s->sts.reply);
+
+    if (s->sts.reply->how == SAAS_WEB_FETCH_OK && hop) {
+        saas_web_cert_judge(s->pool, &hop->tls, hop->at->host, hop->at->is_ip, s->loop->store, &s->e.sts_cert);
+        saas_web_sts_policy_read(s->pool, body ? body : "", body ? len : 0, &s->e.sts_policy);
     }
 }
 
@@ -145,6 +198,11 @@ static void fetch_done(saas_web_fetch_t *f, const char *body, apr_size_t len, vo
     }
     else if (f == &s->proof) {
         look_at_proof(s, body, len);
+    }
+    else if (f == &s->sts) {
+        look_at_sts(s, body, len);
+        beside_done(s);
+        return;
     }
     else if (f >= s->listings && f < s->listings + SAAS_WEB_DIRECTORIES) {
         look_at_listing(s, f, body, len);
@@ -169,6 +227,7 @@ static saas_web_reply_t *fetch(scan_t *s, saas_web_fetch_t *f, const saas_web_ta
     f->method = method;
     f->origin = origin;
     f->follow = follow;
+    f->address = s->e.address;
     f->done = fetch_done;
     f->baton = s;
     s->pending++;
@@ -176,7 +235,7 @@ static saas_web_reply_t *fetch(scan_t *s, saas_web_fetch_t *f, const saas_web_ta
     return f->reply;
 }
 
-static void begin_pages(scan_t *s)
+static void begin_scan(scan_t *s)
 {
     const saas_web_target_t *t = s->e.target;
     const saas_web_target_t *twin = t->is_default_port ? saas_web_target_twin(s->pool, t, !t->is_tls, t->path) : NULL;
@@ -189,6 +248,240 @@ static void begin_pages(scan_t *s)
     s->e.http = http ? fetch(s, &s->http, http, "GET", NULL, 1) : not_made(s->pool);
     step_done(s);
 }
+
+/* ---------------------------------------------------------------- names */
+
+static void ask(scan_t *s, int n, const char *name, int type);
+
+static int has_text(const saas_web_dns_answer_t *answer, const char *text)
+{
+    for (int i = 0; answer->how == SAAS_WEB_DNS_FOUND && i < answer->records->nelts; i++) {
+        const char *record = APR_ARRAY_IDX(answer->records, i, const char *);
+
+        if (*text && saas_web_proof_shown(record, strlen(record), text)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Where the domain says that it has a policy of MTA-STS, which is then fetched
+ * as any page is: by the same guard, and never by way of a redirect (RFC 8461,
+ * 3.3). */
+static void begin_sts(scan_t *s)
+{
+    const saas_web_target_t *at;
+    saas_web_sts_record_t record;
+    const char *url = apr_pstrcat(s->pool, "https://mta-sts.", s->e.dns.domain, "/.well-known/mta-sts.txt", NULL);
+
+    saas_web_sts_record_read(s->pool, s->e.dns.mta_sts.records, &record);
+    if (record.records != 1 || !record.id || saas_web_target_parse(s->pool, s->loop->guard, url, &at)) {
+        return;
+    }
+    s->sts.keep_chain = 1;
+    s->e.sts_reply = fetch(s, &s->sts, at, "GET", NULL, 0);
+    s->pending--; /* no stage waits for it */
+    s->beside++;
+}
+
+static void begin_others(scan_t *s);
+
+/* Where the answer to a question belongs; NULL: it is looked at and forgotten. */
+static saas_web_dns_answer_t *place_of(scan_t *s, int n)
+{
+    saas_web_dns_t *d = &s->e.dns;
+
+    switch (n) {
+    case Q_HTTPS:
+        return &d->https;
+    case Q_MX:
+        return &d->mx;
+    case Q_SPF:
+        return &d->spf;
+    case Q_DMARC:
+        return &d->dmarc;
+    case Q_STS:
+        return &d->mta_sts;
+    case Q_A:
+        return &d->a;
+    case Q_AAAA:
+        return &d->aaaa;
+    default:
+        return n < Q_HTTPS ? &d->caa[n - Q_CAA] : NULL;
+    }
+}
+
+static void answered(saas_web_question_t *q, void *baton)
+{
+    scan_t *s = baton;
+    int n = (int)(q - s->questions);
+    saas_web_dns_answer_t *place = place_of(s, n);
+
+    if (place) {
+        *place = q->answer;
+    }
+    if (n == Q_STS) {
+        begin_sts(s);
+    }
+    else if (n == Q_PROOF && has_text(&q->answer, s->token)) {
+        take_proof(s);
+    }
+    else if (n == Q_SIGNED) {
+        s->e.dns.dnssec = q->dnssec;
+        s->e.dns.dnssec_why = q->why;
+    }
+    else if ((n == Q_A || n == Q_AAAA) && --s->addresses == 0) {
+        begin_others(s);
+    }
+    beside_done(s);
+}
+
+static void ask(scan_t *s, int n, const char *name, int type)
+{
+    saas_web_question_t *q = &s->questions[n];
+
+    q->pool = s->pool;
+    q->name = name;
+    q->type = type;
+    q->validate = n == Q_SIGNED;
+    q->done = answered;
+    q->baton = s;
+    s->beside++;
+    saas_web_asker_add(s->loop->asker, q);
+}
+
+/* The questions that need no page; see checks_dns.c for what they are good for. */
+static void begin_names(scan_t *s)
+{
+    saas_web_dns_t *d = &s->e.dns;
+    loop_t *l = s->loop;
+
+    d->host = s->e.target->host;
+    if (s->e.target->is_ip) {
+        d->unasked = "the target is an address, not a name";
+        return;
+    }
+    if (saas_web_dns_is_special(d->host)) {
+        d->unasked = apr_psprintf(s->pool, "%s is no name of the public DNS", d->host);
+        return;
+    }
+    if (!l->has_suffixes) {
+        l->suffixes = saas_web_suffixes(l->pool);
+        l->has_suffixes = 1;
+    }
+    d->domain = saas_web_dns_domain(s->pool, l->suffixes, d->host);
+    if (!d->domain) {
+        d->unasked = l->suffixes ? apr_psprintf(s->pool, "%s is a public suffix", d->host) : "there is no public suffix list";
+        return;
+    }
+    for (const char *name = d->host; name && d->ncaa < SAAS_WEB_DNS_PARENTS_MAX; name = strchr(name, '.')) {
+        name += *name == '.';
+        ask(s, Q_CAA + d->ncaa++, name, SAAS_WEB_DNS_CAA);
+    }
+    ask(s, Q_HTTPS, d->host, SAAS_WEB_DNS_HTTPS);
+    ask(s, Q_MX, d->domain, SAAS_WEB_DNS_MX);
+    ask(s, Q_SPF, d->domain, SAAS_WEB_DNS_TXT);
+    ask(s, Q_DMARC, apr_pstrcat(s->pool, "_dmarc.", d->domain, NULL), SAAS_WEB_DNS_TXT);
+    ask(s, Q_STS, apr_pstrcat(s->pool, "_mta-sts.", d->domain, NULL), SAAS_WEB_DNS_TXT);
+    if (s->token) {
+        ask(s, Q_PROOF, apr_pstrcat(s->pool, SAAS_WEB_PROOF_NAME ".", d->host, NULL), SAAS_WEB_DNS_TXT);
+    }
+}
+
+/* Those that are asked when the name has been looked up for its pages. */
+static void begin_addresses(scan_t *s)
+{
+    saas_web_addresses_t *a = &s->e.addresses;
+
+    if (s->e.dns.unasked) {
+        a->unknown = apr_pstrcat(s->pool, "the DNS was not asked for others, ", s->e.dns.unasked, NULL);
+        return;
+    }
+    ask(s, Q_SIGNED, s->e.dns.host, SAAS_WEB_DNS_A);
+    if (s->e.at) {
+        s->addresses = 2;
+        ask(s, Q_A, s->e.dns.host, SAAS_WEB_DNS_A);
+        ask(s, Q_AAAA, s->e.dns.host, SAAS_WEB_DNS_AAAA);
+    }
+}
+
+static void begin_scan(scan_t *s);
+
+/* One more address of the name, which is looked at like a target of its own. */
+static void begin_other(scan_t *s, const char *address)
+{
+    scan_t *other = apr_pcalloc(s->pool, sizeof(*other));
+
+    other->loop = s->loop;
+    other->pool = s->pool;
+    other->whole = s;
+    other->e.now = s->e.now;
+    other->e.target = s->e.target;
+    other->e.address = address;
+    other->e.listings = apr_array_make(s->pool, 1, sizeof(const char *));
+    other->e.dns.unasked = other->e.addresses.unknown = "asked for the whole name";
+    APR_ARRAY_PUSH(s->e.others, const saas_web_evidence_t *) = &other->e;
+    s->beside++;
+    begin_scan(other);
+}
+
+/* May the address be looked at, on the target's port? The socket asks again. */
+static int is_admitted(scan_t *s, const char *address)
+{
+    struct sockaddr_storage ss;
+    saas_web_admission_e verdict;
+
+    saas_web_address_parse(address, s->e.target->port, &ss);
+    verdict = saas_web_guard_ask(s->loop->guard, (const struct sockaddr *)&ss);
+    return verdict == SAAS_WEB_ADMITTED || verdict == SAAS_WEB_ADMITTED_LISTED;
+}
+
+static int is_among(const apr_array_header_t *texts, const char *text)
+{
+    for (int i = 0; i < texts->nelts; i++) {
+        if (strcmp(APR_ARRAY_IDX(texts, i, const char *), text) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void begin_others(scan_t *s)
+{
+    const saas_web_dns_answer_t *answers[] = { &s->e.dns.a, &s->e.dns.aaaa };
+    saas_web_addresses_t *a = &s->e.addresses;
+    apr_array_header_t *seen = apr_array_make(s->pool, 8, sizeof(const char *));
+
+    s->e.others = apr_array_make(s->pool, 4, sizeof(const saas_web_evidence_t *));
+    APR_ARRAY_PUSH(seen, const char *) = s->e.at;
+    for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+        if (answers[i]->how != SAAS_WEB_DNS_FOUND && answers[i]->how != SAAS_WEB_DNS_NONE) {
+            a->unknown = answers[i]->how == SAAS_WEB_DNS_SILENT ? "the name server of this machine gave no answer in time for others"
+                                                                : "the name server of this machine cannot tell others";
+        }
+        for (int k = 0; answers[i]->how == SAAS_WEB_DNS_FOUND && k < answers[i]->records->nelts; k++) {
+            const struct sockaddr_storage *ss = &APR_ARRAY_IDX(answers[i]->records, k, struct sockaddr_storage);
+            const char *address = saas_web_address_text(s->pool, (const struct sockaddr *)ss);
+
+            if (is_among(seen, address)) {
+                continue;
+            }
+            APR_ARRAY_PUSH(seen, const char *) = address;
+            if (!is_admitted(s, address)) {
+                a->refused++;
+            }
+            else if (s->e.others->nelts >= SAAS_WEB_OTHERS_MAX) {
+                a->left_out++;
+            }
+            else {
+                begin_other(s, address);
+            }
+        }
+    }
+    a->all = seen->nelts;
+}
+
+/* --------------------------------------------------------------- stages */
 
 static const saas_web_hop_t *find_tls_hop(const saas_web_reply_t *r, const char *host)
 {
@@ -225,6 +518,11 @@ static void choose(scan_t *s)
     saas_web_reply_t *other = e->target->is_tls ? e->http : e->https;
     const saas_web_hop_t *first = saas_web_reply_first(wanted);
 
+    const saas_web_hop_t *reached = first && first->peer_len ? first : saas_web_reply_first(other);
+
+    if (reached && reached->peer_len && (reached == first ? wanted : other)->how != SAAS_WEB_FETCH_GUARDED) {
+        e->at = saas_web_address_text(s->pool, (const struct sockaddr *)&reached->peer);
+    }
     if (wanted->how == SAAS_WEB_FETCH_OK) {
         e->main = wanted;
     }
@@ -311,27 +609,37 @@ static void begin_probes(scan_t *s)
             begin_probe(s);
         }
     }
+    s->home = home;
+    if (!s->whole) {
+        begin_addresses(s);
+    }
     if (home) {
         e->cors_origin = CORS_ORIGIN;
         e->cors = fetch(s, &s->cors, home, "GET", CORS_ORIGIN, 0);
         e->trace = fetch(s, &s->trace, home, "TRACE", NULL, 0);
         e->security_txt =
             fetch(s, &s->security_txt, saas_web_target_at(s->pool, home, "/.well-known/security.txt"), "GET", NULL, 1);
-        if (s->token) {
+        if (s->token && !e->owned) {
             fetch(s, &s->proof, saas_web_target_at(s->pool, home, SAAS_WEB_PROOF), "GET", NULL, 0);
         }
+        begin_owned(s);
     }
     step_done(s);
 }
 
-static void step_done(scan_t *s)
+/* Goes on to the next stage, or to the end, when nothing is waited for any more. */
+static void settle(scan_t *s)
 {
     loop_t *l = s->loop;
 
-    if (--s->pending > 0) {
+    if (s->pending > 0 || (s->second_stage && s->beside > 0)) {
         return;
     }
-    l->steps++;
+    if (s->whole && s->second_stage) {
+        beside_done(s->whole);
+        return;
+    }
+    l->steps += !s->whole;
     if (!s->second_stage) {
         choose(s);
         begin_probes(s);
@@ -345,6 +653,20 @@ static void step_done(scan_t *s)
         l->done_first = s;
     }
     l->done_last = s;
+}
+
+static void step_done(scan_t *s)
+{
+    s->pending--;
+    settle(s);
+}
+
+static void beside_done(scan_t *s)
+{
+    s->beside--;
+    if (s->second_stage) {
+        settle(s);
+    }
 }
 
 /* All verdicts about one target. message: it could not be scanned at all. */
@@ -367,7 +689,7 @@ static apr_status_t report(loop_t *l, apr_pool_t *p, const char *resource, const
         }
         apr_pool_clear(scratch);
         if (e) {
-            saas_web_check(scratch, check, e, &v);
+            saas_web_check_everywhere(scratch, check, e, &v);
         }
         else {
             v.severity = check->severity;
@@ -404,7 +726,8 @@ static apr_status_t begin_target(loop_t *l, const char *text)
     s->e.claimed = s->token != NULL;
     s->e.listings = apr_array_make(p, 1, sizeof(const char *));
     l->in_flight++;
-    begin_pages(s);
+    begin_names(s);
+    begin_scan(s);
     return APR_SUCCESS;
 }
 
@@ -450,6 +773,7 @@ static apr_status_t prepare(loop_t *l)
 
     l->guard = l->run->guard;
     rv = saas_web_cert_store(&l->store, l->pool);
+    l->asker = saas_web_asker_create(l->pool, l->run->anchors, timeout / 2);
     if (rv == APR_SUCCESS) {
         l->prober = saas_web_prober_create(l->pool, l->guard, descriptors(8), timeout / 2);
         rv = saas_web_fetcher_create(&l->fetcher, l->pool, l->guard, l->run->user_agent,
@@ -473,6 +797,7 @@ static apr_status_t turn(loop_t *l)
     }
     if (rv == APR_SUCCESS) {
         saas_web_prober_step(l->prober, apr_time_now());
+        saas_web_asker_step(l->asker, apr_time_now());
         rv = report_done(l);
     }
     if (rv == APR_SUCCESS) {
@@ -480,6 +805,7 @@ static apr_status_t turn(loop_t *l)
     }
     if (rv == APR_SUCCESS && l->in_flight > 0) {
         n = saas_web_prober_fds(l->prober, &fds);
+        n += saas_web_asker_fds(l->asker, fds + n);
         rv = saas_web_fetcher_wait(l->fetcher, fds, n, WAIT_MS);
     }
     return rv;

@@ -20,6 +20,7 @@ typedef struct saas_web_run_t {
     apr_interval_time_t timeout; /* of a request with its redirects; a hello has half of it. 0: SAAS_WEB_TIMEOUT */
     const char *const *targets;
     int ntargets;
+    const char *anchors; /* file with the keys that DNSSEC begins with; NULL: nothing is validated */
     /* One verdict; strings are valid during the call. Non-success ends the run. */
     apr_status_t (*report)(void *baton, const char *resource_id, const saas_web_check_t *check,
                            const saas_web_verdict_t *v);

@@ -893,6 +893,114 @@ const saas_web_check_t saas_web_checks[] = {
                  "</Directory>",
         .nginx = "autoindex off;",
     },
+    {
+        .name = "addresses_all_answer",
+        .severity = SAAS_WEB_INFORMATIONAL,
+        .needs = SAAS_WEB_NEEDS_NOTHING,
+        .without_tls = SAAS_WEB_FAIL,
+        .judge = saas_web_judge_addresses,
+        .title = "Every address of the name answers",
+        .meaning = "A visitor gets any of a name's addresses. Each is looked at, and a fault of one is the site's; where one "
+                   "could not be, the other verdicts say nothing of it.",
+        .remediation = "Take addresses where nothing listens out of the zone, or have it listen.",
+        .reference = "https://www.rfc-editor.org/rfc/rfc8305",
+    },
+    {
+        .name = "dns_caa_present",
+        .severity = SAAS_WEB_LOW,
+        .needs = SAAS_WEB_NEEDS_DNS,
+        .without_tls = SAAS_WEB_FAIL,
+        .judge = saas_web_judge_caa,
+        .title = "The zone says who may issue certificates",
+        .meaning = "Without CAA records every authority may issue for the name, the least careful one, too.",
+        .remediation = "Add a CAA record for each authority that you use, with accounturi where it knows accounts.",
+        .reference = "https://www.rfc-editor.org/rfc/rfc8659",
+        .dns = "example.com. IN CAA 0 issue \"letsencrypt.org; accounturi=https://acme-v02.api.letsencrypt.org/acme/acct/1234567\"",
+    },
+    {
+        .name = "dns_caa_account",
+        .severity = SAAS_WEB_INFORMATIONAL,
+        .needs = SAAS_WEB_NEEDS_DNS,
+        .without_tls = SAAS_WEB_FAIL,
+        .judge = saas_web_judge_caa_account,
+        .title = "Certificates are issued to your accounts alone",
+        .meaning = "An authority that CAA names issues to whoever passes its test, as somebody does who takes over the address or "
+                   "the route to it for a while. With accounturi it issues to your account.",
+        .remediation = "Add the account's URI to each CAA record; ACME clients show it.",
+        .reference = "https://www.rfc-editor.org/rfc/rfc8657",
+        .dns = "example.com. IN CAA 0 issue \"letsencrypt.org; accounturi=https://acme-v02.api.letsencrypt.org/acme/acct/1234567\"",
+    },
+    {
+        .name = "dns_dnssec_signed",
+        .severity = SAAS_WEB_LOW,
+        .needs = SAAS_WEB_NEEDS_DNS,
+        .without_tls = SAAS_WEB_FAIL,
+        .judge = saas_web_judge_dnssec,
+        .title = "The name's answers are signed and pass validation",
+        .meaning = "Unsigned answers can be replaced on their way: visitors are led elsewhere, and so is an authority that is asked "
+                   "for a certificate. Wrong signatures keep out whoever validates.",
+        .remediation = "Have the zone signed, which most providers do on request, and the DS record entered at the registrar.",
+        .reference = "https://www.rfc-editor.org/rfc/rfc9364",
+    },
+    {
+        .name = "dns_https_record",
+        .severity = SAAS_WEB_INFORMATIONAL,
+        .needs = SAAS_WEB_NEEDS_DNS,
+        .without_tls = SAAS_WEB_FAIL,
+        .judge = saas_web_judge_https_record,
+        .title = "An HTTPS record tells browsers how to connect",
+        .meaning = "With it browsers begin with https, and with HTTP/3 where that is offered, before they have asked the server.",
+        .remediation = "Add an HTTPS record that names the protocols which the server speaks.",
+        .reference = "https://www.rfc-editor.org/rfc/rfc9460",
+        .dns = "example.com. IN HTTPS 1 . alpn=h2",
+    },
+    {
+        .name = "mail_spf_strict",
+        .severity = SAAS_WEB_LOW,
+        .needs = SAAS_WEB_NEEDS_DNS,
+        .without_tls = SAAS_WEB_FAIL,
+        .judge = saas_web_judge_spf,
+        .title = "SPF says who sends mail for the domain, and that nobody else does",
+        .meaning = "Without it whoever likes to sends mail that seems to come from the domain. Looked at is the organization's "
+                   "domain, whatever host of it is the target.",
+        .remediation = "Name your senders in one TXT record that ends with -all or ~all; a domain that sends no mail has -all alone.",
+        .reference = "https://www.rfc-editor.org/rfc/rfc7208",
+        .dns = "example.com. IN TXT \"v=spf1 mx -all\"",
+    },
+    {
+        .name = "mail_dmarc_enforced",
+        .severity = SAAS_WEB_LOW,
+        .needs = SAAS_WEB_NEEDS_DNS,
+        .without_tls = SAAS_WEB_FAIL,
+        .judge = saas_web_judge_dmarc,
+        .title = "DMARC keeps forged mail of the domain away",
+        .meaning = "SPF alone does not protect the address that people see. DMARC has receivers refuse or set aside what passes "
+                   "neither SPF nor DKIM for it.",
+        .remediation = "Begin with p=none and read the reports, then go to p=quarantine or p=reject, for subdomains, too.",
+        .reference = "https://www.rfc-editor.org/rfc/rfc7489",
+        .dns = "_dmarc.example.com. IN TXT \"v=DMARC1; p=reject; rua=mailto:dmarc@example.com\"",
+    },
+    {
+        .name = "mail_mta_sts_enforced",
+        .severity = SAAS_WEB_INFORMATIONAL,
+        .needs = SAAS_WEB_NEEDS_DNS,
+        .without_tls = SAAS_WEB_FAIL,
+        .judge = saas_web_judge_mta_sts,
+        .title = "Mail to the domain comes over verified TLS only",
+        .meaning = "Without MTA-STS whoever is on the way switches off the encryption between mail servers, or answers in their "
+                   "place.",
+        .remediation = "Add the TXT record, and serve the policy as https://mta-sts.<domain>/.well-known/mta-sts.txt: version: STSv1, "
+                       "mode: enforce, an mx: line for each mail server, max_age: 604800.",
+        .reference = "https://www.rfc-editor.org/rfc/rfc8461",
+        .httpd = "# in the virtual host of mta-sts.example.com:\n"
+                 "Alias \"/.well-known/mta-sts.txt\" \"/srv/mta-sts.txt\"",
+        .nginx = "# in the server block of mta-sts.example.com:\n"
+                 "location = /.well-known/mta-sts.txt {\n"
+                 "    alias /srv/mta-sts.txt;\n"
+                 "}",
+        .dns = "_mta-sts.example.com. IN TXT \"v=STSv1; id=20261127\"\n"
+               "mta-sts.example.com. IN CNAME www.example.com.",
+    },
 };
 
 const int saas_web_check_count = sizeof(saas_web_checks) / sizeof(saas_web_checks[0]);

@@ -70,7 +70,7 @@ saas_web_prober_t *saas_web_prober_create(apr_pool_t *p, const saas_web_guard_t 
     pr->timeout = timeout;
     pr->peers = apr_hash_make(p);
     pr->slots = apr_pcalloc(p, sizeof(slot_t) * max_open);
-    pr->fds = apr_pcalloc(p, sizeof(*pr->fds) * max_open);
+    pr->fds = apr_pcalloc(p, sizeof(*pr->fds) * (max_open + SAAS_WEB_PROBER_SPARE));
     pr->queue = apr_array_make(p, max_open, sizeof(saas_web_probe_t *));
     pr->scratch = apr_palloc(p, ANSWER_MAX);
     apr_pool_cleanup_register(p, pr, close_all, apr_pool_cleanup_null);

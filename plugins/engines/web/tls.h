@@ -12,6 +12,7 @@
 #include <curl/multi.h>
 
 #define SAAS_WEB_PROBES_PER_PEER 10 /* at a time */
+#define SAAS_WEB_PROBER_SPARE 4
 #define SAAS_WEB_PROBES_SILENT 3   /* a peer that has answered none of so many is asked no more */
 
 typedef struct saas_web_prober_t saas_web_prober_t;
@@ -37,7 +38,7 @@ saas_web_prober_t *saas_web_prober_create(apr_pool_t *p, const saas_web_guard_t 
 /* Queues a probe. It must live until done is called; done may queue others. */
 void saas_web_prober_add(saas_web_prober_t *pr, saas_web_probe_t *probe);
 
-/* The open sockets, for curl_multi_poll. *fds is valid until the next step. */
+/* The open sockets, for curl_multi_poll. *fds is valid until the next step, and has room for SAAS_WEB_PROBER_SPARE more. */
 int saas_web_prober_fds(saas_web_prober_t *pr, struct curl_waitfd **fds);
 
 /* Moves every probe on as far as its socket lets it, never waits. */

@@ -39,6 +39,8 @@ static const char *ports;
       "address ranges (CIDR) that audits may scan although they are not publicly routable, on every port; for labs and tests") \
     X(of, LIST, scan_ports, "SaasScanPorts", SAAS_GLOBAL, NULL, SAAS_CHECKED(saas_check_port), \
       "ports of publicly routable addresses that audits may scan besides 80, 443, 8080 and 8443") \
+    X(of, TEXT, scan_anchor, "SaasScanTrustAnchor", SAAS_GLOBAL, "/usr/share/dns/root.key", SAAS_CHECKED(saas_check_file), \
+      "file with the root's keys, as unbound reads it, that DNSSEC of targets is validated with") \
     X(of, INTERVAL, scan_timeout, "SaasScanTimeout", SAAS_GLOBAL, "10s", SAAS_RANGE(apr_time_from_sec(1), apr_time_from_sec(60)), \
       "how long an audit waits for one request with its redirects; for a connection or a TLS hello half of it")
 
@@ -144,6 +146,7 @@ static apr_status_t run_audit(saas_audit_run_t *run)
         .timeout = web_config_scan_timeout(run->server),
         .targets = run->targets,
         .ntargets = run->ntargets,
+        .anchors = web_config_scan_anchor(run->server),
         .claims = read_claims(run),
         .nclaims = run->nclaims,
         .proved = proved,
@@ -174,6 +177,7 @@ static void describe(apr_pool_t *p)
                                        .reference = check->reference,
                                        .httpd = check->httpd,
                                        .nginx = check->nginx,
+                                       .dns = check->dns,
                                        .penalty = check->penalty,
                                        .bonus = check->bonus,
                                        .test = check->test };

@@ -6,13 +6,25 @@ the C library's resolver is used as it is, and nothing else on the machine notic
 import os
 import random
 import socket
-import struct
 import subprocess
 import threading
+import time
+
+import dns.dnssec
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdata
+import dns.rdatatype
+import dns.rrset
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from .places import program
 
-A, CNAME, TXT, AAAA = 1, 5, 16, 28
+A, CNAME, SOA, MX, TXT, AAAA, DS, DNSKEY, HTTPS, CAA = 1, 5, 6, 15, 16, 28, 43, 48, 65, 257
+SILENCE = ...
 
 
 def can_be_asked():
@@ -20,16 +32,65 @@ def can_be_asked():
     return os.geteuid() == 0 and subprocess.run([program("unshare"), "--mount", "true"], capture_output=True, check=False).returncode == 0
 
 
-def name_of(text):
-    return b"".join(bytes([len(label)]) + label.encode() for label in text.rstrip(".").split(".")) + b"\0"
+def rrset_of(name, kind, texts):
+    """Records of a kind, each as in a zone file but for TXT, whose text is taken as it is and cut as it has to be."""
+    quoted = [" ".join('"' + text[n:n + 255].replace("\\", "\\\\").replace('"', '\\"') + '"' for n in range(0, max(len(text), 1), 255)) for text in texts] \
+        if kind == TXT else texts
+    return dns.rrset.from_text(name, 0, "IN", dns.rdatatype.to_text(kind), *quoted)
+
+
+class Signatures:
+    """The zones that are signed: the root, and those top-level ones that are named. Others are proven to be not. What is in
+    `wrong` is signed, and not by the zone's key."""
+
+    def __init__(self, signed=("example",), wrong=()):
+        self.keys, self.wrong = {}, {dns.name.from_text(name) for name in wrong}
+        for zone in ("", *signed):
+            private = ec.generate_private_key(ec.SECP256R1())
+            self.keys[dns.name.from_text(zone)] = private, dns.dnssec.make_dnskey(private.public_key(), "ECDSAP256SHA256", 257)
+        self.other = ec.generate_private_key(ec.SECP256R1())
+
+    def anchor(self):
+        """The root's key, as a file of trust anchors has it."""
+        return f". IN DNSKEY {self.keys[dns.name.root][1].to_text()}\n"
+
+    def zone_of(self, name):
+        top = dns.name.Name(name.labels[-2:])
+        return top if top in self.keys else dns.name.root if name == dns.name.root else None
+
+    def sign(self, rrset, zone):
+        """The rrset and its signature."""
+        private, public = self.keys[zone]
+        now = int(time.time())
+        made = dns.dnssec.sign(rrset, self.other if rrset.name in self.wrong else private, zone, public, inception=now - 3600, expiration=now + 86400)
+        return [rrset, dns.rrset.from_rdata(rrset.name, rrset.ttl, made)]
+
+    def of_zones(self, name, kind):
+        """(answer, authority) of what is asked of zones as such; None: it is not."""
+        top = len(name.labels) == 2
+        if kind == DNSKEY and name in self.keys:
+            return self.sign(dns.rrset.from_rdata(name, 0, self.keys[name][1]), name), []
+        if kind == SOA and name == dns.name.root:
+            return self.sign(self.start_of(name), name), []
+        if kind == DS and top and name in self.keys:
+            return self.sign(dns.rrset.from_rdata(name, 0, dns.dnssec.make_ds(name, self.keys[name][1], "SHA256")), dns.name.root), []
+        if kind == DS and top:
+            none = dns.rrset.from_text(name, 0, "IN", "NSEC", f"\\000.{name} NS RRSIG NSEC")
+            return [], [*self.sign(self.start_of(dns.name.root), dns.name.root), *self.sign(none, dns.name.root)]
+        return None
+
+    @staticmethod
+    def start_of(name):
+        return dns.rrset.from_text(name, 0, "IN", "SOA", ". . 1 3600 600 86400 0")
 
 
 class NameServer:
-    """answer(name, kind, nth) -> texts: addresses of that kind, strings of a TXT, or one ("CNAME", name, *addresses); None: no
-    such name. Names are without the last dot, in lower case. asked: [(name, kind)]."""
+    """answer(name, kind, nth) -> texts: addresses of that kind, strings of a TXT, records of another kind as in a zone file, or one
+    ("CNAME", name, *addresses); None: no such name. Names are without the last dot, in lower case. asked: [(name, kind)].
+    signatures: what is signed; None: nothing, and nobody is told so."""
 
-    def __init__(self, answer):
-        self.answer, self.asked, self.times = answer, [], {}
+    def __init__(self, answer, signatures=None):
+        self.answer, self.asked, self.times, self.signatures = answer, [], {}, signatures
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         while True:
             self.address = f"127.{random.randint(1, 250)}.{random.randint(1, 250)}.53"
@@ -51,35 +112,38 @@ class NameServer:
                 self.socket.sendto(reply, peer)
 
     def _reply(self, packet):
-        labels, at = [], 12
-        while packet[at]:
-            labels.append(packet[at + 1:at + 1 + packet[at]].decode("ascii", "replace").lower())
-            at += 1 + packet[at]
-        name, (kind,) = ".".join(labels), struct.unpack(">H", packet[at + 1:at + 3])
-        question = packet[12:at + 5]
+        try:
+            query = dns.message.from_wire(packet)
+        except dns.exception.DNSException:
+            return None
+        question = query.question[0]
+        name, kind = question.name.to_text(omit_final_dot=True).lower(), int(question.rdtype)
+        reply = dns.message.make_response(query, recursion_available=True)
+        reply.flags |= dns.flags.AA
+        signing = self.signatures if query.ednsflags & dns.flags.DO else None
+        zones = signing.of_zones(question.name, kind) if signing else None
+        if zones:
+            reply.answer, reply.authority = zones
+            return reply.to_wire(max_size=65535)
         self.asked.append((name, kind))
         nth = self.times[name, kind] = self.times.get((name, kind), 0) + 1
         texts = self.answer(name, kind, nth)
-        records = [] if texts is None else self._records(kind, texts)
-        flags = 0x8580 | (3 if texts is None else 0)
-        return packet[:2] + struct.pack(">HHHHH", flags, 1, len(records), 0, 0) + question + b"".join(records)
+        if texts is SILENCE:
+            return None
+        if texts is None:
+            reply.set_rcode(dns.rcode.NXDOMAIN)
+        for rrset in self._records(question.name, kind, texts or []):
+            zone = signing.zone_of(rrset.name) if signing else None
+            reply.answer += signing.sign(rrset, zone) if zone else [rrset]
+        return reply.to_wire(max_size=65535)
 
     @staticmethod
-    def _records(kind, texts):
-        def record(owner, of, data):
-            return owner + struct.pack(">HHIH", of, 1, 0, len(data)) + data
-
-        owner, records = b"\xc0\x0c", []
+    def _records(name, kind, texts):
         if texts and texts[0] == "CNAME":
-            records.append(record(owner, CNAME, name_of(texts[1])))
-            owner, texts = name_of(texts[1]), texts[2:]
-        for text in texts:
-            if kind == TXT:
-                data = b"".join(bytes([len(text[n:n + 255])]) + text[n:n + 255].encode() for n in range(0, len(text), 255))
-            else:
-                data = socket.inet_pton(socket.AF_INET if kind == A else socket.AF_INET6, text)
-            records.append(record(owner, kind, data))
-        return records
+            yield dns.rrset.from_text(name, 0, "IN", "CNAME", texts[1] + ".")
+            name, texts = dns.name.from_text(texts[1]), texts[2:]
+        if texts:
+            yield rrset_of(name, kind, texts)
 
     def wrapped(self, binary, folder):
         """The path of a program that is `binary`, but asks this server for names."""
