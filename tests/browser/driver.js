@@ -103,6 +103,25 @@ const steps = {
         await page.route(pattern, route => route.fulfill({ status, contentType: "application/json", headers: { "Retry-After": "1" },
             body: JSON.stringify({ detail: "The service cannot be reached at the moment.", code: "unavailable" }) }));
     },
+    // What matches, of a method ("" for any), is answered with this from now on, past the server; status 0: the connection is cut.
+    async answered(page, key, pattern, method, status, body, headers) {
+        await page.route(pattern, route => method && route.request().method() !== method ? route.fallback()
+            : status === 0 ? route.abort("connectionreset")
+                : route.fulfill({ status, headers: headers || {}, ...typeof body === "string" ? { contentType: "text/html", body } : { contentType: "application/json", body: JSON.stringify(body) } }));
+    },
+    // What the server answers to what matches has these members no more, at whatever depth.
+    async without(page, key, pattern, names) {
+        await page.route(pattern, async route => {
+            const response = await route.fetch();
+            const text = await response.text();
+            let body = text;
+            try {
+                body = JSON.stringify(JSON.parse(text, (name, value) => names.includes(name) ? undefined : value));
+            }
+            catch { /* no JSON: as it is */ }
+            await route.fulfill({ response, body });
+        });
+    },
     async unroute(page, key, pattern) {
         await page.unroute(pattern);
     },

@@ -199,6 +199,7 @@ def test_hosts_of_ones_own(site, console, person):
     assert console.page.evaluate("document.querySelectorAll('main form').length") == 0 and "Remove" not in console.page.text()
 
 
+@pytest.mark.only_db("sqlite")
 def test_in_german(site, browser, person):
     before, after = (seed.audit(site.database, person.org["id"], ROWS) for _ in range(2))
     page = browser.page(locale="de-DE")

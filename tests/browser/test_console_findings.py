@@ -249,6 +249,7 @@ def test_the_table_by_keyboard(site, console, person):
     assert not console.page.evaluate("document.querySelector('.grid').contains(document.activeElement)")
 
 
+@pytest.mark.only_db("sqlite")
 def test_in_german(site, browser, person, audit):
     page = browser.page(locale="de-DE")
     try:

@@ -2,6 +2,7 @@
 // says (organization.ts sets it).
 import createClient from "openapi-fetch";
 
+import { complete, lacks } from "./older";
 import { apiBase } from "./page";
 import type { components, paths } from "./schema";
 import { t } from "./text";
@@ -41,7 +42,13 @@ export function callFor(chosen: string): void {
     organization = chosen;
 }
 
+/* Which call an answer is of. */
+const calls = new WeakMap<Response, { method: string; path: string }>();
+
 api.use({
+    onResponse({ request, response, schemaPath }) {
+        calls.set(response, { method: request.method, path: schemaPath });
+    },
     onRequest({ request }) {
         if (organization) {
             request.headers.set("X-Organization-ID", organization);
@@ -52,6 +59,9 @@ api.use({
 
 /** Why something was not done, for people: what the API says, or in words of ours what came in its place. */
 export class Problem extends Error {
+    /** It is tried again by itself. */
+    retried = false;
+
     /** status 0: nothing came back. fields: what is wrong with each. retryAfter: in seconds, where it helps to wait. */
     constructor(readonly status: number, readonly code: string, detail: string, readonly fields: Record<string, string[]> = {},
                 readonly retryAfter = 0, readonly body: Record<string, unknown> = {}) {
@@ -60,7 +70,7 @@ export class Problem extends Error {
 
     /** It may be otherwise in a moment. */
     get passes(): boolean {
-        return this.status === 0 || this.status === 502 || this.status === 503 || this.status === 504;
+        return this.status === 0 || this.status === 429 || this.status === 502 || this.status === 503 || this.status === 504;
     }
 }
 
@@ -99,10 +109,14 @@ export async function answered<T>(call: Promise<Answer<T>>): Promise<Answer<T>> 
         // fetch() rejects with TypeError when nothing came back; anything else is an answer that is no answer of the API's.
         throw failure instanceof TypeError ? new Problem(0, "", t.offline) : new Problem(502, "", t.unexpected);
     }
-    if (!answer.response.ok) {
-        throw refused(answer.response.status, answer.error, answer.response.headers.get("Retry-After"));
+    const { response } = answer, asked = calls.get(response);
+    if (!response.ok) {
+        if (asked && (response.status === 404 || response.status === 405) && await lacks(asked.method, asked.path)) {
+            throw new Problem(response.status, "older", t.olderApi);
+        }
+        throw refused(response.status, answer.error, response.headers.get("Retry-After"));
     }
-    return answer;
+    return asked && answer.data !== undefined ? { ...answer, data: complete(asked.path, answer.data) } : answer;
 }
 
 /** Any failure as a Problem; one of ours is told in the browser's console too. */

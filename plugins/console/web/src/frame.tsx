@@ -5,9 +5,9 @@ import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { callFor, type Membership, type Profile } from "./api";
 import { links, logo, product } from "./page";
 import { navigate } from "./router";
-import { logOut } from "./session";
+import { ended, logOut } from "./session";
 import { choose, type Language, language, languageNames, t } from "./text";
-import { Badge, Link, Page, Plans, useAction } from "./ui";
+import { Badge, Link, LogInElsewhere, Page, Plans, useAction } from "./ui";
 
 function SkipLink() {
     return <a class="skip" href="#main" onClick={event => {
@@ -109,6 +109,7 @@ export function Shell({ profile, path, children }: { profile: Profile; path: str
         </header>
         {shown && <Menu membership={shown} path={path} />}
         <main id="main" tabIndex={-1}>
+            {ended && <div class="notice bad" role="alert"><p>{t.sessionEnded}</p><p><LogInElsewhere /></p></div>}
             {inside && !membership ? <Page title={t.notFoundTitle}><p>{t.noSuchOrganization}</p><p><Link to="/" class="button">{t.toStart}</Link></p></Page>
                 : !inside && path === "/" ? <Page title={t.noOrganization}><p>{t.noOrganizationLead}</p><p><Link to="/organizations/new" class="button">{t.newOrganization}</Link></p></Page> : children}
         </main>

@@ -8,13 +8,32 @@ import { type Carried, href, navigate } from "./router";
 const AGAIN = 30_000;
 
 export let profile: Profile | null | undefined;
+/** The session has ended, while something was typed that is not sent yet: the page stays until somebody is in again. */
+export let ended = false;
 const watchers = new Set<() => void>();
 const tabs = new BroadcastChannel("console-session");
 
+/* Whether something stands in the fields that would be lost with the page; what is searched for is in its address. */
+function typed(): boolean {
+    return [...document.querySelectorAll<HTMLInputElement | HTMLTextAreaElement>("main :is(input, textarea)")].some(field =>
+        !field.readOnly && !field.closest(".filters") && field.type !== "checkbox" && field.value !== field.defaultValue);
+}
+
+/** Nobody is logged in any more. True: the page stays for what is typed in it, else it leads to the log-in page and back. */
+export function stays(): boolean {
+    const keeps = Boolean(profile) && typed();
+    if (keeps && !ended) {
+        ended = true;
+        watchers.forEach(watcher => watcher());
+    }
+    return keeps;
+}
+
 export function setProfile(now: Profile | null): void {
-    const before = JSON.stringify(profile);
+    const before = JSON.stringify(profile), back = ended;
     profile = now;
-    if (JSON.stringify(now) !== before) {
+    ended = false;
+    if (back || JSON.stringify(now) !== before) {
         watchers.forEach(watcher => watcher());
     }
 }
@@ -28,7 +47,9 @@ export async function refresh(): Promise<void> {
         if (asProblem(failure).status !== 401) {
             throw failure;
         }
-        setProfile(null);
+        if (!stays()) {
+            setProfile(null);
+        }
     }
 }
 

@@ -6,7 +6,7 @@ import { api, asProblem, must, Problem } from "./api";
 import { orgPath, PAYING } from "./organization";
 import { product } from "./page";
 import { href, logInPath, navigate, travelled } from "./router";
-import { refreshQuietly } from "./session";
+import { profile, refreshQuietly, stays } from "./session";
 import { t } from "./text";
 
 /* ----------------------------------------------------------------- pages -- */
@@ -54,20 +54,35 @@ export const Plans = createContext({ path: "", buys: false, asks: false });
 
 const gated = ["subscription_required", "feature_required", "plan_required", "limit_reached"];
 
+/** To the log-in page in another window: this one keeps what is typed in it. */
+export function LogInElsewhere() {
+    return <a href={href(logInPath())} target="_blank" rel="noopener">{t.logInElsewhere}</a>;
+}
+
+/* What somebody can do about it, beside trying again; of one that a page met with, `page`. */
+function WayOut({ problem: { status, code, retryAfter, retried }, page }: { problem: Problem; page: boolean }) {
+    return <>
+        {status === 401 && profile && <p><LogInElsewhere /></p>}
+        {code === "email_not_verified" && <p><Link to="/account">{t.verifyAtAccount}</Link></p>}
+        {code === "permission_denied" && <p>{t.askForRole}</p>}
+        {code === "csrf_failed" && <p>{t.reloadPage}</p>}
+        {retried ? <p>{t.retried}</p> : status === 429 && retryAfter > 0 && <p>{t.waitSeconds(retryAfter)}</p>}
+        {page && (status === 404 || status === 403) && <p><Link to="/">{t.toStart}</Link></p>}
+    </>;
+}
+
 /** A refusal or a failure, in words, with the way out. */
 export function Refusal({ problem, again, children }: { problem: Problem; again?: (() => void) | undefined; children?: ComponentChildren }) {
     const plans = useContext(Plans), offers = gated.includes(problem.code) && plans.path !== "";
     const buy = useAction(() => checkout());
     return <div class={gated.includes(problem.code) ? "notice offer" : "notice bad"} role="alert">
         <p>{problem.message || t.checkFields}</p>
-        {problem.code === "email_not_verified" && <p><Link to="/account">{t.verifyAtAccount}</Link></p>}
+        <WayOut problem={problem} page={again !== undefined} />
         {offers && <p class="row">
             {plans.buys && <button type="button" class="primary" data-busy={buy.busy} onClick={() => buy.run()}>{t.upgrade}</button>}
             <Link to={plans.path}>{t.seePlans}</Link></p>}
         {offers && plans.asks && <p>{t.askAdmin}</p>}
         {buy.problem && <p>{buy.problem.message}</p>}
-        {problem.status === 401 && problem.code !== "authentication_failed"
-            && <p><a href={href(logInPath())} target="_blank" rel="noopener">{t.logInElsewhere}</a></p>}
         {again && problem.status !== 404 && problem.status !== 403 && <p><button type="button" onClick={again}>{t.tryAgain}</button></p>}
         {children}
     </div>;
@@ -93,7 +108,8 @@ export interface Loaded<T> {
     set: (data: T) => void;
 }
 
-const LONGEST_WAIT = 30;
+const LONGEST_WAIT = 30;   // seconds, whatever a server says
+const PATIENCE = 5;        // times that a form is sent again by itself while the service is away
 
 /** Asks when the page comes and whenever one of what it depends on changes. What passes is asked again by itself, after the
  *  time that the server names. Nobody is logged in any more: to the log-in page, and back. */
@@ -110,13 +126,14 @@ export function useLoad<T>(ask: (signal: AbortSignal) => Promise<T>, depends: un
                 return;
             }
             const problem = asProblem(failure);
-            if (problem.status === 401) {
+            if (problem.status === 401 && !stays()) {
                 navigate(logInPath(), { replace: true });
                 return;
             }
             if (problem.status === 403 || problem.status === 404) {
                 refreshQuietly();
             }
+            problem.retried = problem.passes;
             setState(before => ({ ...before, problem }));
             if (problem.passes) {
                 timer = setTimeout(reload, Math.min(problem.retryAfter || 3, LONGEST_WAIT) * 1000);
@@ -159,17 +176,33 @@ export function Show<T>({ of, children }: { of: Loaded<T>; children: (data: T) =
     </>;
 }
 
-/** Something that a button does: busy while it runs, and why it was not done. */
-export function useAction<A extends unknown[]>(work: (...args: A) => Promise<void>) {
+/** Something that a button does: busy while it runs, and why it was not done. Where a service is away, `patience` is how many
+ *  times more it is tried by itself. */
+export function useAction<A extends unknown[]>(work: (...args: A) => Promise<void>, patience = 0) {
     const [state, setState] = useState<{ busy: boolean; problem?: Problem }>({ busy: false });
+    const waits = useRef({ timer: 0, tries: 0, gone: false });
+    useEffect(() => () => {
+        waits.current.gone = true;
+        clearTimeout(waits.current.timer);
+    }, []);
     const run = async (...args: A): Promise<void> => {
+        const now = waits.current;
+        clearTimeout(now.timer);
         setState({ busy: true });
         try {
             await work(...args);
+            now.tries = 0;
             setState({ busy: false });
         }
         catch (failure) {
             const problem = asProblem(failure);
+            problem.retried = problem.status === 503 && now.tries++ < patience && !now.gone;
+            if (problem.retried) {
+                now.timer = setTimeout(() => run(...args), Math.min(problem.retryAfter || 3, LONGEST_WAIT) * 1000);
+            }
+            else {
+                now.tries = 0;
+            }
             setState({ busy: false, problem });
             if (problem.status === 403 || problem.status === 404) {
                 refreshQuietly();
@@ -194,7 +227,7 @@ export function Form({ send, submit, children, class: look, danger }: {
     const { busy, problem, run } = useAction(async () => {
         const values = Object.fromEntries([...new FormData(form.current!)].map(([name, value]) => [name, String(value)]));
         await send(values, form.current!);
-    });
+    }, PATIENCE);
     // After the fields, which hear of it by their context.
     useEffect(() => {
         if (problem) {

@@ -12,7 +12,6 @@ export const de: Texts = {
     notFoundTitle: "Nicht gefunden", notFound: "Hier ist nichts, oder nichts, das Sie sehen dürfen.",
     unexpected: "Die Antwort war nicht zu verstehen. Bitte laden Sie die Seite neu.",
     brokenTitle: "Etwas ist schiefgegangen", broken: "Diese Seite hat nicht funktioniert, wie sie soll. Bitte laden Sie sie neu.",
-    logInElsewhere: "Ihre Sitzung ist beendet. Melden Sie sich in einem anderen Fenster an und versuchen Sie es dann hier noch einmal.",
     verifyAtAccount: "Bestätigen Sie Ihre Adresse auf der Seite Ihres Kontos.", seePlans: "Tarife ansehen",
 
     // Registrieren und anmelden
@@ -107,6 +106,12 @@ export const de: Texts = {
     hostHow: "Wie der Nachweis geht", hostFile: "Stellen Sie eine Textdatei bereit unter", hostLine: "Schreiben Sie diese Zeile hinein; andere Zeilen stören nicht.", hostToken: host => `Nachweis für ${host}`,
     hostAudit: "Starten Sie ein Audit des Hosts: Jedes sucht den Nachweis von neuem.", removeHost: "Host entfernen",
     removeHostLead: host => `${host} gilt wieder als fremd. Fügen Sie ihn noch einmal hinzu, bekommt er einen anderen Nachweis.`,
+
+    // Schlechte Tage
+    logInElsewhere: "Melden Sie sich in einem anderen Fenster an und versuchen Sie es dann hier noch einmal.", sessionEnded: "Ihre Sitzung ist beendet. Ihre Eingaben sind nicht verloren.",
+    askForRole: "Ihre Rolle in dieser Organisation erlaubt das nicht; ihre Verwaltung kann das ändern.", reloadPage: "Bitte laden Sie die Seite neu und versuchen Sie es noch einmal.",
+    retried: "Es wird von selbst noch einmal versucht.", waitSeconds: seconds => seconds === 1 ? "Versuchen Sie es in einer Sekunde noch einmal." : `Versuchen Sie es in ${seconds} Sekunden noch einmal.`,
+    olderApi: "Der Dienst ist älter als diese Seite und kann das noch nicht. Alles andere geht; wer den Dienst betreibt, kann ihn aktualisieren.",
 
     // Abrechnung
     billing: "Abrechnung", upgrade: "Tarif wechseln", askAdmin: "Die Verwaltung Ihrer Organisation kann den Tarif wechseln.", plans: "Tarife", yourPlan: "Ihr Tarif",

@@ -10,7 +10,6 @@ export const en = {
     notFoundTitle: "Not found", notFound: "There is nothing here, or nothing that you may see.",
     unexpected: "The answer could not be understood. Please reload the page.",
     brokenTitle: "Something went wrong", broken: "This page did not work as it should. Please reload it.",
-    logInElsewhere: "Your session has ended. Log in in another window, then try again here.",
     verifyAtAccount: "Verify your address on the page of your account.", seePlans: "See plans",
 
     // Signing up, logging in
@@ -105,6 +104,12 @@ export const en = {
     hostHow: "How to prove it", hostFile: "Serve a text file at", hostLine: "Put this line into it; other lines may stand beside it.", hostToken: (host: string) => `Proof for ${host}`,
     hostAudit: "Start an audit of the host: every audit looks for the proof anew.", removeHost: "Remove the host",
     removeHostLead: (host: string) => `${host} counts as a stranger's again. If you add it once more, it gets another proof.`,
+
+    // Bad days
+    logInElsewhere: "Log in in another window, then try again here.", sessionEnded: "Your session has ended. Nothing that you typed is lost.",
+    askForRole: "Your role in this organization does not allow it; one of its administrators can change that.", reloadPage: "Please reload the page and try again.",
+    retried: "It is tried again by itself.", waitSeconds: (seconds: number) => seconds === 1 ? "Try again in a second." : `Try again in ${seconds} seconds.`,
+    olderApi: "The service is older than this page and cannot do this yet. Everything else works; whoever runs the service can update it.",
 
     // Billing
     billing: "Billing", upgrade: "Upgrade", askAdmin: "An administrator of your organization can upgrade.", plans: "Plans", yourPlan: "Your plan",
