@@ -9,6 +9,7 @@ import re
 import pytest
 
 from saastest import seed
+from saastest.client import wait_audit
 from saastest.console import Console, conf
 from saastest.places import free_port
 
@@ -130,13 +131,36 @@ def test_a_viewer_reads(site, console, person, as_role):
     assert console.page.evaluate("document.querySelectorAll('main button').length") == 0
 
 
+def asked(console):
+    return console.page.evaluate("performance.getEntriesByType('resource').map(one => one.name).filter(name => name.includes('/api/'))")
+
+
 def test_the_overview_asks_for_little(site, console, person):
     seed.audit(site.database, person.org["id"], [("r", "c", "FAIL", "high", "x")])
     console.page.session(person)
     console.goto(org(person))
     console.page.wait("main .score")
-    asked = console.page.evaluate("performance.getEntriesByType('resource').map(one => one.name).filter(name => name.includes('/api/'))")
-    assert 0 < len(asked) <= 3, asked
+    console.reads("Invite your colleagues.")
+    assert 0 < len(asked(console)) <= 3, asked(console)
+
+
+def test_the_overview_tells_how_a_target_has_fared(site, console, person):
+    keys = []
+    for _ in range(2):
+        keys.append(person.ok("POST", "audits/start/", {"targets": [site.base]})["id"])
+        wait_audit(person, keys[-1])
+    (newest, oldest) = person.ok("GET", f"audits/trend/?target={site.base}/")["results"]
+    assert [newest["audit"], oldest["audit"]] == keys[::-1]
+    console.page.session(person)
+    console.goto(org(person))
+    console.page.wait("main .history")
+    assert f": {oldest['score']}, {newest['score']}" in console.page.evaluate("document.querySelector('.history').getAttribute('aria-label')")
+    console.reads("Open findings by severity", f"Scores of audits of {site.base}/")
+    assert console.page.evaluate("[...document.querySelectorAll('.bars dd')].map(one => Number(one.textContent))") == list(newest["failed"].values())
+    assert 0 < len(asked(console)) <= 3, asked(console)
+    console.looks("overview-trend")
+    console.follow("See what failed")
+    console.reads(f"{sum(newest['failed'].values())} findings.")
 
 
 def test_an_audit_can_be_deleted_by_an_admin(site, console, person):

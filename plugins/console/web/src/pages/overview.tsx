@@ -1,27 +1,30 @@
 // How an organization stands: the last score and those before it, what has been found, the last audits, what to do next.
-import { api, type Audit, must } from "../api";
+import { api, type Audit, must, type TrendPoint } from "../api";
 import { isAdmin, mayWrite, membership, orgPath } from "../organization";
 import { number, t } from "../text";
-import { Link, Page, Show, useLoad } from "../ui";
+import { Link, Page, Refusal, Show, useLoad } from "../ui";
 import { AuditTable } from "./audits";
 
 const SEVERITIES = ["critical", "high", "medium", "low", "informational"] as const;
+const POINTS = 12;   // of the history
 
-/* Scores over time, the last on the right. A picture of what the table below it says. */
-function History({ audits }: { audits: Audit[] }) {
-    const scores = audits.filter(audit => audit.score !== null).slice(0, 12).reverse();
+/* Scores over time, the last on the right. A picture of numbers that its label tells. */
+function History({ scores, of }: { scores: number[]; of: string }) {
     if (scores.length < 2) {
         return null;
     }
-    const at = (audit: Audit, index: number) => [4 + index * 192 / (scores.length - 1), 56 - (audit.score ?? 0) / 100 * 52] as const;
-    return <svg class="history" viewBox="0 0 200 60" role="img" aria-label={t.scoreHistory(scores.map(audit => number(audit.score!)).join(", "))}>
-        <path d={scores.map((audit, index) => (index ? "L" : "M") + at(audit, index).join(" ")).join("")} />
-        {scores.map((audit, index) => <circle key={audit.id} cx={at(audit, index)[0]} cy={at(audit, index)[1]} r="2.5" />)}
-    </svg>;
+    const at = (score: number, index: number) => [4 + index * 192 / (scores.length - 1), 56 - score / 100 * 52] as const;
+    return <>
+        <svg class="history" viewBox="0 0 200 60" role="img" aria-label={t.scoreHistory(scores.map(score => number(score)).join(", "))}>
+            <path d={scores.map((score, index) => (index ? "L" : "M") + at(score, index).join(" ")).join("")} />
+            {scores.map((score, index) => <circle key={index} cx={at(score, index)[0]} cy={at(score, index)[1]} r="2.5" />)}
+        </svg>
+        <p class="muted">{t.historyOf(of)}</p>
+    </>;
 }
 
-function Bars({ audit }: { audit: Audit }) {
-    const counts = audit.counts.severity, most = Math.max(1, ...SEVERITIES.map(severity => counts[severity]));
+function Bars({ counts }: { counts: Record<typeof SEVERITIES[number], number> }) {
+    const most = Math.max(1, ...SEVERITIES.map(severity => counts[severity]));
     return <dl class="bars">
         {SEVERITIES.map(severity => <div key={severity}>
             <dt>{t.severities[severity]}</dt>
@@ -30,16 +33,15 @@ function Bars({ audit }: { audit: Audit }) {
     </dl>;
 }
 
-function Standing({ audits }: { audits: Audit[] }) {
-    const last = audits.find(audit => audit.status === "completed");
-    if (!last) {
-        return null;
-    }
+/* How the target of the last audit has fared; where that is not known, what the last audit looked at. */
+function Standing({ last, trend }: { last: Audit; trend: TrendPoint[] }) {
+    const [newest] = trend, target = last.targets[0] ?? "";
     return <div class="cards">
         <section class="card"><h2>{t.score}</h2>
-            <p class="score">{last.score === null ? "–" : number(last.score)}<small> / 100</small></p>
-            <History audits={audits.filter(audit => audit.status === "completed")} /></section>
-        <section class="card"><h2>{t.checkedBySeverity}</h2><Bars audit={last} /></section>
+            <p class="score">{last.score === null ? "–" : number(last.score)}<small> / 100</small>{last.score_details && <> <span class="grade">{last.score_details.grade}</span></>}</p>
+            <History of={target} scores={trend.map(point => point.score).filter(score => score !== null).reverse()} /></section>
+        <section class="card"><h2>{newest ? t.openBySeverity : t.checkedBySeverity}</h2><Bars counts={newest ? newest.failed : last.counts.severity} />
+            {newest && <p><Link to={orgPath(`audits/${newest.audit}?status=FAIL`)}>{t.seeOpen}</Link></p>}</section>
     </div>;
 }
 
@@ -57,21 +59,32 @@ function Next({ audits, alone }: { audits: Audit[]; alone: boolean }) {
     </>;
 }
 
+/* The first target of the last audit, if it has been audited before: then there is something to compare with. */
+function again(audits: Audit[]): string | undefined {
+    const done = audits.filter(audit => audit.status === "completed"), [last] = done, target = last?.targets[0];
+    return target && last?.engine === "web" && done.filter(audit => audit.targets.includes(target)).length > 1 ? target : undefined;
+}
+
+/* The third call, beside who somebody is and their audits: of the trend where there is one, before that of what is to be done next. */
+async function third(audits: Audit[], signal: AbortSignal): Promise<{ trend: TrendPoint[]; alone: boolean }> {
+    const target = again(audits), { organization } = membership();
+    if (target) {
+        return { alone: false, trend: (await must(api.GET("/audits/trend/", { params: { query: { target, page_size: POINTS } }, signal }))).results };
+    }
+    return { trend: [], alone: (await must(api.GET("/organizations/{org}/", { params: { path: { org: organization.id } }, signal }))).members === 1 };
+}
+
 export function Overview() {
     const { organization } = membership();
-    const all = useLoad(async signal => {
-        const [{ results }, { members }] = await Promise.all([
-            must(api.GET("/audits/", { params: { query: { page_size: 20, ordering: "-created_at" } }, signal })),
-            must(api.GET("/organizations/{org}/", { params: { path: { org: organization.id } }, signal })),
-        ]);
-        return { results, alone: members === 1 };
-    }, [organization.id]);
+    const audits = useLoad(async signal => (await must(api.GET("/audits/", { params: { query: { page_size: 20, ordering: "-created_at" } }, signal }))).results, [organization.id]);
+    const more = useLoad(async signal => audits.data && third(audits.data, signal), [organization.id, audits.data]);
+    const last = audits.data?.find(audit => audit.status === "completed"), older = more.problem?.code === "older";
     return <Page title={organization.name}>
-        <Show of={all}>{({ results, alone }) => <>
-            <Next audits={results} alone={alone} />
-            <Standing audits={results} />
+        <Show of={audits}>{results => <>
+            {more.problem && !older && <Refusal problem={more.problem} again={more.reload} />}
+            <Next audits={results} alone={more.data?.alone ?? false} />
+            {last && <Standing last={last} trend={more.data?.trend ?? []} />}
             {results.length > 0 && <section><h2>{t.lastAudits}</h2><AuditTable audits={results.slice(0, 5)} /></section>}
         </>}</Show>
     </Page>;
 }
-

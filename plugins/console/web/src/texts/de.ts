@@ -112,6 +112,7 @@ export const de: Texts = {
     askForRole: "Ihre Rolle in dieser Organisation erlaubt das nicht; ihre Verwaltung kann das ändern.", reloadPage: "Bitte laden Sie die Seite neu und versuchen Sie es noch einmal.",
     retried: "Es wird von selbst noch einmal versucht.", waitSeconds: seconds => seconds === 1 ? "Versuchen Sie es in einer Sekunde noch einmal." : `Versuchen Sie es in ${seconds} Sekunden noch einmal.`,
     olderApi: "Der Dienst ist älter als diese Seite und kann das noch nicht. Alles andere geht; wer den Dienst betreibt, kann ihn aktualisieren.",
+    historyOf: target => `Punktzahlen der Audits von ${target}`, openBySeverity: "Offene Befunde nach Schwere", seeOpen: "Ansehen, was gescheitert ist",
 
     // Abrechnung
     billing: "Abrechnung", upgrade: "Tarif wechseln", askAdmin: "Die Verwaltung Ihrer Organisation kann den Tarif wechseln.", plans: "Tarife", yourPlan: "Ihr Tarif",

@@ -110,6 +110,7 @@ export const en = {
     askForRole: "Your role in this organization does not allow it; one of its administrators can change that.", reloadPage: "Please reload the page and try again.",
     retried: "It is tried again by itself.", waitSeconds: (seconds: number) => seconds === 1 ? "Try again in a second." : `Try again in ${seconds} seconds.`,
     olderApi: "The service is older than this page and cannot do this yet. Everything else works; whoever runs the service can update it.",
+    historyOf: (target: string) => `Scores of audits of ${target}`, openBySeverity: "Open findings by severity", seeOpen: "See what failed",
 
     // Billing
     billing: "Billing", upgrade: "Upgrade", askAdmin: "An administrator of your organization can upgrade.", plans: "Plans", yourPlan: "Your plan",
