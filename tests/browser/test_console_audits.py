@@ -172,7 +172,7 @@ def test_hosts_of_ones_own(site, console, person):
     assert console.wrong("host") and console.page.evaluate("document.querySelector('[name=host]').value") == "https://www.example.com/"
     console.fill(host="www.example.com")
     console.press("Add the host")
-    console.reads("www.example.com", "Not proved yet", "https://www.example.com/.well-known/mod-saas.txt")
+    console.reads("www.example.com", "Not proved yet", "https://www.example.com/.well-known/mod-saas.txt", "_mod-saas.www.example.com")
     (host,) = person.ok("GET", "audits/hosts/")["results"]
     assert console.page.evaluate("document.querySelector('main .secret').value") == host["token"]
     # Twice: the API's words, and what was typed stays.
@@ -199,6 +199,89 @@ def test_hosts_of_ones_own(site, console, person):
     assert console.page.evaluate("document.querySelectorAll('main form').length") == 0 and "Remove" not in console.page.text()
 
 
+def test_schedules(site, console, person):
+    console.page.session(person)
+    console.goto(at(person))
+    console.follow("Schedules")
+    console.heading("Schedules")
+    console.reads("There is none yet.")
+    console.page.click("summary")
+    console.choose("[name=time_zone]", "Europe/Berlin")
+    console.fill(targets="ftp://nowhere.example", name=EVIL, time="06:05")
+    console.press("Create the schedule")
+    assert "ftp://nowhere.example" in console.wrong("targets")
+    assert console.page.evaluate("document.querySelector('[name=time]').value") == "06:05"
+    console.looks("schedule-refused")
+    console.fill(targets=site.base)
+    console.press("Create the schedule")
+    console.page.shows("main h2", EVIL)
+    (schedule,) = person.ok("GET", "audits/schedules/")["results"]
+    assert (schedule["cron"], schedule["time_zone"], schedule["name"]) == ("5 6 * * 1-5", "Europe/Berlin", EVIL)
+    console.reads("Monday to Friday at 06:05", "(Europe/Berlin)")
+    # The next run is told by the clock of who reads.
+    shown = console.page.evaluate(f"new Intl.DateTimeFormat('en-US', {{dateStyle: 'medium', timeStyle: 'short'}}).format(new Date('{schedule['next_run_at']}'))")
+    console.reads(shown)
+    assert console.page.evaluate("document.querySelectorAll('main img').length") == 0
+
+    # Each of what people mean, and an expression of one's own, which the API judges.
+    def change(wanted, **fields):
+        console.press(f"Change: {EVIL}")
+        console.page.wait("dialog")
+        for name, value in fields.items():
+            (console.page.choose if name in ("preset", "weekday") else console.page.fill)(f"dialog [name={name}]", value)
+        console.press("Save", "dialog")
+        if wanted:
+            console.page.until("!document.querySelector('dialog')")
+            assert person.ok("GET", f"audits/schedules/{schedule['id']}/")["cron"] == wanted
+
+    change("5 6 * * 0", preset="weekly", weekday="0")
+    console.reads("Sundays at 06:05")
+    change("0 23 28 * *", preset="monthly", day="28", time="23:00")
+    change("7 * * * *", preset="hourly", minute="7")
+    change("0 4 * * *", preset="daily", time="04:00")
+    change("*/15 9-17 * * mon,fri", preset="own", cron="*/15 9-17 * * mon,fri")
+    console.reads("*/15 9-17 * * mon,fri")
+    change(None, preset="own", cron="61 * * * *")
+    console.page.wait("dialog [name=cron][aria-invalid=true]")
+    console.page.choose("dialog [name=preset]", "monthly")
+    console.page.fill("dialog [name=day]", "31")
+    console.press("Save", "dialog")
+    console.page.shows("dialog small.wrong", "A number from 1 to 28.")
+    console.looks("schedule-change")
+    console.page.hit("Escape")
+
+    console.press(f"Pause: {EVIL}")
+    console.reads("Paused")
+    assert not person.ok("GET", f"audits/schedules/{schedule['id']}/")["enabled"]
+    console.press(f"Go on: {EVIL}")
+    console.page.until("!document.querySelector('main .card').textContent.includes('Paused')")
+    assert person.ok("GET", f"audits/schedules/{schedule['id']}/")["enabled"]
+    console.page.click("[name=new_critical]")
+    console.page.until("document.querySelector('[name=new_critical]').checked")
+    assert person.ok("GET", "audits/alerts/") == {"new_critical": True}
+    console.looks("schedules")
+    seed.audit(site.database, person.org["id"], ROWS)
+    console.goto(at(person, f"?schedule={schedule['id']}"))
+    console.reads("There is no such audit.")
+    console.press("Only of one schedule ×")
+    console.reads("seeded")
+
+    # Who reads sees it, and changes nothing but their own mail.
+    viewer = site.newcomer()
+    seed.member(site.database, person.org["id"], viewer.user["id"], "VIEWER")
+    console.page.session(viewer)
+    console.goto(at(person, "/schedules"))
+    console.reads("*/15 9-17 * * mon,fri")
+    assert console.page.evaluate("document.querySelectorAll('main button, main form').length") == 0
+    console.page.session(person)
+    console.page.reload()
+    console.press(f"Delete the schedule: {EVIL}")
+    console.page.wait("dialog")
+    console.press("Delete the schedule", "dialog")
+    console.reads("There is none yet.")
+    assert person.ok("GET", "audits/schedules/")["count"] == 0
+
+
 @pytest.mark.only_db("sqlite")
 def test_in_german(site, browser, person):
     before, after = (seed.audit(site.database, person.org["id"], ROWS) for _ in range(2))
@@ -221,6 +304,11 @@ def test_in_german(site, browser, person):
         console.goto(at(person, "/hosts"))
         console.reads("Noch nicht nachgewiesen")
         console.looks("hosts")
+        person.ok("POST", "audits/schedules/", {"targets": ["example.com"], "cron": "30 6 * * 1"})
+        console.goto(at(person, "/schedules"))
+        console.reads("Jeden Montag um 06:30")
+        page.click("summary")
+        console.looks("schedules")
         console.silent()
     finally:
         page.close()

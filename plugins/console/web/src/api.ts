@@ -14,6 +14,7 @@ export type Role = Schemas["Role"];
 export type Audit = Schemas["Audit"];
 export type AuditHost = Schemas["AuditHost"];
 export type TrendPoint = Schemas["TrendPoint"];
+export type AuditSchedule = Schemas["AuditSchedule"];
 export type AuditImport = Schemas["AuditImport"];
 export type Evidence = Schemas["Evidence"];
 export type Triage = Schemas["Triage"];

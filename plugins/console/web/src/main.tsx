@@ -41,6 +41,7 @@ const routes: Route[] = [
     { pattern: /^\/o\/([^/]+)\/?$/, load: () => import("./pages/overview"), page: "Overview" },
     { pattern: /^\/o\/([^/]+)\/audits$/, load: () => import("./pages/audits"), page: "Audits" },
     { pattern: /^\/o\/([^/]+)\/audits\/hosts$/, load: () => import("./pages/hosts"), page: "Hosts" },
+    { pattern: /^\/o\/([^/]+)\/audits\/schedules$/, load: () => import("./pages/schedules"), page: "Schedules" },
     { pattern: /^\/o\/([^/]+)\/audits\/([^/]+)$/, load: () => import("./pages/audit"), page: "OneAudit" },
     { pattern: /^\/o\/([^/]+)\/audits\/([^/]+)\/diff\/([^/]+)$/, load: () => import("./pages/diff"), page: "Diff" },
     { pattern: /^\/o\/([^/]+)\/billing$/, load: billing, page: "Billing" },

@@ -6,7 +6,7 @@ const UNDECIDED = { muted: false, reason: null, until: null, comment: null, upda
 
 /* Members that came later, of the answers of these paths or of what they list. */
 const later: [path: RegExp, members: Record<string, unknown>][] = [
-    [/^\/audits\/(\{audit\}\/|\{audit\}\/cancel\/|start\/|import\/|\{audit\}\/import\/)?$/, { score_details: null, imports: [] }],
+    [/^\/audits\/(\{audit\}\/|\{audit\}\/cancel\/|start\/|import\/|\{audit\}\/import\/)?$/, { score_details: null, imports: [], schedule: null }],
     [/^\/audits\/\{audit\}\/evidence\/(\{evidence\}\/)?$/, { triage: UNDECIDED }],
     [/^\/audits\/\{audit\}\/diff\/\{other\}\/$/, { triage: UNDECIDED }],
     [/^\/audits\/checks\/$/, { title: null, meaning: null, remediation: null, reference: null, configuration: { httpd: null, nginx: null }, test: "" }],

@@ -9,7 +9,7 @@ import { isAdmin, mayWrite, orgPath } from "../organization";
 import { navigate } from "../router";
 import { Explained } from "../score";
 import { moment, number, percent, t } from "../text";
-import { Badge, Dialog, Page, Refusal, Show, useAction, useLoad } from "../ui";
+import { Badge, Dialog, Link, Page, Refusal, Show, useAction, useLoad } from "../ui";
 
 const AGAIN = 1000;
 const IMPORT = "import";   // the engine whose audits are made of files, and which counts hundredths
@@ -54,7 +54,8 @@ function Standing({ audit }: { audit: Audit }) {
     const { done, total } = audit.progress;
     return <>
         <p class="row"><Badge kind={audit.status}>{t.auditStatus[audit.status]}</Badge>
-            <span class="muted">{t.started}: {moment(audit.started_at ?? audit.created_at)}{audit.finished_at && ` · ${t.finished}: ${moment(audit.finished_at)}`}</span></p>
+            <span class="muted">{t.started}: {moment(audit.started_at ?? audit.created_at)}{audit.finished_at && ` · ${t.finished}: ${moment(audit.finished_at)}`}</span>
+            {audit.schedule && <Link to={orgPath("audits/schedules")}>{t.bySchedule}</Link>}</p>
         {/* Read aloud when the state changes, not with every step of it. */}
         <p class="unseen" role="status">{t.auditStatus[audit.status]}</p>
         {runs(audit) && <p class="row"><progress value={total ? done : undefined} max={total || 1} aria-label={t.progress} /> {total > 0 && (audit.engine === IMPORT ? percent(done / total) : `${number(done)} / ${number(total)}`)}</p>}

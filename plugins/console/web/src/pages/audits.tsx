@@ -86,10 +86,15 @@ function Compare({ chosen }: { chosen: Audit[] }) {
 
 export function Audits() {
     const { query } = usePlace(), { organization } = membership();
-    const status = STATUSES.find(one => one === query.get("status"));
+    const status = STATUSES.find(one => one === query.get("status")), schedule = query.get("schedule") ?? "";
+    const set = (name: string, value: string) => {
+        const changed = new URLSearchParams(location.search);
+        value ? changed.set(name, value) : changed.delete(name);
+        setQuery(changed);
+    };
     const audits = usePages((page, signal) => must(api.GET("/audits/", {
-        params: { query: { page, page_size: 50, ordering: "-created_at", ...(status ? { status } : {}) } }, signal,
-    })), [organization.id, status]);
+        params: { query: { page, page_size: 50, ordering: "-created_at", ...(status ? { status } : {}), ...(schedule ? { schedule } : {}) } }, signal,
+    })), [organization.id, status, schedule]);
     const [chosen, choose] = useState<Audit[]>([]);
     useEffect(() => choose([]), [organization.id]);
     const running = audits.data?.some(audit => audit.status === "queued" || audit.status === "running");
@@ -97,12 +102,13 @@ export function Audits() {
         const timer = running ? setInterval(() => document.visibilityState === "visible" && audits.reload(), AGAIN) : 0;
         return () => clearInterval(timer);
     }, [running]);
-    return <Page title={t.audits} actions={<Link to={orgPath("audits/hosts")}>{t.hosts}</Link>}>
+    return <Page title={t.audits} actions={<div class="row"><Link to={orgPath("audits/schedules")}>{t.schedules}</Link><Link to={orgPath("audits/hosts")}>{t.hosts}</Link></div>}>
         {mayWrite() && <><Start /><Import /></>}
-        <div class="filters"><label>{t.status} <select onChange={event => setQuery(new URLSearchParams(event.currentTarget.value ? { status: event.currentTarget.value } : {}))}>
+        <div class="filters"><label>{t.status} <select onChange={event => set("status", event.currentTarget.value)}>
             <option value="">{t.all}</option>
             {STATUSES.map(one => <option key={one} value={one} selected={one === status}>{t.auditStatus[one]}</option>)}
-        </select></label></div>
+        </select></label>
+            {schedule && <button type="button" onClick={() => set("schedule", "")}>{t.onlySchedule} ×</button>}</div>
         <Show of={audits}>{rows => rows.length ? <>
             {(rows.length > 1 || chosen.length > 0) && <Compare chosen={chosen} />}
             <AuditTable audits={rows} {...rows.length > 1 || chosen.length > 0 ? { chosen, choose } : {}} />

@@ -6,7 +6,7 @@ import { mayWrite, membership, orgPath } from "../organization";
 import { moment, t } from "../text";
 import { Badge, Copy, Dialog, Field, Form, Link, More, Page, Refusal, Show, useAction, usePages } from "../ui";
 
-const FILE = "/.well-known/mod-saas.txt";
+const FILE = "/.well-known/mod-saas.txt", RECORD = "_mod-saas.";
 
 function Remove({ host, changed }: { host: AuditHost; changed: () => void }) {
     const [asked, ask] = useState(false);
@@ -31,7 +31,7 @@ function Host({ host, changed }: { host: AuditHost; changed: () => void }) {
         <p class="row"><Badge kind={host.proved_at ? "active" : "manual"}>{host.proved_at ? t.hostProved : t.hostUnproved}</Badge>
             <span class="muted">{host.proved_at ? t.hostProvedAt(moment(host.proved_at)) : t.hostAdded(moment(host.created_at))}</span></p>
         <details open={!host.proved_at}><summary>{t.hostHow}</summary>
-            <ol class="steps"><li>{t.hostFile} <a href={`https://${host.host}${FILE}`} target="_blank" rel="noopener noreferrer">{`https://${host.host}${FILE}`}</a></li>
+            <ol class="steps"><li>{t.hostFile} <a href={`https://${host.host}${FILE}`} target="_blank" rel="noopener noreferrer">{`https://${host.host}${FILE}`}</a>{t.hostRecord} <code>{RECORD + host.host}</code></li>
                 <li>{t.hostLine}<Copy label={t.hostToken(host.host)} text={host.token} /></li>
                 <li>{mayWrite() ? <Link to={orgPath(`audits?targets=${encodeURIComponent(host.host)}`)}>{t.hostAudit}</Link> : t.hostAudit}</li></ol>
         </details>

@@ -103,7 +103,7 @@ export const de: Texts = {
     hosts: "Eigene Hosts", hostsLead: "Manches wird Fremde nicht gefragt. Weisen Sie nach, dass ein Host Ihnen gehört, dann prüfen Audits auch das, etwa ob Verzeichnisse ihre Dateien auflisten.",
     host: "Host", hostHint: "Ein Name wie www.example.com, ohne https:// und Pfad. Eine Subdomain ist ein eigener Host.", addHost: "Host hinzufügen", noHosts: "Es gibt noch keinen.",
     hostProved: "Nachgewiesen", hostUnproved: "Noch nicht nachgewiesen", hostProvedAt: when => `Zuletzt fand ein Audit den Nachweis: ${when}`, hostAdded: when => `Hinzugefügt: ${when}`,
-    hostHow: "Wie der Nachweis geht", hostFile: "Stellen Sie eine Textdatei bereit unter", hostLine: "Schreiben Sie diese Zeile hinein; andere Zeilen stören nicht.", hostToken: host => `Nachweis für ${host}`,
+    hostHow: "Wie der Nachweis geht", hostFile: "Stellen Sie eine Textdatei bereit unter", hostRecord: " oder legen Sie einen TXT-Eintrag an für", hostLine: "Schreiben Sie diese Zeile hinein, neben andere, wenn es sie gibt.", hostToken: host => `Nachweis für ${host}`,
     hostAudit: "Starten Sie ein Audit des Hosts: Jedes sucht den Nachweis von neuem.", removeHost: "Host entfernen",
     removeHostLead: host => `${host} gilt wieder als fremd. Fügen Sie ihn noch einmal hinzu, bekommt er einen anderen Nachweis.`,
 
@@ -114,13 +114,25 @@ export const de: Texts = {
     olderApi: "Der Dienst ist älter als diese Seite und kann das noch nicht. Alles andere geht; wer den Dienst betreibt, kann ihn aktualisieren.",
     historyOf: target => `Punktzahlen der Audits von ${target}`, openBySeverity: "Offene Befunde nach Schwere", seeOpen: "Ansehen, was gescheitert ist",
 
+    // Zeitpläne
+    schedules: "Zeitpläne", schedulesLead: "Audits, die von selbst starten.", newSchedule: "Neuer Zeitplan", createSchedule: "Zeitplan anlegen", noSchedules: "Es gibt noch keinen.",
+    howOften: "Wie oft", presets: { daily: "Jeden Tag", weekdays: "Montag bis Freitag", weekly: "Einmal in der Woche", monthly: "Einmal im Monat", hourly: "Jede Stunde", own: "Nach einem eigenen Ausdruck" },
+    onDay: "Am", onDayOfMonth: "Am Tag", atTime: "Um", atMinute: "Zur Minute", timeZone: "Zeitzone", cron: "Ausdruck",
+    cronHint: "Fünf Felder wie in crontab: Minute, Stunde, Tag, Monat, Wochentag. Jedes ist *, eine Zahl, ein Bereich 1-5, mehrere mit Kommas oder mit Schrittweite */15.",
+    everyDay: time => `Jeden Tag um ${time}`, everyWeekday: time => `Montag bis Freitag um ${time}`, everyWeek: (day, time) => `Jeden ${day} um ${time}`,
+    everyMonth: (day, time) => `Am ${day}. jedes Monats um ${time}`, everyHour: minute => `Jede Stunde zur Minute ${Number(minute)}`,
+    scheduleOn: "An", schedulePaused: "Pausiert", nextRun: "Nächstes Mal", lastRun: "Zuletzt fällig", lastOfIt: "sein letztes Audit", notStarted: why => `Da wurde nichts gestartet: ${why}`,
+    changeIt: "Ändern", pause: "Pausieren", deleteIt: "Zeitplan löschen", deleteScheduleLead: name => `„${name}“ startet nichts mehr. Was er gestartet hat, bleibt.`,
+    bySchedule: "von einem Zeitplan gestartet", chooseTime: "Wählen Sie eine Uhrzeit.", numberWithin: (least, most) => `Eine Zahl von ${least} bis ${most}.`,
+    allOfIt: "alle seine Audits", onlySchedule: "Nur von einem Zeitplan", alerts: "Mail an Sie", alertNewCritical: "Wenn ein Audit dieser Organisation etwas Kritisches gefunden hat, das vorher nicht da war",
+
     // Abrechnung
     billing: "Abrechnung", upgrade: "Tarif wechseln", askAdmin: "Die Verwaltung Ihrer Organisation kann den Tarif wechseln.", plans: "Tarife", yourPlan: "Ihr Tarif",
     standsFree: "Sie nutzen den kostenlosen Tarif.", standsActive: plan => `${plan} ist aktiv.`,
     standsRenews: (plan, when) => `${plan}, verlängert sich am ${when}.`, standsEnds: (plan, when) => `${plan}, endet am ${when}.`,
     standsTrial: (plan, when) => `${plan}, zur Probe bis ${when}.`, standsGrace: when => `Die letzte Zahlung ist gescheitert. Sie haben Zugang bis ${when}.`,
     standsExpired: "Ihr Abonnement ist abgelaufen: Eine Zahlung ist gescheitert oder fehlt.", standsCanceled: when => when ? `Ihr Abonnement endete am ${when}.` : "Ihr Abonnement ist beendet.",
-    allFeatures: "Alles", features: { export: "Export von Befunden" }, limitNames: { members: "Mitglieder", audits: "Audits", targets: "Ziele eines Audits" },
+    allFeatures: "Alles", features: { export: "Export von Befunden" }, limitNames: { members: "Mitglieder", audits: "Audits", targets: "Ziele eines Audits", schedules: "Zeitpläne" },
     limited: (limit, name, per) => `${name}: ${limit}${per === "month" ? " im Monat" : per === "day" ? " am Tag" : ""}`,
     perMember: "für jedes Mitglied", usage: "Verbraucht", usedOf: (used, limit) => `${used} von ${limit}`, atMost: limit => `höchstens ${limit}`,
     resets: when => `bis ${when}`, adminsPay: "Den Tarif ändert die Verwaltung der Organisation.", manage: "Karte, Tarif, Rechnungen, Kündigung",

@@ -101,7 +101,7 @@ export const en = {
     hosts: "Your hosts", hostsLead: "Some things are not asked of strangers. Show that a host is yours, and audits look for them too, such as whether its directories list their files.",
     host: "Host", hostHint: "A name such as www.example.com, without https:// and path. A subdomain is a host of its own.", addHost: "Add the host", noHosts: "There is none yet.",
     hostProved: "Proved", hostUnproved: "Not proved yet", hostProvedAt: (when: string) => `The last audit that found the proof: ${when}`, hostAdded: (when: string) => `Added: ${when}`,
-    hostHow: "How to prove it", hostFile: "Serve a text file at", hostLine: "Put this line into it; other lines may stand beside it.", hostToken: (host: string) => `Proof for ${host}`,
+    hostHow: "How to prove it", hostFile: "Serve a text file at", hostRecord: ", or make a TXT record of", hostLine: "Put this line into it, beside others if there are some.", hostToken: (host: string) => `Proof for ${host}`,
     hostAudit: "Start an audit of the host: every audit looks for the proof anew.", removeHost: "Remove the host",
     removeHostLead: (host: string) => `${host} counts as a stranger's again. If you add it once more, it gets another proof.`,
 
@@ -112,13 +112,25 @@ export const en = {
     olderApi: "The service is older than this page and cannot do this yet. Everything else works; whoever runs the service can update it.",
     historyOf: (target: string) => `Scores of audits of ${target}`, openBySeverity: "Open findings by severity", seeOpen: "See what failed",
 
+    // Schedules
+    schedules: "Schedules", schedulesLead: "Audits that start by themselves.", newSchedule: "New schedule", createSchedule: "Create the schedule", noSchedules: "There is none yet.",
+    howOften: "How often", presets: { daily: "Every day", weekdays: "Monday to Friday", weekly: "Once a week", monthly: "Once a month", hourly: "Every hour", own: "By an expression of your own" },
+    onDay: "On", onDayOfMonth: "On day", atTime: "At", atMinute: "At minute", timeZone: "Time zone", cron: "Expression",
+    cronHint: "Five fields as in crontab: minute, hour, day, month, weekday. Each is *, a number, a range 1-5, several with commas, or with a step */15.",
+    everyDay: (time: string) => `Every day at ${time}`, everyWeekday: (time: string) => `Monday to Friday at ${time}`, everyWeek: (day: string, time: string) => `${day}s at ${time}`,
+    everyMonth: (day: number, time: string) => `On day ${day} of each month at ${time}`, everyHour: (minute: string) => `Every hour at minute ${Number(minute)}`,
+    scheduleOn: "On", schedulePaused: "Paused", nextRun: "Next", lastRun: "Last due", lastOfIt: "its last audit", notStarted: (why: string) => `Nothing was started then: ${why}`,
+    changeIt: "Change", pause: "Pause", deleteIt: "Delete the schedule", deleteScheduleLead: (name: string) => `“${name}” starts nothing any more. What it has started stays.`,
+    bySchedule: "started by a schedule", chooseTime: "Choose a time.", numberWithin: (least: number, most: number) => `A number from ${least} to ${most}.`,
+    allOfIt: "all of its audits", onlySchedule: "Only of one schedule", alerts: "Mail to you", alertNewCritical: "When an audit of this organization has found something critical that was not there before",
+
     // Billing
     billing: "Billing", upgrade: "Upgrade", askAdmin: "An administrator of your organization can upgrade.", plans: "Plans", yourPlan: "Your plan",
     standsFree: "You are on the free plan.", standsActive: (plan: string) => `${plan} is active.`,
     standsRenews: (plan: string, when: string) => `${plan}, renews on ${when}.`, standsEnds: (plan: string, when: string) => `${plan}, ends on ${when}.`,
     standsTrial: (plan: string, when: string) => `${plan}, in trial until ${when}.`, standsGrace: (when: string) => `The last payment failed. You have access until ${when}.`,
     standsExpired: "Your subscription has expired: a payment failed or is missing.", standsCanceled: (when: string) => when ? `Your subscription ended on ${when}.` : "Your subscription has ended.",
-    allFeatures: "Everything", features: { export: "Export of findings" }, limitNames: { members: "Members", audits: "Audits", targets: "Targets of an audit" },
+    allFeatures: "Everything", features: { export: "Export of findings" }, limitNames: { members: "Members", audits: "Audits", targets: "Targets of an audit", schedules: "Schedules" },
     limited: (limit: string, name: string, per: string | null) => `${name}: ${limit}${per === "month" ? " a month" : per === "day" ? " a day" : ""}`,
     perMember: "for each member", usage: "Used", usedOf: (used: string, limit: string) => `${used} of ${limit}`, atMost: (limit: string) => `at most ${limit}`,
     resets: (when: string) => `until ${when}`, adminsPay: "Administrators of the organization change the plan.", manage: "Card, plan, invoices, cancellation",
