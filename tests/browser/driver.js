@@ -22,7 +22,8 @@ const steps = {
         made.setDefaultTimeout(timeout);
         made.problems = [];
         made.on("pageerror", error => made.problems.push(String(error)));
-        made.on("console", message => message.type() === "error" && made.problems.push(message.text()));
+        made.on("console", message => !["verbose", "debug", "info", "log"].includes(message.type()) && made.problems.push(message.text()));
+        made.on("dialog", dialog => { made.problems.push(`a dialog: ${dialog.message()}`); dialog.dismiss(); });
         pages.set(key, made);
     },
     async goto(page, key, url) {
@@ -85,7 +86,13 @@ const steps = {
     },
     // As waitForFunction(), which pages that forbid eval() do not let.
     async until(page, key, code) {
-        for (const end = Date.now() + timeout; !await page.evaluate(code);) {
+        // Asked while another page comes, there is nobody to answer.
+        const holds = () => page.evaluate(code).catch(error => {
+            if (!/context was destroyed/.test(error.message)) {
+                throw error;
+            }
+        });
+        for (const end = Date.now() + timeout; !await holds();) {
             if (Date.now() > end) {
                 throw new Error(`not within ${timeout} ms: ${code}. There is: ${await page.evaluate(() => document.body.innerText)}`);
             }

@@ -46,6 +46,7 @@ function Address() {
 }
 
 function Password() {
+    const me = useProfile()!;
     const [saved, setSaved] = useState(false);
     return <section><h2>{t.password}</h2>
         <Form submit={t.setPassword} send={async (values, form) => {
@@ -54,6 +55,8 @@ function Password() {
             form.reset();
             setSaved(true);
         }}>
+            {/* For whoever keeps passwords in their browser. */}
+            <input type="text" name="username" autocomplete="username" value={me.email} hidden readOnly />
             <Field name="old" label={t.oldPassword} type="password" autocomplete="current-password" />
             <Field name="new" label={t.newPassword} type="password" autocomplete="new-password" hint={t.passwordHint} />
         </Form><Saved shown={saved} text={t.resetDone} /></section>;
