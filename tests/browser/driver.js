@@ -154,6 +154,23 @@ const steps = {
     async hit(page, key, name) {
         await page.keyboard.press(name);
     },
+    // Tab until what has the focus is wanted: code says so of `now`. Where the focus is has to show.
+    async reach(page, key, code, most) {
+        for (let i = 0; ; i++) {
+            const seen = await page.evaluate(`(() => { const now = document.activeElement; return (${code}) ? getComputedStyle(now).outlineStyle : ""; })()`);
+            if (seen) {
+                return seen !== "none";
+            }
+            if (i === most) {
+                throw new Error(`not reached by Tab: ${code}. There is: ${await page.evaluate(() => document.body.innerText)}`);
+            }
+            await page.keyboard.press("Tab");
+        }
+    },
+    async downloadBy(page, key, name) {
+        const [started] = await Promise.all([page.waitForEvent("download"), page.keyboard.press(name)]);
+        return [started.suggestedFilename(), require("node:fs").readFileSync(await started.path(), "utf8")];
+    },
     async type(page, key, text) {
         await page.keyboard.type(text);
     },

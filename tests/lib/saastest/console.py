@@ -83,6 +83,9 @@ class Console:
         wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         return found + ([f"{wide} px wider than the window"] if wide > 0 else [])
 
+    def picture(self, name):
+        self.page.screenshot(BUILD / "screenshots" / self.folder / f"{name}.png")
+
     def looks(self, name):
         """On a phone and on a desk, in light and in dark: no barrier, and a picture in build/screenshots. On one database:
         they look the same."""
@@ -92,7 +95,7 @@ class Console:
             self.page.resize(width, 800)
             self.page.scheme(scheme)
             found = self.barriers()
-            self.page.screenshot(BUILD / "screenshots" / self.folder / f"{name}-{width}.png")
+            self.picture(f"{name}-{width}")
             assert found == [], f"{name} at {width}, {scheme}:\n" + "\n".join(found)
 
     def silent(self):
