@@ -136,6 +136,10 @@ const steps = {
     async script(page, key, path) {
         await page.evaluate(require("node:fs").readFileSync(path, "utf8"));
     },
+    // A script of every page that comes, before its own.
+    async before(page, key, code) {
+        await page.addInitScript(code);
+    },
     // A processor so many times slower.
     async slow(page, key, rate) {
         const session = await page.context().newCDPSession(page);

@@ -15,7 +15,7 @@ const ROW = 64;        // px, as in the sheet
 const MARGIN = 6;      // rows in the document above and below what is in sight
 const MOST = 10000;    // rows that can be scrolled through before the scroll is moved on
 const EDGE = 100;      // rows before its ends where that is done
-const TYPING = 250;    // ms without a key until a search is asked
+const TYPING = 150;    // ms without a key until a search is asked
 
 const STATUSES = ["FAIL", "PASS", "MANUAL", "ERROR"] as const;
 const SEVERITIES = ["critical", "high", "medium", "low", "informational"] as const;
