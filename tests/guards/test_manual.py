@@ -211,7 +211,7 @@ def test_the_defaults_of_the_reference_are_accepted(httpd):
 
 
 def test_the_manual_lists_the_properties_of_the_consoles_style():
-    style = (ROOT / "plugins" / "console" / "web" / "src" / "style.css").read_text()
+    style = "".join(path.read_text() for path in (ROOT / "plugins" / "console" / "web" / "src").rglob("*.css"))
     told = (ROOT / "docs" / "console.md").read_text().split("\n## Brand\n")[1].split("\n## ")[0]
     assert set(re.findall(r"(--[a-z-]+):", style)) == set(re.findall(r"`(--[a-z-]+)`", told))
 
