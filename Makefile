@@ -39,7 +39,7 @@ PG_INCLUDE := $(shell pg_config --includedir 2>/dev/null)
 CORE_CPPFLAGS := $(call apxs_q,EXTRA_CPPFLAGS) $(shell apr-1-config --includes) $(shell apu-1-config --includes) \
     $(shell $(PKG_CONFIG) --cflags jansson libcrypto libargon2 libidn2)
 
-.PHONY: all help deps demo stop install clean sql-checksums sql-locks \
+.PHONY: all help deps demo stop install clean sql-checksums sql-locks deb \
     test check debug test-unit test-api test-ctl test-faults test-browser test-plugin test-sandbox test-guards test-fuzz test-sanitized bench bench-quick format
 
 all: $(MODULES) $(BUILD)/bin/saasctl $(BUILD)/console/index.html
@@ -56,6 +56,7 @@ help:
 	@echo 'make fuzz       look for inputs that break a parser: T=event MINUTES=10; installs clang'
 	@echo 'make bench      install the peers, measure against them; make bench-quick in under two minutes'
 	@echo 'make install    into DESTDIR, where this httpd keeps its modules; edits no httpd.conf'
+	@echo 'make deb        Debian packages into build/packages/, looked at by lintian'
 
 # ------------------------------------------------------------------- core --
 
@@ -173,7 +174,7 @@ install: all
 	    install -m 644 $(BUILD)/console/index.html "$(DESTDIR)$(CONSOLEDIR)/" && \
 	    install -m 644 $(BUILD)/console/assets/* "$(DESTDIR)$(CONSOLEDIR)/assets/"; \
 	else echo 'install: the console was not built and is not installed; leave out its SaasConsole On'; fi
-	install -m 644 conf/saas.load conf/saas.conf "$(CONFDIR)/"
+	install -m 644 conf/saas.load conf/saas.conf conf/saas_console.load "$(CONFDIR)/"
 	install -m 644 conf/examples/*.conf "$(DESTDIR)/usr/share/doc/mod_saas/examples/"
 	install -m 644 conf/examples/proxies/* "$(DESTDIR)/usr/share/doc/mod_saas/examples/proxies/"
 	install -m 644 README.md CHANGELOG.md LICENSE "$(DESTDIR)/usr/share/doc/mod_saas/"
@@ -183,6 +184,12 @@ install: all
 
 clean:
 	rm -rf $(BUILD)/obj $(BUILD)/modules $(BUILD)/bin $(BUILD)/console $(BUILD)/unit $(BUILD)/include $(BUILD)/libsaas_core.a
+
+# --------------------------------------------------------------- packages --
+
+deb:
+	@sh tools/deps.sh debhelper fakeroot lintian
+	@sh tools/packages/deb.sh $(BUILD)
 
 # Takes new migrations into the list of checksums. What is in it never changes: a change is a new file.
 sql-checksums:

@@ -106,7 +106,7 @@ def test_install_puts_everything_in_its_place(installed):
     wanted |= {f"/usr/share/mod_saas/sql/{p.parent.name}/{p.name}" for p in ROOT.glob("sql/*/*.sql")}
     wanted |= {"/usr/bin/saasctl"}
     if Path(apxs("SYSCONFDIR"), "mods-available").is_dir():
-        wanted |= {f"{apxs('SYSCONFDIR')}/mods-available/saas.{kind}" for kind in ("load", "conf")}
+        wanted |= {f"{apxs('SYSCONFDIR')}/mods-available/{name}" for name in ("saas.load", "saas.conf", "saas_console.load")}
     missing = wanted - set(installed.files)
     assert not missing, f"not installed: {sorted(missing)}"
     elsewhere = [f for f in installed.files if f not in wanted and not f.startswith("/usr/share/")]
@@ -119,11 +119,11 @@ def test_install_edits_no_configuration(installed):
     assert not [f for f in installed.files if "mods-enabled" in f or f.endswith(("/httpd.conf", "/apache2.conf"))]
 
 
-def test_every_module_of_the_load_file_is_installed(installed):
-    load_file, = (f for f in installed.files if f.endswith("/saas.load"))
-    text = Path(f"{installed.root}{load_file}").read_text()
+def test_every_module_of_the_load_files_is_installed(installed):
+    load_files = [f for f in installed.files if f.endswith(("/saas.load", "/saas_console.load"))]
+    text = "".join(Path(f"{installed.root}{name}").read_text() for name in load_files)
     named = re.findall(r"^LoadModule\s+(\S+)\s+(\S+)$", text, re.M)
-    assert {os.path.basename(path) for _, path in named} == set(ALL)
+    assert len(load_files) == 2 and sorted(os.path.basename(path) for _, path in named) == sorted(ALL)
     assert {symbol for symbol, _ in named} == {"saas_module", *(f"saas_{name}_module" for name in PLUGINS)}
 
 
