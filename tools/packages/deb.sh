@@ -11,6 +11,8 @@ cd "$(dirname "$0")/../.."
 root=$(pwd)
 mkdir -p "$1/packages"
 out=$(cd "$1/packages" && pwd)
+# Two at once in one checkout: one after the other.
+exec 9>"$out/lock" && flock 9
 
 say() { printf '  %-5s %s\n' "$1" "$2"; }
 
