@@ -161,7 +161,7 @@ CONFDIR = $(if $(wildcard $(call apxs_q,SYSCONFDIR)/mods-available),$(MODCONF),$
 install: all
 	install -d "$(DESTDIR)$(LIBEXECDIR)" "$(DESTDIR)$(INCLUDEDIR)/mod_saas" "$(DESTDIR)/usr/bin" \
 	    "$(CONFDIR)" "$(DESTDIR)$(SQLDIR)/pgsql" "$(DESTDIR)$(SQLDIR)/sqlite" "$(DESTDIR)/usr/share/doc/mod_saas/examples/proxies" \
-	    "$(DESTDIR)/usr/share/doc/mod_saas/docs/openapi" "$(DESTDIR)$(MANDIR)/man8"
+	    "$(DESTDIR)/usr/share/doc/mod_saas/docs/openapi" "$(DESTDIR)$(MANDIR)/man8" "$(DESTDIR)/usr/share/mod_saas/monitoring"
 	install -m 644 $(MODULES) "$(DESTDIR)$(LIBEXECDIR)/"
 	install -m 644 mod_saas/mod_saas.h apxs.mk "$(DESTDIR)$(INCLUDEDIR)/mod_saas/"
 	install -m 755 $(BUILD)/bin/saasctl "$(DESTDIR)/usr/bin/saasctl"
@@ -175,6 +175,7 @@ install: all
 	    install -m 644 $(BUILD)/console/assets/* "$(DESTDIR)$(CONSOLEDIR)/assets/"; \
 	else echo 'install: the console was not built and is not installed; leave out its SaasConsole On'; fi
 	install -m 644 conf/saas.load conf/saas.conf conf/saas_console.load "$(CONFDIR)/"
+	install -m 644 conf/monitoring/* "$(DESTDIR)/usr/share/mod_saas/monitoring/"
 	install -m 644 conf/examples/*.conf "$(DESTDIR)/usr/share/doc/mod_saas/examples/"
 	install -m 644 conf/examples/proxies/* "$(DESTDIR)/usr/share/doc/mod_saas/examples/proxies/"
 	install -m 644 README.md CHANGELOG.md LICENSE "$(DESTDIR)/usr/share/doc/mod_saas/"

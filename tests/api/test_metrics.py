@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from saastest import ROOT, Api, Places, Site, seed
-from saastest.metrics import families, moved, scrape, wait_for
+from saastest.metrics import dashboard, families, moved, named, rules, scrape, wait_for
 from saastest.places import give, halt
 
 pytestmark = pytest.mark.expects("AH01617", "AH01618", "AH01630", "AH01631")
@@ -448,3 +448,25 @@ def test_a_killed_child_holds_nothing(site, callers):
     with moved(site) as change:
         assert callers["admin"].get("/area/admins/").status_code == 200
     assert change.of("requests") == {said("role", "granted"): 1}
+
+
+def test_what_rules_and_dashboard_name_is_there(site, person):
+    """Every series of conf/monitoring, with its labels and the values that they are compared with."""
+    seed.job(site.database, "mail", {})
+    seed.give_up_jobs(site.database, "mail")
+    guesses = (site.nobody().post("auth/login/", {"email": person.email, "password": "guessed"}).status_code for _ in range(60))
+    assert 429 in guesses       # a throttle has a series from then on
+    there = {}
+    for family in families(site).values():
+        for sample in family.samples:
+            labels = there.setdefault(sample.name, {})
+            for label, value in sample.labels.items():
+                labels.setdefault(label, set()).add(value)
+    wanted = named([*rules(), *dashboard()])
+    assert len(wanted) > 30
+    for name, labels in wanted.items():
+        assert name in there, f"{name} is not in /saas/metrics"
+        for label, values in labels.items():
+            assert label in there[name], f"{name} has no label {label}"
+            assert values <= there[name][label], f"{name} never has {label} {sorted(values - there[name][label])}"
+    seed.forget_jobs(site.database, "mail")

@@ -1,9 +1,13 @@
 """What a monitoring system sees: /saas/metrics, read by Prometheus' own parser for OpenMetrics."""
 
 import contextlib
+import json
+import re
 import time
 
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+from .places import ROOT
 
 TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
@@ -62,3 +66,34 @@ def wait_for(site, series, value, seconds=15):
     while scrape(site).get(series) != value:
         assert time.monotonic() < end, f"{series} is {scrape(site).get(series)}, not {value}"
         time.sleep(0.05)
+
+
+def dashboard():
+    """What Grafana's dashboard asks Prometheus, with values for its variables."""
+    panels = json.loads((ROOT / "conf" / "monitoring" / "saas.dashboard.json").read_text())["panels"]
+    asked = [target["expr"] for panel in panels for target in panel.get("targets", ())]
+    return [expr.replace("$__rate_interval", "5m").replace("$instance", ".*") for expr in asked]
+
+
+def rules():
+    """The expressions of Prometheus' rules, as they stand in the file."""
+    text = (ROOT / "conf" / "monitoring" / "saas.rules.yml").read_text()
+    return re.findall(r"^        expr: (.*(?:\n {10,}.*)*)", text, re.M)
+
+
+def named(expressions):
+    """{series: labels} that expressions name, with the values that a label is compared with: {"x_total": {"a": {"b", "c"}}}.
+    What a scrape gives a series besides is not among them, nor a rule's own name."""
+    found = {}
+    for expr in expressions:
+        for name, selector in re.findall(r"\b(saas_\w+)(?:\{([^}]*)\})?", expr):
+            labels = found.setdefault(name, {})
+            for label, _, value in re.findall(r'(\w+)(=~|!~|!=|=)"([^"]*)"', selector):
+                labels.setdefault(label, set()).update(value.split("|"))
+        for label in (label for words in re.findall(r"\bby \(([^)]*)\)", expr) for label in words.split(",")):
+            for name in re.findall(r"\bsaas_\w+", expr):
+                found[name].setdefault(label.strip(), set())
+    for labels in found.values():
+        labels.pop("instance", None)
+        labels.pop("le", None)
+    return found

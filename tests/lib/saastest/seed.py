@@ -160,6 +160,11 @@ def hurry(database, kind, attempts=None):
                      "2026-01-01T00:00:00.000000Z", attempts, kind)
 
 
+def give_up_jobs(database, kind):
+    """As after the last attempt at each."""
+    database.execute("UPDATE jobs SET state = 'dead' WHERE kind = ?", kind)
+
+
 def forget_jobs(database, kind):
     database.execute("DELETE FROM jobs WHERE kind = ?", kind)
 
