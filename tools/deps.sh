@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 packages='gcc make pkg-config apache2-bin apache2-dev apache2-utils libaprutil1-dbd-pgsql libaprutil1-dbd-sqlite3
 libapache2-mod-auth-openidc libpq-dev libsqlite3-dev libjansson-dev libargon2-dev libidn2-dev libcurl4-openssl-dev libcsv-dev libglib2.0-dev libssl-dev libunbound-dev libldns-dev libpsl-dev dns-root-data publicsuffix libyajl-dev zlib1g-dev tzdata postgresql postgresql-client sqlite3
 check curl ca-certificates openssl procps util-linux python3 python3-argon2 python3-bcrypt python3-django python3-dnspython python3-cryptography python3-pytest python3-pytest-xdist python3-requests python3-psycopg2 python3-aiosmtpd
-python3-jsonschema python3-prometheus-client redis-tools groff-base iproute2 gdb nginx haproxy caddy varnish prometheus chromium sslscan testssl.sh poppler-utils faketime'" $*"
+python3-jsonschema python3-prometheus-client redis-tools groff-base iproute2 gdb nginx haproxy caddy varnish prometheus pgbouncer chromium sslscan testssl.sh poppler-utils faketime'" $*"
 
 if command -v dpkg-query >/dev/null 2>&1 && command -v apt-get >/dev/null 2>&1; then
     missing=
@@ -37,7 +37,7 @@ if command -v dpkg-query >/dev/null 2>&1 && command -v apt-get >/dev/null 2>&1; 
             echo 'create_main_cluster = false' | $root tee /etc/postgresql-common/createcluster.d/no-main.conf >/dev/null
         fi
         # Neither is any other server started or left to be started: the tests start their own.
-        services=$(for package in $missing; do case $package in nginx|haproxy|caddy|varnish|prometheus) echo "$package" ;; esac; done)
+        services=$(for package in $missing; do case $package in nginx|haproxy|caddy|varnish|prometheus|pgbouncer) echo "$package" ;; esac; done)
         policy=/usr/sbin/policy-rc.d
         if [ -n "$services" ] && [ ! -e "$policy" ]; then
             printf '#!/bin/sh\nexit 101\n' | $root tee "$policy" >/dev/null
@@ -69,7 +69,7 @@ else
     done
     [ -z "$missing" ] || {
         echo "This is no Debian; install by hand:$missing" >&2
-        echo "and Python's requests, psycopg2, dnspython, cryptography, jsonschema, prometheus_client, aiosmtpd, argon2, bcrypt, Django and pytest-xdist, Redis, gdb, nginx, HAProxy, Caddy, Varnish, Prometheus (promtool), Chromium, sslscan, testssl.sh, poppler-utils, apr-util's drivers for PostgreSQL and SQLite." >&2
+        echo "and Python's requests, psycopg2, dnspython, cryptography, jsonschema, prometheus_client, aiosmtpd, argon2, bcrypt, Django and pytest-xdist, Redis, gdb, nginx, HAProxy, Caddy, Varnish, Prometheus (promtool), PgBouncer, Chromium, sslscan, testssl.sh, poppler-utils, apr-util's drivers for PostgreSQL and SQLite." >&2
         exit 1
     }
 fi

@@ -8,6 +8,10 @@
  * seen by others (PostgreSQL's documentation of NOTIFY).  So when the heartbeat that was sent at t has come back, all
  * that was committed before t has been delivered, and marked, before it.
  *
+ * That holds for a session of our own.  A pooler that lends one to each transaction (PgBouncer's transaction mode) hands a
+ * notification to whoever has the session just then, or to nobody, while our own heartbeats come back to us: so behind a
+ * pooler it is tried first whether what another connection notifies arrives while we ask for nothing.
+ *
  * Everything has a deadline here, and nothing blocks: a backend that is frozen, or cut off, must neither keep the
  * child from ending nor look alive.  The connection needs no right but to connect.
  */
@@ -19,12 +23,15 @@
 
 #include <libpq-fe.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 
 #define CHANNEL "saas_changes"
 #define CONNECT_MS 3000
+#define KNOCK_MS 1000
 #define LOOK_MS 50   /* between two looks at whether to stop */
 #define UNDER_WAY 64 /* heartbeats that may be on their way */
+#define KNOCK ":knock" /* in the place of a heartbeat's number */
 
 typedef struct wire_t {
     saas_feed_t *feed;
@@ -33,6 +40,8 @@ typedef struct wire_t {
     apr_uint32_t number;              /* of the last heartbeat sent */
     apr_int64_t sent[UNDER_WAY];      /* when */
     apr_int64_t heard;                /* when the last that came back was sent */
+    int backend;                      /* the backend's process, as it says itself */
+    int knocked;                      /* what another connection has notified has arrived */
     char why[256];
 } wire_t;
 
@@ -88,6 +97,10 @@ static void take_heartbeat(wire_t *w, const char *text)
     if (strncmp(text, w->id, len) || text[len] != ':') {
         return;
     }
+    if (!strcmp(text + len, KNOCK)) {
+        w->knocked = 1;
+        return;
+    }
     number = (apr_uint32_t)apr_atoi64(text + len + 1);
     if (w->number - number < UNDER_WAY && w->sent[number % UNDER_WAY] >= w->heard) {
         w->heard = w->sent[number % UNDER_WAY];
@@ -120,7 +133,8 @@ static int take_in(wire_t *w)
             more = 1;
         }
         if (PQtransactionStatus(w->conn) == PQTRANS_ACTIVE && !PQisBusy(w->conn) && (res = PQgetResult(w->conn))) {
-            good = PQresultStatus(res) == PGRES_COMMAND_OK;
+            good = PQresultStatus(res) == PGRES_COMMAND_OK || PQresultStatus(res) == PGRES_TUPLES_OK;
+            w->backend = PQntuples(res) ? atoi(PQgetvalue(res, 0, 0)) : w->backend;
             PQclear(res);
             more = 1;
         }
@@ -132,7 +146,7 @@ static int take_in(wire_t *w)
     return good;
 }
 
-/* Sends a command that gives no rows and waits for its end. */
+/* Sends a command that gives no rows, or the backend's process, and waits for its end. */
 static int command(wire_t *w, const char *sql)
 {
     apr_int64_t until = saas_changes_clock() + apr_time_from_msec(CONNECT_MS);
@@ -153,6 +167,51 @@ static int command(wire_t *w, const char *sql)
         }
         wait_for(w, POLLIN, until);
     }
+}
+
+/* Without a word to a backend that may not listen: closing must not wait. */
+static void hang_up(wire_t *w)
+{
+    if (w->conn) {
+        if (PQsocket(w->conn) >= 0) {
+            shutdown(PQsocket(w->conn), SHUT_RDWR);
+        }
+        PQfinish(w->conn);
+    }
+}
+
+/* Whether the session that listens is ours for as long as we are connected.  Who is told the backend's own process has no
+ * pooler in between; else another connection knocks, while this one is idle. */
+static int is_our_session(wire_t *w)
+{
+    wire_t other = { .feed = w->feed };
+    apr_int64_t until;
+    char sql[128];
+    int sent;
+    if (!command(w, "SELECT pg_backend_pid()")) {
+        return 0;
+    }
+    if (w->backend == PQbackendPID(w->conn)) {
+        return 1;
+    }
+    apr_snprintf(sql, sizeof(sql), "NOTIFY " CHANNEL ", 'h:%s" KNOCK "'", w->id);
+    sent = dial(&other) && command(&other, sql);
+    hang_up(&other);
+    if (!sent) {
+        say(w, other.why);
+        return 0;
+    }
+    for (until = saas_changes_clock() + apr_time_from_msec(KNOCK_MS); !w->knocked; wait_for(w, POLLIN, until)) {
+        if (saas_feed_stops() || !take_in(w)) {
+            return 0;
+        }
+        if (!w->knocked && saas_changes_clock() >= until) {
+            say(w, "a connection pooler in front of PostgreSQL lends sessions to transactions: have it lend them to "
+                   "connections (PgBouncer: pool_mode = session), or connect without it");
+            return 0;
+        }
+    }
+    return 1;
 }
 
 static int send_heartbeat(wire_t *w, apr_int64_t now)
@@ -195,23 +254,12 @@ static void listen_on(wire_t *w)
     w->why[0] = '\0';
 }
 
-/* Without a word to a backend that may not listen: closing must not wait. */
-static void hang_up(wire_t *w)
-{
-    if (w->conn) {
-        if (PQsocket(w->conn) >= 0) {
-            shutdown(PQsocket(w->conn), SHUT_RDWR);
-        }
-        PQfinish(w->conn);
-    }
-}
-
 void saas_feed_pgsql(saas_feed_t *feed)
 {
     wire_t w = { .feed = feed };
     /* A heartbeat is worth no write to a disk. */
     if (saas_uuid7(w.id) == APR_SUCCESS && dial(&w) && command(&w, "SET synchronous_commit TO off")
-        && command(&w, "LISTEN " CHANNEL)) {
+        && command(&w, "LISTEN " CHANNEL) && is_our_session(&w)) {
         saas_feed_up(feed);
         listen_on(&w);
     }
