@@ -11,9 +11,15 @@
 
 #include <time.h>
 
+/* By the database's clock, which may be set too (SQLite's is this machine's).  A lease that ends much later than any can is one of
+ * before the clock was put back, and holds nothing; its owner finds that it has lost it.  What was to run at once, by a time
+ * that is yet to come, is due. */
+#define LEASE_OVER "(lease_until < now() OR lease_until > saas_now_plus(300))"
+#define DUE "(j.run_after <= now() OR (j.created_at > now() AND j.run_after = j.created_at))"
+
 /* $1 kind, $2 node, $3 cap per organization, $4 cap per node. */
 #define DUE_ROW \
-    " FROM jobs j WHERE j.kind = $1 AND j.state = 'queued' AND j.run_after <= now()" \
+    " FROM jobs j WHERE j.kind = $1 AND j.state = 'queued' AND " DUE \
     " AND (j.organization_id IS NULL OR j.organization_id NOT IN" \
     " (SELECT b.organization_id FROM jobs b WHERE b.kind = $1 AND b.state = 'running' AND b.lease_until >= now()" \
     " AND b.organization_id IS NOT NULL GROUP BY b.organization_id HAVING count(*) >= CAST($3 AS integer)))" \
@@ -42,14 +48,14 @@ saas_statement_t saas_job_statements[] = {
     [JOB_CANCEL_REMOVE] = { .name = "job_cancel_remove", .scope = SAAS_SYSTEM, .sql =
         "DELETE FROM jobs WHERE kind = $1 AND object_id = $2 AND state <> 'running'" },
     [JOB_PEEK] = { .name = "job_peek", .scope = SAAS_SYSTEM, .sql =
-        "SELECT CASE WHEN EXISTS (SELECT 1 FROM jobs WHERE kind = $1 AND state = 'running' AND lease_until < now())"
+        "SELECT CASE WHEN EXISTS (SELECT 1 FROM jobs WHERE kind = $1 AND state = 'running' AND " LEASE_OVER ")"
         " OR EXISTS (SELECT 1" DUE_ROW ") THEN 1 ELSE 0 END" },
     /* Caps are counts: two claims at the same moment would each see room for one. */
     [JOB_CLAIM_ALONE] = { .name = "job_claim_alone", .scope = SAAS_SYSTEM, .sql =
         "SELECT pg_advisory_xact_lock(hashtext('saas job ' || $1))", .sqlite = "SELECT $1" },
     [JOB_RECLAIM] = { .name = "job_reclaim", .scope = SAAS_SYSTEM, .sql =
-        "UPDATE jobs SET state = 'queued', run_after = lease_until, " NO_LEASE
-        " WHERE kind = $1 AND state = 'running' AND lease_until < now()" },
+        "UPDATE jobs SET state = 'queued', run_after = CASE WHEN lease_until < now() THEN lease_until ELSE now() END, " NO_LEASE
+        " WHERE kind = $1 AND state = 'running' AND " LEASE_OVER },
     [JOB_CLAIM] = { .name = "job_claim", .scope = SAAS_SYSTEM, .sql =
         "UPDATE jobs SET state = 'running', attempts = attempts + 1, lease_node = $2, lease_owner = $5,"
         " lease_until = saas_now_plus(10)"

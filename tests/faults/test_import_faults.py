@@ -6,6 +6,7 @@ import time
 import pytest
 
 from saastest import wait_audit
+from test_job_lease import LEASE, ahead
 
 pytestmark = pytest.mark.long(60)
 SITE_STRIPE = False
@@ -45,7 +46,7 @@ def until_it_writes(site, key):
 @contextlib.contextmanager
 def taken_away(site, key):
     """Somebody else has the job as soon as it has begun."""
-    gone = (f"UPDATE jobs SET lease_owner = 'thief', lease_node = 'elsewhere', lease_until = '2036-01-02T03:04:05.000000Z' WHERE object_id = '{key}'")
+    gone = (f"UPDATE jobs SET lease_owner = 'thief', lease_node = 'elsewhere', lease_until = '{ahead(LEASE)}' WHERE object_id = '{key}'")
     when = f"NEW.id = '{key}' AND NEW.status = 'running' AND OLD.status = 'queued'"
     if site.database.kind == "pgsql":
         site.database.execute(f"CREATE FUNCTION take() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$BEGIN {gone}; RETURN NULL; END$$")

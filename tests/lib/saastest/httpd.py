@@ -106,6 +106,7 @@ class Httpd:
         self.access_log = self.root / "access.log"
         self.plugins, self.modules, self.with_saas = plugins, modules, with_saas
         self.workers = workers
+        self.environment = {}    # besides the usual
         self.conf = conf
         (self.docs / "index.html").write_text("<!doctype html><title>up</title>up\n")
 
@@ -159,7 +160,7 @@ class Httpd:
         with open(self.root / "console.log", "ab") as out:
             self.process = subprocess.Popen(
                 command_as(None, [self.binary, "-f", path, "-DFOREGROUND"], not self.detached),
-                stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=httpd_environment(), cwd="/",
+                stdin=subprocess.DEVNULL, stdout=out, stderr=out, env={**httpd_environment(), **self.environment}, cwd="/",
                 start_new_session=True)
         until = time.monotonic() + 90
         while wait and not ((self.root / "httpd.pid").exists() and port_is_open(self.port)):
