@@ -122,7 +122,7 @@ def test_every_format_is_imported(site, console, payer):
     generic = "resource_id,check_name,status,severity,timestamp,comment\r\nr,c,FAIL,high,,x\r\n"
     for format, text in [(key, (ROOT / "tests/data/findings" / name).read_text()) for key, name in FILES.items()] + [("generic", generic)]:
         console.goto(at(payer))
-        console.page.click("summary")
+        console.page.click("main details:has([name=upload]) > summary")
         console.page.attach("[name=upload]", FILES.get(format, "findings.csv"), text)
         console.page.until(f"document.querySelector('[name=format]').value === '{format}'")
         console.press("Import")
@@ -131,7 +131,7 @@ def test_every_format_is_imported(site, console, payer):
         assert audit["imports"][0]["format"] == format and audit["imports"][0]["added"] == audit["evidence_count"] > 0
         console.reads(f"findings added: {audit['imports'][0]['added']},")
     # Another file into the same audit, with records that cannot be read.
-    console.page.click("main details summary")
+    console.page.click("main details:has([name=upload]) > summary")
     console.page.attach("[name=upload]", f"{EVIL}.csv", generic + "r2,c,FAIL,high,,y\r\n" + ",,,,,\r\n" * 25)
     console.press("Import")
     console.reads("findings added: 1, there already: 1", "What could not be read (the first 20 of 25)", "line 4")
