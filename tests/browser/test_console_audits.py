@@ -43,6 +43,8 @@ def test_every_format_is_refused_in_the_words_of_the_api(site, console, person):
         console.goto(at(person, f"/{audit}"))
         console.page.click(export_button(name))
         console.page.shows(".export [role=alert]", "Upgrade to Premium to export data")
+        # What the larger plan gives and costs, and one click to its checkout.
+        console.page.shows(".export [role=alert] li", "Premium: Export of findings – $49.00 a month")
         console.page.wait(".export [role=alert] button.primary")
     console.looks("export-refused")
 

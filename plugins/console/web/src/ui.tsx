@@ -5,6 +5,7 @@ import { useCallback, useContext, useEffect, useId, useRef, useState } from "pre
 import { api, asProblem, must, Problem } from "./api";
 import { orgPath, PAYING } from "./organization";
 import { product } from "./page";
+import { called, forSale, given, priceOf, sold } from "./plans";
 import { href, logInPath, navigate, travelled } from "./router";
 import { profile, refreshQuietly, stays } from "./session";
 import { t } from "./text";
@@ -71,6 +72,13 @@ function WayOut({ problem: { status, code, retryAfter, retried }, page }: { prob
     </>;
 }
 
+/* What is to be had, beside a refusal that it would not have met. */
+function Offers() {
+    const plans = useLoad(forSale, []);
+    return plans.data?.length ? <ul>{plans.data.map(plan => <li key={plan.name}><strong>{called(plan.name)}</strong>: {given(plan).join(", ")}
+        {" – "}{sold(plan).map(priceOf).join(", ")}{plan.seats && ` ${t.perMember}`}</li>)}</ul> : null;
+}
+
 /** A refusal or a failure, in words, with the way out. */
 export function Refusal({ problem, again, children }: { problem: Problem; again?: (() => void) | undefined; children?: ComponentChildren }) {
     const plans = useContext(Plans), offers = gated.includes(problem.code) && plans.path !== "";
@@ -78,6 +86,7 @@ export function Refusal({ problem, again, children }: { problem: Problem; again?
     return <div class={gated.includes(problem.code) ? "notice offer" : "notice bad"} role="alert">
         <p>{problem.message || t.checkFields}</p>
         <WayOut problem={problem} page={again !== undefined} />
+        {offers && <Offers />}
         {offers && <p class="row">
             {plans.buys && <button type="button" class="primary" data-busy={buy.busy} onClick={() => buy.run()}>{t.upgrade}</button>}
             <Link to={plans.path}>{t.seePlans}</Link></p>}

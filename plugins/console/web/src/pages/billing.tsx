@@ -3,9 +3,10 @@ import { useEffect, useState } from "preact/hooks";
 
 import { api, asProblem, type CheckoutReturn, must, type Plan, type Problem, type Subscription, type Usage } from "../api";
 import { isAdmin, membership, orgPath, PAYING } from "../organization";
+import { called, given, priceOf, sold } from "../plans";
 import { usePlace } from "../router";
 import { refresh } from "../session";
-import { date, money, number, t } from "../text";
+import { date, number, t } from "../text";
 import { Badge, checkout, Done, Link, Page, Refusal, Show, useAction, useLoad } from "../ui";
 
 /* One sentence of how it stands; what is most pressing wins. */
@@ -20,29 +21,16 @@ function standing(name: string, subscription: Subscription): string {
         : period_end ? t.standsRenews(name, date(period_end)) : t.standsActive(name);
 }
 
-function called(plan: string): string {
-    return plan.charAt(0).toUpperCase() + plan.slice(1);
-}
-
 async function portal(): Promise<void> {
     sessionStorage.setItem(PAYING, orgPath("billing"));
     location.assign((await must(api.POST("/billing/portal-session/"))).portal_url);
 }
 
-function priceOf(price: Plan["prices"][number]): string {
-    return price.unit_amount !== null && price.currency
-        ? money(price.unit_amount, price.currency) + (price.interval ? t.per(price.interval, price.interval_count ?? 1) : "") : price.description ?? price.product ?? price.id;
-}
-
 function Offer({ plan, now, subscribed }: { plan: Plan; now: boolean; subscribed: boolean }) {
     const buy = useAction(checkout);
-    const forSale = plan.prices.filter(price => price.active !== false);
     return <section class="card"><h3>{called(plan.name)} {now && <Badge kind="active">{t.yourPlan}</Badge>}</h3>
-        <ul>
-            {plan.features === null ? <li>{t.allFeatures}</li> : plan.features.map(feature => <li key={feature}>{t.features[feature as keyof typeof t.features] ?? feature}</li>)}
-            {plan.limits.map(limit => <li key={limit.name}>{t.limited(number(limit.limit), t.limitNames[limit.name as keyof typeof t.limitNames] ?? limit.name, limit.per)}</li>)}
-        </ul>
-        {forSale.map(price => <p class="row" key={price.id}><strong>{priceOf(price)}</strong>{plan.seats && ` ${t.perMember}`}
+        <ul>{given(plan).map(text => <li key={text}>{text}</li>)}</ul>
+        {sold(plan).map(price => <p class="row" key={price.id}><strong>{priceOf(price)}</strong>{plan.seats && ` ${t.perMember}`}
             {isAdmin() && !subscribed && <button type="button" class="primary" aria-disabled={buy.busy} data-busy={buy.busy}
                 onClick={() => !buy.busy && buy.run(price.id)}>{t.upgrade}</button>}</p>)}
         {buy.problem && <Refusal problem={buy.problem} />}
