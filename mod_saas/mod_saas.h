@@ -1275,13 +1275,14 @@ static inline const char *saas_check_plain(apr_pool_t *p, const char *arg, const
     return *c || !*arg || strlen(arg) > 255 ? "it is empty, too long or contains white space" : NULL;
 }
 
-/** What something is called: 1 to 100 bytes of UTF-8 without control characters. */
+/** What something is called: 1 to 100 bytes of UTF-8 without control characters and line separators (U+0080 to U+009F, U+2028
+ *  and U+2029 too), so that it may stand in a line, a title and a header of mail. */
 static inline const char *saas_check_label(apr_pool_t *p, const char *arg, const char **value)
 {
     const unsigned char *c = (const unsigned char *)arg;
     json_t *text = json_string(arg);
     (void)p, (void)value;
-    while (*c >= ' ' && *c != 0x7f) {
+    while (*c >= ' ' && *c != 0x7f && !(c[0] == 0xc2 && c[1] < 0xa0) && !(c[0] == 0xe2 && c[1] == 0x80 && (c[2] | 1) == 0xa9)) {
         c++;
     }
     json_decref(text);

@@ -65,12 +65,6 @@ static const char *check_user(apr_pool_t *p, const char *arg, const char **value
     return is_printable(arg) ? NULL : "the name is empty or contains white space";
 }
 
-static const char *check_product(apr_pool_t *p, const char *arg, const char **value)
-{
-    const char *err = saas_check_label(p, arg, value);
-    return err || saas_mail_header_text(p, arg, 0) ? err : "it is no text for the header of a message";
-}
-
 static const char *set_from(cmd_parms *cmd, void *dir, const char *arg)
 {
     saas_mail_sender_t *sender = apr_pcalloc(cmd->pool, sizeof(*sender));

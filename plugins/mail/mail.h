@@ -34,7 +34,7 @@ typedef struct saas_mail_sender_t {
     X(of, TEXT, password, "SaasMailPassword", SAAS_GLOBAL, NULL, SAAS_CHECKED(saas_check_secret), \
       "password at the relay, or file:/path or env:NAME") \
     X(of, OWN, from, "SaasMailFrom", SAAS_GLOBAL, NULL, set_from, "sender of all mail: \"Name <address>\"") \
-    X(of, TEXT, product, "SaasProductName", SAAS_GLOBAL, NULL, SAAS_CHECKED(check_product), \
+    X(of, TEXT, product, "SaasProductName", SAAS_GLOBAL, NULL, SAAS_CHECKED(saas_check_label), \
       "what the product is called, in the console and in mail") \
     X(of, TEXT, template_folder, "SaasMailTemplates", SAAS_GLOBAL, NULL, SAAS_CHECKED(saas_check_folder), \
       "folder with templates that replace those of the plugin") \

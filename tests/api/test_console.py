@@ -217,6 +217,8 @@ def httpd():
     ("SaasConsole On\nSaasConsoleAPI https://api.example.com/", ["SaasConsoleAPI", "is no path of this host"]),
     ("SaasConsole On\nSaasConsoleAPI //api.example.com/", ["SaasConsoleAPI", "is no path of this host"]),
     ('SaasConsole On\nSaasConsoleTitle "a\tb"', ["SaasConsoleTitle", "1 to 100"]),
+    ("SaasConsole On\nSaasConsoleTitle a\u2029b", ["SaasConsoleTitle", "1 to 100"]),
+    ("SaasConsole On\nSaasConsoleTitle a\u0085b", ["SaasConsoleTitle", "1 to 100"]),
     ('SaasConsole On\nSaasConsoleLogo "nowhere.svg"', ["SaasConsoleLogo", "there is no file nowhere.svg"]),
     ("SaasConsole On\nSaasConsoleLink about /a", ["SaasConsoleLink", '"about" is none of imprint, privacy, terms, support, other']),
     ("SaasConsole On\nSaasConsoleLink imprint javascript:alert(1)", ["SaasConsoleLink", "javascript:alert(1)"]),

@@ -39,6 +39,7 @@ def run(command, token):
     return int(status), body
 
 
+@pytest.mark.only_db("sqlite")
 def test_the_reference_is_there_for_everybody(console, browser, site):
     console.goto("/")
     console.follow("API", "footer")
@@ -91,6 +92,7 @@ def test_the_commands_work(console, person):
     assert Api(console.site.base, token=token).ok("GET", f"organizations/{person.org['id']}/invites/")["count"] == 1
 
 
+@pytest.mark.only_db("sqlite")
 def test_a_document_that_does_not_come_is_asked_for_again(console):
     console.page.route("**/openapi.json", 503)
     console.goto("/api")

@@ -1,6 +1,7 @@
 """The whole life of a customer who has never seen it, with nothing but a mouse, nothing but a keyboard, and on a phone: signs up,
 audits a server, is refused the export, pays, exports, invites a colleague who accepts in a browser of their own and is demoted and
-removed there, changes the organization's name and deletes it. Nothing in the browser's console but silence.
+removed there, changes the organization's name and deletes it. Then what becomes of a subscription, as the console tells it. Nothing in
+the browser's console but silence.
 """
 
 import csv
@@ -161,3 +162,51 @@ def test_a_life_with_the_keyboard(site, browser):
 @pytest.mark.only_db("pgsql")
 def test_a_life_on_a_phone(site, browser):
     live(site, browser, Mouse, "phone", **PHONE)
+
+
+def at_the_portal(hand, *steps):
+    """From the billing page to Stripe's portal, there through the steps, and back: buttons, or (field, value, button)."""
+    hand.follow("Billing", "nav")
+    hand.page.press("main button.primary")
+    for step in steps:
+        if isinstance(step, tuple):
+            field, value, step = step
+            hand.page.choose(field, value)
+        hand.page.press(step)
+        hand.site.sandbox.advance("1m")   # people take their time, and Stripe's seconds tell what was first
+    hand.page.press("#return")
+    hand.heading("Billing")
+
+
+def reads_anew(hand, *words):
+    hand.page.reload()
+    hand.reads(*words)
+
+
+@pytest.mark.long(20)
+def test_a_payment_that_fails_grace_and_the_end(site, page, payer):
+    stripe, hand = site.sandbox, Mouse(page, site, "life-mouse")
+    stripe.config(dunning_end="unpaid")
+    page.session(payer)
+    hand.goto(f"/o/{payer.org['slug']}/billing")
+    hand.reads("Premium, renews on")
+    at_the_portal(hand, ("#card", "bad", "#change-card"))
+    stripe.advance("32d")
+    reads_anew(hand, "The last payment failed. You have access until")
+    page.wait("main .notice.bad")
+    fits(hand, "grace")
+    stripe.advance("16d")
+    reads_anew(hand, "Your subscription has expired: a payment failed or is missing.")
+    fits(hand, "expired")
+    at_the_portal(hand, ("#card", "good", "#change-card"), "#pay-invoice")
+    reads_anew(hand, "Premium, renews on")
+    at_the_portal(hand, "#cancel-at-period-end")
+    reads_anew(hand, "Premium, ends on")
+    stripe.advance("32d")
+    reads_anew(hand, "Your subscription ended on")
+    fits(hand, "ended")
+    # And again from the beginning.
+    hand.press("Upgrade")
+    hand.click("#pay")
+    hand.reads("The payment has arrived.")
+    hand.silent()
