@@ -40,7 +40,7 @@ CORE_CPPFLAGS := $(call apxs_q,EXTRA_CPPFLAGS) $(shell apr-1-config --includes) 
     $(shell $(PKG_CONFIG) --cflags jansson libcrypto libargon2 libidn2)
 
 .PHONY: all help deps demo stop install clean sql-checksums sql-locks deb \
-    test check debug test-unit test-api test-ctl test-faults test-browser test-plugin test-sandbox test-guards test-fuzz test-sanitized bench bench-quick format
+    test check debug test-unit test-api test-ctl test-faults test-browser test-plugin test-sandbox test-guards test-fuzz test-packages test-sanitized bench bench-quick format
 
 all: $(MODULES) $(BUILD)/bin/saasctl $(BUILD)/console/index.html
 
@@ -56,7 +56,7 @@ help:
 	@echo 'make fuzz       look for inputs that break a parser: T=event MINUTES=10; installs clang'
 	@echo 'make bench      install the peers, measure against them; make bench-quick in under two minutes'
 	@echo 'make install    into DESTDIR, where this httpd keeps its modules; edits no httpd.conf'
-	@echo 'make deb        Debian packages into build/packages/, looked at by lintian'
+	@echo 'make deb        Debian packages into build/packages/, looked at by lintian; make test-packages lives their life in a clean Debian'
 
 # ------------------------------------------------------------------- core --
 
@@ -243,6 +243,11 @@ check:
 	@sh tests/run.sh check
 
 PYTEST = $(PYTHON) -m pytest -p no:cacheprovider -q $(if $(K),-k '$(K)')
+
+# The Debian packages, their life in a clean Debian that is made of the registry's; root alone can.
+test-packages:
+	@sh tools/deps.sh debhelper fakeroot lintian mmdebstrap
+	$(PYTEST) tests/packages
 
 # One part, of it what K selects: make test-api K=export. Installs and builds what is missing first.
 test-sandbox test-api test-ctl test-faults test-browser test-plugin test-guards test-fuzz:
