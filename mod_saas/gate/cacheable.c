@@ -266,6 +266,7 @@ static apr_status_t say_first(ap_filter_t *f, apr_bucket_brigade *bb)
         request_rec *page = page_of(f->r);
         const char *value = unshared(page);
         f->ctx = f;
+        saas_request_id_once(page);
         if (value) {
             say(page, value);
         }

@@ -22,7 +22,7 @@ static const char *const known_headers[] = {
     "if-match", "if-modified-since", "if-none-match", "if-unmodified-since", "pragma", "prefer", "range", "traceparent",
     "x-organization-id", "x-request-id", "x-requested-with", NULL
 };
-#define EXPOSED "Content-Disposition, ETag, Link, Location, Retry-After"
+#define EXPOSED "Content-Disposition, ETag, Link, Location, Retry-After, X-Request-ID"
 
 static int is_allowed_header(const saas_dir_config_t *conf, const char *name)
 {

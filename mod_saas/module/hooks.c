@@ -62,10 +62,11 @@ SAAS_WARM static int map_to_storage(request_rec *r)
     return r->filename && r->filename[0] == SAAS_ROUTER_FILENAME[0] ? saas_router_map_to_storage(r) : DECLINED;
 }
 
-/* A page of another origin may come to the API, or to where a gate is. */
-SAAS_COLD static int across_origins(request_rec *r)
+/* Whose business it is has a name from here on. A page of another origin may come to the API, or to where a gate is. */
+SAAS_COLD static int begin_ours(request_rec *r)
 {
     const char *methods = NULL;
+    saas_request_id_begin(r);
     /* Another proxy would take the answer to a preflight for leave to pass the request on. */
     if (!saas_cors_begin(r) || !saas_cors_is_preflight(r) || saas_config_verifies(section(r))) {
         return DECLINED;
@@ -79,7 +80,7 @@ SAAS_COLD static int across_origins(request_rec *r)
 SAAS_WARM static int header_parser(request_rec *r)
 {
     const saas_dir_config_t *conf = section(r);
-    return conf->gated > 0 || conf->api == 1 ? across_origins(r) : DECLINED;
+    return conf->gated > 0 || conf->api == 1 ? begin_ours(r) : DECLINED;
 }
 
 /* Access has been granted before anybody was authenticated: past a negated gate, or by one that knows who it is? */

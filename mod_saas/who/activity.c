@@ -11,8 +11,6 @@
 #include "core/jsonio.h"
 #include "db/db.h"
 
-#include <apr_lib.h>
-
 saas_statement_t saas_activity_statements[] = {
     { .name = "activity_insert", .scope = SAAS_TENANT,
       .sql = "INSERT INTO activity (org_id, id, created_at, actor_type, actor_id, actor_email, action, target_type,"
@@ -25,23 +23,6 @@ static const char *text_of(apr_pool_t *p, json_t *value)
 {
     size_t len;
     return value ? saas_json_dump(p, value, &len) : NULL;
-}
-
-/* What mod_unique_id made, or what the client sent if it is harmless. */
-static const char *request_id(request_rec *r)
-{
-    const char *id = apr_table_get(r->subprocess_env, "UNIQUE_ID");
-    const char *c;
-    if (id) {
-        return id;
-    }
-    id = apr_table_get(r->headers_in, "X-Request-ID");
-    for (c = id; c && *c; c++) {
-        if (!apr_isgraph(*c) || (unsigned char)*c > 126 || c - id >= 128) {
-            return NULL;
-        }
-    }
-    return id;
 }
 
 apr_status_t saas_activity_impl(saas_db_t *db, saas_request_t *rq, const saas_activity_t *what)
@@ -70,7 +51,7 @@ apr_status_t saas_activity_impl(saas_db_t *db, saas_request_t *rq, const saas_ac
                             SAAS_ARGS(id, type ? type : "system", actor, email, what->action, what->target_type,
                                       what->target_id, what->target_label, text_of(p, what->old_value),
                                       text_of(p, what->new_value), rq ? rq->r->useragent_ip : NULL,
-                                      rq ? request_id(rq->r) : NULL));
+                                      rq ? saas_request_id(rq->r) : NULL));
     if (own) {
         apr_pool_destroy(own);
     }

@@ -196,7 +196,15 @@ void saas_hashing_child_init(apr_pool_t *pchild, server_rec *s);
 apr_status_t saas_hashing_hash(apr_pool_t *p, const char *password, const char **stored);
 apr_status_t saas_hashing_verify(apr_pool_t *p, const char *password, const char *stored, int *rehash);
 
-/* ------------------------------------------------- activity, throttles -- */
+/* ------------------------------------ names of requests, activity, throttles -- */
+
+/** Names a request, in what is logged of it (%L), in its reply and for a back end: X-Request-ID.  Called once, before the first
+ *  gate is asked. */
+void saas_request_id_begin(request_rec *r);
+/** That name, for as long as r is there; NULL: it has none, being none of ours. */
+const char *saas_request_id(request_rec *r);
+/** Drops the one that a back end has put into its reply, which would stand there twice. */
+void saas_request_id_once(request_rec *r);
 
 extern saas_statement_t saas_activity_statements[];
 apr_status_t saas_activity_impl(saas_db_t *db, saas_request_t *rq, const saas_activity_t *what);

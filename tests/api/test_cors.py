@@ -35,7 +35,7 @@ SaasAllowHeaders X-Custom
 </Location>
 """
 SITE_MODULES = ("auth_basic", "authn_file")
-EXPOSED = {"Content-Disposition", "ETag", "Link", "Location", "Retry-After"}
+EXPOSED = {"Content-Disposition", "ETag", "Link", "Location", "Retry-After", "X-Request-ID"}
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -58,7 +58,7 @@ def base(debs):
 
 
 class CleanRoot:
-    """debs: what will be installed, and lies in /root/packages already."""
+    """debs: what will be installed, and lies in /srv/packages already."""
 
     def __init__(self, debs):
         if not AS_ROOT:
@@ -95,8 +95,8 @@ class CleanRoot:
         raise RuntimeError("no clean root after 30 s")
 
     def put(self, debs):
-        """These packages, and no others, are in /root/packages now."""
-        folder = self.path / "root" / "packages"
+        """These packages, and no others, are in /srv/packages now."""
+        folder = self.path / "srv" / "packages"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         for deb in debs:
@@ -106,7 +106,7 @@ class CleanRoot:
         """What sh says to a script in there, as root, in the folder with the packages."""
         done = subprocess.run([program("nsenter"), "-t", str(self.inner), "-m", "-p", "-n", "-r", "-w", "/usr/bin/env", "-i", "HOME=/root", "LC_ALL=C.UTF-8",
                                "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND=noninteractive",
-                               "sh", "-euc", "cd /root/packages; " + script],
+                               "sh", "-euc", "cd /srv/packages; " + script],
                               text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=300)
         assert not check or done.returncode == 0, f"{script}\nended with {done.returncode}: {done.stdout[-4000:]}"
         return done.stdout if check else done

@@ -174,8 +174,8 @@ class Operator:
             ada = Person(BASE, email="ada@example.test", organization="Acme")
             assert Api(BASE).get("/premium/").status_code == 401 and ada.get("/premium/").status_code == 403
         self.ctl("org", "trial", ada.org["slug"], "14d")
-        self.root.file("/tmp/findings.csv").write_text(FINDINGS)
-        self.ctl("audit", "import", "/tmp/findings.csv", "--org", ada.org["slug"], "--format", "generic", "--name", "Kept")
+        self.root.file("/srv/findings.csv").write_text(FINDINGS)
+        self.ctl("audit", "import", "/srv/findings.csv", "--org", ada.org["slug"], "--format", "generic", "--name", "Kept")
         return ada
 
     def served(self, ada):
