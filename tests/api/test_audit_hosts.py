@@ -77,6 +77,34 @@ def test_a_host_that_shows_its_token_is_asked(person, host):
     assert status == "MANUAL" and not asked and f"{host.url}{PROOF} does not show the token" in comment
 
 
+def maps(person, host):
+    host.hits.clear()
+    body = wait_audit(person, start(person, [host.url + "/"]).json()["id"], 60)
+    assert body["status"] == "completed", body
+    row = person.ok("GET", f"audits/{body['id']}/evidence/?page_size=200&check=source_maps_not_served")["results"][0]
+    return row["status"], row["comment"], [path for path in host.hits if path.endswith((".js", ".map"))]
+
+
+def test_source_maps_are_looked_for_at_a_host_that_shows_its_token(person, host):
+    """Where the script says, else where it usually is; of this host alone."""
+    page = ('<base href="/app/"><script src="named.js"></script><script src="/plain.js?v=1"></script><script src="inside.js"></script>'
+            '<script src="http://127.0.0.2:1/other.js"></script><script src="away.js"></script>')
+    host.pages["/"] = (200, page.encode())
+    host.pages |= {"/app/named.js": (200, b"1;\n//# sourceMappingURL=maps/named.map\n"), "/plain.js?v=1": (200, b"1;\n"),
+                   "/app/inside.js": (200, b"1;\n//# sourceMappingURL=data:application/json;base64,e30=\n"),
+                   "/app/away.js": (200, b"1;\n//# sourceMappingURL=http://127.0.0.2:1/away.map\n")}
+    assert maps(person, host)[::2] == ("MANUAL", [])
+    host.pages[PROOF] = (200, name_host(person)["token"].encode())
+    status, comment, asked = maps(person, host)
+    assert status == "FAIL" and comment == f"Source maps are served: {host.url}/app/inside.js (in itself)"
+    assert sorted(asked) == ["/app/away.js", "/app/inside.js", "/app/maps/named.map", "/app/named.js", "/plain.js.map"]
+    host.pages["/app/inside.js"] = (200, b"1;\n")
+    assert maps(person, host)[:2] == ("PASS", "None of the 4 scripts that were looked at comes with a source map.")
+    host.pages["/app/maps/named.map"] = (200, b'{"version":3,"sources":["named.ts"],"mappings":"AAAA"}')
+    host.pages["/plain.js.map"] = (200, b"<h1>not found</h1>")
+    assert maps(person, host)[:2] == ("FAIL", f"Source maps are served: {host.url}/app/maps/named.map")
+
+
 @pytest.mark.parametrize("shown", [
     (404, "{token}"), (500, "{token}"), (200, ""), (200, "{token}x"), (200, "x{token}"), (200, "<p>{token}</p>"), (200, "mod-saas-"),
     (302, "/moved"), (302, "{url}/moved?{token}"),

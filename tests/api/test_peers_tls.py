@@ -54,6 +54,8 @@ NGINX = {
     "nginx, old": f"ssl_protocols TLSv1 TLSv1.1 TLSv1.2;\nssl_ciphers {ALL};",
     "nginx, as installed": "",
 }
+# Of https://ssl-config.mozilla.org/guidelines/5.8.json.
+INTERMEDIATE = {f"ECDHE-{key}-{cipher}" for key in ("ECDSA", "RSA") for cipher in ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305")}
 OF_TESTSSL = ("httpd, strong", "nginx, old")
 
 # Where a peer says something else than we do, and why: (server or None for all, check): reason.
@@ -117,6 +119,7 @@ def by_sslscan(port):
         "tls_1_3_supported": "tls1.3" in versions,
         "tls_weak_ciphers_refused": not any(word in name for name in names for word in ("NULL", "ADH", "AECDH", "ANON", "EXP", "RC4", "DES")),
         "tls_forward_secrecy_only": all(any(word in name for word in ("DHE", "ADH", "AECDH", "ANON")) for name in names),
+        "tls_profile_intermediate": not versions & {"ssl2", "ssl3", "tls1.0", "tls1.1"} and set(names) <= INTERMEDIATE,
         "tls_dh_params": all(bits >= 2048 for bits in groups),
         "tls_compression_disabled": compression is None or compression.get("supported") != "1",
         "tls_certificate_key_strength": int(found.find("certificates").find(".//pk").get("bits")) >= 2048 if found.find(".//pk") is not None else None,
@@ -179,5 +182,6 @@ def test_a_peer_says_the_same_of_every_server(compared, peer):
 def test_servers_are_told_apart(compared):
     """Each verdict that is compared is both given and refused somewhere."""
     ours, peers = compared
-    for check in ("tls_legacy_protocols_disabled", "tls_1_2_or_1_3_supported", "tls_1_3_supported", "tls_weak_ciphers_refused", "tls_forward_secrecy_only", "tls_dh_params"):
+    for check in ("tls_legacy_protocols_disabled", "tls_1_2_or_1_3_supported", "tls_1_3_supported", "tls_weak_ciphers_refused", "tls_forward_secrecy_only", "tls_dh_params",
+                  "tls_profile_intermediate"):
         assert {"PASS", "FAIL"} <= {rows[check]["status"] for rows in ours.values()}, check

@@ -179,6 +179,7 @@ static saas_web_evidence_t *good(void)
     }
     hello(e, SAAS_WEB_HELLO_HYBRID, SAAS_WEB_ANSWER_HELLO, 0x0304);
     e->hello[SAAS_WEB_HELLO_HYBRID].group = SAAS_WEB_GROUP_HYBRID;
+    hello(e, SAAS_WEB_HELLO_BEYOND, SAAS_WEB_ANSWER_ALERT, 0);
     e->cors_origin = "https://probe.invalid";
     e->cors = reply(SAAS_WEB_FETCH_OK, NULL);
     add_hop(e->cors, "https://example.com/", 200);
@@ -641,6 +642,48 @@ START_TEST(answers)
 }
 END_TEST
 
+/* Mozilla's profile Intermediate: what goes beyond it is a fault, what is not known is none, what is lacking is told. */
+START_TEST(profile)
+{
+    static const saas_web_hello_e beyond[] = { SAAS_WEB_HELLO_SSL30,      SAAS_WEB_HELLO_TLS10, SAAS_WEB_HELLO_TLS11,
+                                               SAAS_WEB_HELLO_STATIC_RSA, SAAS_WEB_HELLO_WEAK,  SAAS_WEB_HELLO_DHE,
+                                               SAAS_WEB_HELLO_BEYOND };
+    static const int versions[SAAS_WEB_HELLO_COUNT] = { 0x0304, 0x0303, 0x0302, 0x0301, 0x0300, 0x0303, 0x0303, 0x0303, 0x0304, 0x0303 };
+    saas_web_evidence_t *e;
+
+    for (size_t i = 0; i < sizeof(beyond) / sizeof(beyond[0]); i++) {
+        e = good();
+        hello(e, beyond[i], SAAS_WEB_ANSWER_HELLO, versions[beyond[i]]);
+        e->hello[beyond[i]].suite = 0xc013;
+        expect(e, "tls_profile_intermediate", SAAS_WEB_FAIL);
+        hello(e, beyond[i], SAAS_WEB_ANSWER_TIMEOUT, 0);
+        expect(e, "tls_profile_intermediate", SAAS_WEB_MANUAL);
+    }
+    ck_assert_ptr_nonnull(strstr(judge(e, "tls_profile_intermediate").comment, "did not answer in time"));
+    e = good();
+    e->weak_suites = "DH_anon_WITH_AES_128_GCM_SHA256";
+    e->weak_families = SAAS_WEB_SUITE_ANON;
+    expect(e, "tls_profile_intermediate", SAAS_WEB_FAIL);
+    hello(e, SAAS_WEB_HELLO_BEYOND, SAAS_WEB_ANSWER_HELLO, 0x0303);
+    e->hello[SAAS_WEB_HELLO_BEYOND].suite = 0xc013;
+    ck_assert_ptr_nonnull(strstr(judge(e, "tls_profile_intermediate").comment, "ECDHE_RSA_WITH_AES_128_CBC_SHA"));
+    e = good();
+    hello(e, SAAS_WEB_HELLO_HYBRID, SAAS_WEB_ANSWER_ALERT, 0);
+    expect(e, "tls_profile_intermediate", SAAS_WEB_PASS);
+    ck_assert_ptr_nonnull(strstr(judge(e, "tls_profile_intermediate").comment, "It lacks X25519MLKEM768"));
+    hello(e, SAAS_WEB_HELLO_TLS13, SAAS_WEB_ANSWER_HELLO, 0x0303);
+    ck_assert_ptr_nonnull(strstr(judge(e, "tls_profile_intermediate").comment, "It lacks TLS 1.3"));
+    e->cert.not_before = e->cert.not_after - apr_time_from_sec(86400 * 366);
+    expect(e, "tls_profile_intermediate", SAAS_WEB_PASS);
+    e->cert.not_before = e->cert.not_after - apr_time_from_sec(86400 * 368);
+    expect(e, "tls_profile_intermediate", SAAS_WEB_FAIL);
+    e = good();
+    e->cert.key_is_strong = 0;
+    e->cert.key = "RSA 1024 bits";
+    expect(e, "tls_profile_intermediate", SAAS_WEB_FAIL);
+}
+END_TEST
+
 /* ---------------------------------------------------------------- names */
 
 /* What a question that was not answered makes of a verdict is never good and never bad. */
@@ -1041,6 +1084,7 @@ Suite *suite_web_checks(void)
     tcase_add_test(tc, content);
     tcase_add_test(tc, extras);
     tcase_add_test(tc, answers);
+    tcase_add_test(tc, profile);
     tcase_add_test(tc, dns_unanswered);
     tcase_add_test(tc, dns_not_asked);
     tcase_add_test(tc, dns_of_what_is_inside);

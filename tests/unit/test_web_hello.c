@@ -26,7 +26,7 @@ START_TEST(shape)
     unsigned char random[SAAS_WEB_HELLO_RANDOM], buf[SAAS_WEB_HELLO_MAX];
     char name[254];
     static const int versions[SAAS_WEB_HELLO_COUNT] = {
-        0x0303, 0x0303, 0x0302, 0x0301, 0x0300, 0x0303, 0x0303, 0x0303, 0x0303
+        0x0303, 0x0303, 0x0302, 0x0301, 0x0300, 0x0303, 0x0303, 0x0303, 0x0303, 0x0303
     };
 
     memset(random, 0xab, sizeof(random));
@@ -52,6 +52,7 @@ END_TEST
 
 START_TEST(offers)
 {
+    static const int not_beyond[] = { 0xc02b, 0xc02c, 0xc02f, 0xc030, 0xcca8, 0xcca9, 0x002f, 0x009e, 0xc011, 0xc015, 0xc004 };
     unsigned char random[SAAS_WEB_HELLO_RANDOM] = { 0 }, buf[SAAS_WEB_HELLO_MAX];
     size_t n = saas_web_hello_write(buf, SAAS_WEB_HELLO_WEAK, NULL, random, 0);
 
@@ -67,6 +68,11 @@ START_TEST(offers)
     ck_assert(!find_suite(buf, n, 0xc02f) && !find_suite(buf, n, 0x0033));
     n = saas_web_hello_write(buf, SAAS_WEB_HELLO_DHE, NULL, random, 0);
     ck_assert(find_suite(buf, n, 0x0033) && !find_suite(buf, n, 0xc02f) && !find_suite(buf, n, 0x002f));
+    n = saas_web_hello_write(buf, SAAS_WEB_HELLO_BEYOND, NULL, random, 0);
+    ck_assert(find_suite(buf, n, 0xc013) && find_suite(buf, n, 0xc023) && find_suite(buf, n, 0xc060) && find_suite(buf, n, 0xc0ac));
+    for (size_t i = 0; i < sizeof(not_beyond) / sizeof(not_beyond[0]); i++) {
+        ck_assert_msg(!find_suite(buf, n, not_beyond[i]), "%04x", not_beyond[i]);
+    }
     n = saas_web_hello_write(buf, SAAS_WEB_HELLO_TLS10, NULL, random, 0);
     ck_assert(find_suite(buf, n, 0x002f) && !find_suite(buf, n, 0xc02f));
     n = saas_web_hello_write(buf, SAAS_WEB_HELLO_TLS13, NULL, random, 0);

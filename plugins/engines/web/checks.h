@@ -78,6 +78,7 @@ void saas_web_judge_weak_ciphers(apr_pool_t *p, const saas_web_evidence_t *e, sa
 void saas_web_judge_forward_secrecy(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_dh_params(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_hybrid(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_profile(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_compression(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_renegotiation(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_ocsp_staple(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
@@ -119,6 +120,7 @@ void saas_web_judge_spf(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_ve
 void saas_web_judge_dmarc(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_mta_sts(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_listing(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
+void saas_web_judge_maps(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_security_txt(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 void saas_web_judge_security_txt_valid(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v);
 

@@ -10,7 +10,7 @@
 #define DAY apr_time_from_sec(86400)
 
 static const char *const hello_names[SAAS_WEB_HELLO_COUNT] = {
-    "TLS 1.3", "TLS 1.2", "TLS 1.1", "TLS 1.0", "SSL 3.0", "static RSA", "weak suites", "DHE", "X25519MLKEM768",
+    "TLS 1.3", "TLS 1.2", "TLS 1.1", "TLS 1.0", "SSL 3.0", "static RSA", "weak suites", "DHE", "X25519MLKEM768", "suites beyond the profile",
 };
 
 static const int hello_versions[SAAS_WEB_HELLO_COUNT] = { 0x0304, 0x0303, 0x0302, 0x0301, 0x0300 };
@@ -283,6 +283,64 @@ void saas_web_judge_hybrid(apr_pool_t *p, const saas_web_evidence_t *e, saas_web
     }
     else {
         saas_web_say(p, v, SAAS_WEB_FAIL, "The server does not know X25519MLKEM768.");
+    }
+}
+
+/* What a hello of what the profile does not have may be answered with. */
+static const struct {
+    saas_web_hello_e kind;
+    const char *what;
+} beyond_profile[] = {
+    { SAAS_WEB_HELLO_SSL30, "SSL 3.0" },
+    { SAAS_WEB_HELLO_TLS10, "TLS 1.0" },
+    { SAAS_WEB_HELLO_TLS11, "TLS 1.1" },
+    { SAAS_WEB_HELLO_WEAK, NULL },
+    { SAAS_WEB_HELLO_STATIC_RSA, NULL },
+    { SAAS_WEB_HELLO_DHE, NULL },
+    { SAAS_WEB_HELLO_BEYOND, NULL },
+};
+
+/* Does the server keep to the profile? What it lacks of it is told, and is no fault here. */
+void saas_web_judge_profile(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_verdict_t *v)
+{
+    const char *found = NULL, *open = NULL, *why = NULL, *ignored = NULL;
+    const char *lacks;
+
+    for (size_t i = 0; i < sizeof(beyond_profile) / sizeof(beyond_profile[0]); i++) {
+        saas_web_hello_e kind = beyond_profile[i].kind;
+        known_e k = accepts(e, kind, &why);
+        const char *what = beyond_profile[i].what ? beyond_profile[i].what : saas_web_suite_name(p, e->hello[kind].suite);
+
+        if (kind == SAAS_WEB_HELLO_WEAK && e->weak_suites) { /* asked again without what was taken: the answer is the last one's */
+            k = YES;
+            what = e->weak_suites;
+        }
+        if (k == YES) {
+            found = apr_pstrcat(p, found ? found : "", found ? ", " : "", what, NULL);
+        }
+        else if (k == UNKNOWN) {
+            open = hello_names[kind];
+        }
+    }
+    if (e->cert.have && !e->cert.key_is_strong) {
+        found = apr_pstrcat(p, found ? found : "", found ? ", " : "", "a key of ", e->cert.key, NULL);
+    }
+    if (e->cert.have && e->cert.not_after - e->cert.not_before > SAAS_WEB_PROFILE_DAYS * DAY + DAY) {
+        found = apr_pstrcat(p, found ? found : "", found ? ", " : "", "a certificate for more than 366 days", NULL);
+    }
+    lacks = accepts(e, SAAS_WEB_HELLO_TLS13, &ignored) == NO     ? " It lacks TLS 1.3."
+            : accepts(e, SAAS_WEB_HELLO_HYBRID, &ignored) == NO ? " It lacks X25519MLKEM768."
+                                                                  : "";
+    if (found) {
+        saas_web_say(p, v, SAAS_WEB_FAIL, "Beyond Mozilla's profile Intermediate (" SAAS_WEB_PROFILE "): %s.%s", found, lacks);
+    }
+    else if (open) {
+        saas_web_say(p, v, SAAS_WEB_MANUAL, "Whether the server keeps to Mozilla's profile Intermediate is not known, for %s: %s.",
+                     open, why ? why : "there was no answer");
+    }
+    else {
+        saas_web_say(p, v, SAAS_WEB_PASS, "Nothing beyond Mozilla's profile Intermediate (" SAAS_WEB_PROFILE ", " SAAS_WEB_PROFILE_DATE
+                                          ").%s", lacks);
     }
 }
 

@@ -363,6 +363,7 @@ static void read_html(apr_pool_t *p, const saas_web_target_t *at, const char *bo
         }
         else if (strcmp(name, "base") == 0 && a.href && !have_base) {
             have_base = 1;
+            out->base = apr_pstrndup(p, a.href, SAAS_WEB_URL_MAX);
             reference_origin(p, a.href, at->is_tls, &base_is_tls, &base_host);
         }
         else if (strcmp(name, "script") == 0 && a.src) {
@@ -370,6 +371,12 @@ static void read_html(apr_pool_t *p, const saas_web_target_t *at, const char *bo
             const char *unpinned = out->unpinned_script;
 
             take_script(scratch, &a, at, base_is_tls, base_host, out);
+            if (!out->sources) {
+                out->sources = apr_array_make(p, 4, sizeof(const char *));
+            }
+            if (out->sources->nelts < SAAS_WEB_SCRIPTS_MAX) {
+                APR_ARRAY_PUSH(out->sources, const char *) = apr_pstrndup(p, a.src, SAAS_WEB_URL_MAX);
+            }
             if (out->insecure_script != insecure) {
                 out->insecure_script = apr_pstrndup(p, out->insecure_script, 256);
             }

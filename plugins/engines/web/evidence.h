@@ -17,6 +17,7 @@
 #define SAAS_WEB_MAX_REDIRECTS 10
 #define SAAS_WEB_PROOF "/.well-known/mod-saas.txt"
 #define SAAS_WEB_PROOF_NAME "_mod-saas" /* label of the TXT record that does as well */
+#define SAAS_WEB_SCRIPTS_MAX 8 /* of a page that are looked at for source maps */
 #define SAAS_WEB_OTHERS_MAX 7 /* addresses of a name that are looked at besides the first */
 
 /* How a fetch ended. */
@@ -75,6 +76,8 @@ typedef struct {
     const char *insecure_script;  /* first loaded over http:// */
     const char *unpinned_script;  /* first from another site without integrity */
     const char *insecure_content; /* first image, style, frame or the like over http:// of a page over https */
+    const char *base;             /* of relative references, by a base element; NULL: the page's own URL */
+    apr_array_header_t *sources;  /* const char *, references of the first SAAS_WEB_SCRIPTS_MAX external scripts; NULL: none */
     int body_len;
     int echoes_trace;   /* the body repeats the request line of a TRACE */
     int has_contact;    /* security.txt: a Contact field */
@@ -138,6 +141,8 @@ typedef struct saas_web_evidence_t {
     int claimed, owned;
     apr_array_header_t *listings; /* const char *, directories that list their files, of SAAS_WEB_DIRECTORIES that were asked */
     int directories;              /* that answered */
+    int scripts, scripts_answered; /* of the host that were asked for a source map, and that answered */
+    apr_array_header_t *maps;      /* const char *, source maps that are served */
     const char *cors_origin; /* the Origin that the cors request carried */
     saas_web_document_t trace_document, security_document;
 } saas_web_evidence_t;

@@ -19,6 +19,7 @@ typedef enum {
     SAAS_WEB_HELLO_WEAK,       /* only NULL, anonymous, export, RC4, DES and 3DES suites */
     SAAS_WEB_HELLO_DHE,        /* only finite-field ephemeral Diffie-Hellman */
     SAAS_WEB_HELLO_HYBRID,     /* TLS 1.3 with X25519MLKEM768 only, and no key yet: who knows the group asks for one */
+    SAAS_WEB_HELLO_BEYOND,     /* only what has forward secrecy by elliptic curves and is not of the profile */
     SAAS_WEB_HELLO_COUNT
 } saas_web_hello_e;
 
@@ -51,6 +52,12 @@ typedef struct {
 #define SAAS_WEB_SUITE_RC4 0x08
 #define SAAS_WEB_SUITE_DES 0x10
 #define SAAS_WEB_SUITE_WEAK 0x1f
+
+/* Mozilla's "Server Side TLS", profile Intermediate: the suites that are marked in hello.c, TLS 1.2 and 1.3. Since 5.8 no
+ * suite with finite-field Diffie-Hellman, and X25519MLKEM768 first among the groups of each profile. */
+#define SAAS_WEB_PROFILE "5.8"
+#define SAAS_WEB_PROFILE_DATE "2026-05-03" /* of its release */
+#define SAAS_WEB_PROFILE_DAYS 366 /* that a certificate is valid at most */
 
 #define SAAS_WEB_GROUP_HYBRID 0x11ec /* X25519MLKEM768 */
 

@@ -60,6 +60,7 @@ typedef struct scan_t {
     saas_web_evidence_t e;
     saas_web_document_t https_document, http_document;
     saas_web_fetch_t https, http, cors, trace, security_txt, proof, listings[SAAS_WEB_DIRECTORIES];
+    saas_web_fetch_t scripts[SAAS_WEB_SCRIPTS_MAX], maps[SAAS_WEB_SCRIPTS_MAX];
     const char *token; /* that proves the host; NULL: it is not claimed */
     saas_web_probe_t probes[SAAS_WEB_HELLO_COUNT];
     int next_probe;
@@ -127,6 +128,80 @@ static void beside_done(scan_t *s);
 static saas_web_reply_t *fetch(scan_t *s, saas_web_fetch_t *f, const saas_web_target_t *at, const char *method,
                                const char *origin, int follow);
 
+/* Where a reference leads, if that is the host which was proven. */
+static const saas_web_target_t *at_home(scan_t *s, const char *base, const char *reference)
+{
+    const saas_web_target_t *at = saas_web_target_reference(s->pool, s->loop->guard, base, reference);
+
+    return at && strcmp(at->origin, s->home->origin) == 0 ? at : NULL;
+}
+
+/* The page's scripts of the host itself, for their source maps. */
+static void begin_scripts(scan_t *s)
+{
+    const saas_web_document_t *d = &s->e.document;
+    const saas_web_hop_t *page = saas_web_reply_last(s->e.main);
+    const char *base = page->at->url;
+
+    if (d->base) {
+        const saas_web_target_t *at = saas_web_target_reference(s->pool, s->loop->guard, base, d->base);
+
+        base = at ? at->url : base;
+    }
+    for (int i = 0; d->sources && i < d->sources->nelts; i++) {
+        const saas_web_target_t *at = at_home(s, base, APR_ARRAY_IDX(d->sources, i, const char *));
+
+        if (at) {
+            fetch(s, &s->scripts[s->e.scripts++], at, "GET", NULL, 0);
+        }
+    }
+}
+
+/* A map is where the script says, or where it usually is. */
+static void look_at_script(scan_t *s, saas_web_fetch_t *f, const char *body, apr_size_t len)
+{
+    const saas_web_hop_t *hop = saas_web_reply_last(f->reply);
+    const saas_web_target_t *at;
+    const char *where;
+
+    if (f->reply->how != SAAS_WEB_FETCH_OK || !hop) {
+        return;
+    }
+    where = saas_web_header_get(hop, "sourcemap", NULL);
+    where = where ? where : saas_web_header_get(hop, "x-sourcemap", NULL);
+    where = where ? where : body ? saas_web_map_of(s->pool, body, len) : NULL;
+    if (where && strncmp(where, "data:", 5) == 0) {
+        s->e.scripts_answered++;
+        APR_ARRAY_PUSH(s->e.maps, const char *) = apr_pstrcat(s->pool, saas_web_target_shown(s->pool, f->at), " (in itself)", NULL);
+        return;
+    }
+    if (!where) {
+        size_t path = strcspn(f->at->path, "?");
+
+        where = apr_psprintf(s->pool, "%.*s.map", (int)path, f->at->path);
+    }
+    at = at_home(s, f->at->url, where);
+    if (at) {
+        fetch(s, &s->maps[f - s->scripts], at, "GET", NULL, 0);
+    }
+    else {
+        s->e.scripts_answered++; /* it is elsewhere, where nobody has been proven to be the owner */
+    }
+}
+
+static void look_at_map(scan_t *s, const saas_web_fetch_t *f, const char *body, apr_size_t len)
+{
+    const saas_web_hop_t *hop = saas_web_reply_last(f->reply);
+
+    if (f->reply->how != SAAS_WEB_FETCH_OK || !hop) {
+        return;
+    }
+    s->e.scripts_answered++;
+    if (hop->status == 200 && body && saas_web_is_map(body, len)) {
+        APR_ARRAY_PUSH(s->e.maps, const char *) = saas_web_target_shown(s->pool, f->at);
+    }
+}
+
 /* What is asked of owners' hosts alone, once it is known that this is one and
  * where to ask. */
 static void begin_owned(scan_t *s)
@@ -137,6 +212,7 @@ static void begin_owned(scan_t *s)
     for (int i = 0; i < SAAS_WEB_DIRECTORIES; i++) {
         fetch(s, &s->listings[i], saas_web_target_at(s->pool, s->home, saas_web_directories[i]), "GET", NULL, 0);
     }
+    begin_scripts(s);
 }
 
 static void take_proof(scan_t *s)
@@ -198,6 +274,12 @@ static void fetch_done(saas_web_fetch_t *f, const char *body, apr_size_t len, vo
     }
     else if (f == &s->proof) {
         look_at_proof(s, body, len);
+    }
+    else if (f >= s->scripts && f < s->scripts + SAAS_WEB_SCRIPTS_MAX) {
+        look_at_script(s, f, body, len);
+    }
+    else if (f >= s->maps && f < s->maps + SAAS_WEB_SCRIPTS_MAX) {
+        look_at_map(s, f, body, len);
     }
     else if (f == &s->sts) {
         look_at_sts(s, body, len);
@@ -725,6 +807,7 @@ static apr_status_t begin_target(loop_t *l, const char *text)
     }
     s->e.claimed = s->token != NULL;
     s->e.listings = apr_array_make(p, 1, sizeof(const char *));
+    s->e.maps = apr_array_make(p, 1, sizeof(const char *));
     l->in_flight++;
     begin_names(s);
     begin_scan(s);

@@ -261,6 +261,27 @@ const saas_web_check_t saas_web_checks[] = {
         .nginx = "ssl_ecdh_curve X25519MLKEM768:X25519:prime256v1;",
     },
     {
+        .name = "tls_profile_intermediate",
+        .severity = SAAS_WEB_LOW,
+        .needs = SAAS_WEB_NEEDS_TLS,
+        .without_tls = SAAS_WEB_MANUAL,
+        .judge = saas_web_judge_profile,
+        .test = "tls",
+        .title = "Protocols and suites are those of Mozilla's profile Intermediate",
+        .meaning = "What the profile leaves out is needed by no client of the last ten years, and is where attacks begin: "
+                   "protocols before TLS 1.2, suites without forward secrecy or with CBC, finite-field Diffie-Hellman.",
+        .remediation = "Take over the profile's protocols and suites.",
+        .reference = "https://ssl-config.mozilla.org/guidelines/5.8.json",
+        .httpd = "SSLProtocol -all +TLSv1.2 +TLSv1.3\n"
+                 "SSLCipherSuite ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+                 "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+                 "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305",
+        .nginx = "ssl_protocols TLSv1.2 TLSv1.3;\n"
+                 "ssl_ciphers ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+                 "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+                 "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305;",
+    },
+    {
         .name = "tls_compression_disabled",
         .severity = SAAS_WEB_MEDIUM,
         .needs = SAAS_WEB_NEEDS_TLS,
@@ -892,6 +913,24 @@ const saas_web_check_t saas_web_checks[] = {
                  "    Options -Indexes\n"
                  "</Directory>",
         .nginx = "autoindex off;",
+    },
+    {
+        .name = "source_maps_not_served",
+        .severity = SAAS_WEB_LOW,
+        .needs = SAAS_WEB_NEEDS_OWNER,
+        .without_tls = SAAS_WEB_FAIL,
+        .judge = saas_web_judge_maps,
+        .title = "Scripts do not come with their sources",
+        .meaning = "A source map holds the program before it was built, with names, comments and paths. "
+                   "Asked of hosts only that are proven to be the organization's own.",
+        .remediation = "Build scripts without maps, or keep the maps where your error tracker alone reads them.",
+        .reference = "https://cwe.mitre.org/data/definitions/540.html",
+        .httpd = "<FilesMatch \"\\.map$\">\n"
+                 "    Require all denied\n"
+                 "</FilesMatch>",
+        .nginx = "location ~ \\.map$ {\n"
+                 "    return 404;\n"
+                 "}",
     },
     {
         .name = "addresses_all_answer",

@@ -311,6 +311,23 @@ const saas_web_target_t *saas_web_target_at(apr_pool_t *p, const saas_web_target
     return other;
 }
 
+const saas_web_target_t *saas_web_target_reference(apr_pool_t *p, const saas_web_guard_t *g, const char *base,
+                                                   const char *reference)
+{
+    const saas_web_target_t *found = NULL;
+    CURLU *u = curl_url();
+    char *url = NULL;
+
+    if (u && curl_url_set(u, CURLUPART_URL, base, 0) == CURLUE_OK
+        && curl_url_set(u, CURLUPART_URL, reference, CURLU_URLENCODE) == CURLUE_OK
+        && curl_url_get(u, CURLUPART_URL, &url, 0) == CURLUE_OK) {
+        (void)saas_web_target_parse(p, g, url, &found);
+    }
+    curl_free(url);
+    curl_url_cleanup(u);
+    return found;
+}
+
 const char *saas_web_target_shown(apr_pool_t *p, const saas_web_target_t *t)
 {
     size_t len = strcspn(t->path, "?");

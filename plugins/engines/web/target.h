@@ -33,6 +33,11 @@ const saas_web_target_t *saas_web_target_twin(apr_pool_t *p, const saas_web_targ
 /* The same scheme, host and port with another path. */
 const saas_web_target_t *saas_web_target_at(apr_pool_t *p, const saas_web_target_t *t, const char *path);
 
+/* Where a reference leads that stands in a document at base (a URL): a target,
+ * or NULL when it is none that may be asked. */
+const saas_web_target_t *saas_web_target_reference(apr_pool_t *p, const saas_web_guard_t *g, const char *base,
+                                                   const char *reference);
+
 /* The URL for a comment: without its query, which may hold secrets. */
 const char *saas_web_target_shown(apr_pool_t *p, const saas_web_target_t *t);
 
