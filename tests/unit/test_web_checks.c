@@ -529,6 +529,14 @@ START_TEST(extras)
     expect(e, "cors_no_credentialed_reflection", SAAS_WEB_PASS);
     set(h, "access-control-allow-credentials", "true");
     expect(e, "cors_no_credentialed_reflection", SAAS_WEB_FAIL);
+    set(h, "access-control-allow-credentials", "TRUE");
+    expect(e, "cors_no_credentialed_reflection", SAAS_WEB_PASS);
+    set(h, "access-control-allow-credentials", "true");
+    set(h, "access-control-allow-origin", "HTTPS://PROBE.INVALID");
+    expect(e, "cors_no_credentialed_reflection", SAAS_WEB_PASS);
+    set(h, "access-control-allow-origin", "https://probe.invalid");
+    APR_ARRAY_PUSH(h->headers, saas_web_header_t) = (saas_web_header_t){ "access-control-allow-origin", "https://probe.invalid" };
+    expect(e, "cors_no_credentialed_reflection", SAAS_WEB_PASS);
     h = APR_ARRAY_IDX(e->trace->hops, 0, saas_web_hop_t *);
     h->status = 200;
     expect(e, "http_trace_disabled", SAAS_WEB_PASS);

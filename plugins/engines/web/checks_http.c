@@ -203,9 +203,10 @@ void saas_web_judge_cors(apr_pool_t *p, const saas_web_evidence_t *e, saas_web_v
     if (!hop) {
         return;
     }
-    origin = saas_web_header_get(hop, "access-control-allow-origin", NULL);
-    credentials = saas_web_header_get(hop, "access-control-allow-credentials", NULL);
-    if (origin && strcasecmp(origin, e->cors_origin) == 0 && credentials && strcmp(credentials, "true") == 0) {
+    /* Fetch, "CORS check": both byte for byte, and several lines are one value that is none of these. */
+    origin = saas_web_header_joined(p, hop, "access-control-allow-origin");
+    credentials = saas_web_header_joined(p, hop, "access-control-allow-credentials");
+    if (origin && strcmp(origin, e->cors_origin) == 0 && credentials && strcmp(credentials, "true") == 0) {
         saas_web_say(p, v, SAAS_WEB_FAIL,
                      "An arbitrary Origin (%s) is allowed to read responses "
                      "with the visitor's credentials.",

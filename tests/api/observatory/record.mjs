@@ -15,8 +15,10 @@ const analyzers = {
   "strict-transport-security": "strictTransportSecurityTest",
   "subresource-integrity": "subresourceIntegrityTest",
   "cookies": "cookiesTest",
+  "cross-origin-resource-sharing": "crossOriginResourceSharingTest",
+  "redirection": "redirectionTest",
 };
-const files = { "content-security-policy": "csp" };
+const files = { "content-security-policy": "csp", "cross-origin-resource-sharing": "cors" };
 
 // What the package fetches from elsewhere when it is installed, and what it wants to be configured.
 const preload = path.join(root, "conf", "hsts-preload.json");
@@ -63,11 +65,13 @@ function plain(headers) {
 }
 
 globalThis.__record = (name, requests, output) => {
-  const { auto, https } = requests.responses;
+  const { auto, https, cors, http, httpRedirects } = requests.responses;
   cases.push({
     analyzer: Object.keys(analyzers).find((key) => analyzers[key] === name), test, result: output.result, pass: output.pass,
     headers: plain(auto?.headers), https: https ? plain(https.headers) : null, verified: https?.verified ?? null,
     cookies: (requests.session?.jar?.getCookiesSync("https://mozilla.org", { http: true, expire: false }) ?? []).map((c) => String(c) + (c.sameSite === "none" ? "; SameSite=None" : "")),
+    cors: plain(cors?.headers), origin: cors?.request?.headers?.origin ?? null,
+    route: http ? httpRedirects.map((hop) => hop.url.href) : null,
     page: requests.resources.path ?? "", equiv: [...(auto?.httpEquiv ?? new Map()).keys()],
   });
   return output;
@@ -106,5 +110,30 @@ for (const run of its) {
     console.error(`${test}: ${error.message}`);
   }
 }
-process.stdout.write(JSON.stringify(cases));
-process.exit(0);
+
+// Its own suite has a few cases of these two; more of ours, which its analyzers judge as well.
+const { emptyRequests } = await import(pathToFileURL(path.join(root, "test", "helpers.js")).href);
+const of = async (file, name) => (await import(pathToFileURL(path.join(root, "src", "analyzer", "tests", file)).href))[name];
+const [cors, redirection] = [await of("cors.js", "crossOriginResourceSharingTest"), await of("redirection.js", "redirectionTest")];
+const asked = "https://asked.example";
+for (const allowed of [undefined, "*", "null", "https://mozilla.org", asked, asked.toUpperCase(), asked + "/", asked + ", " + asked]) {
+  for (const credentials of [undefined, "true", "TRUE", "True", "false", "", "1"]) {
+    const requests = emptyRequests();
+    requests.responses.cors.request.headers["origin"] = asked;
+    requests.responses.cors.headers["access-control-allow-origin"] = allowed;
+    requests.responses.cors.headers["access-control-allow-credentials"] = credentials;
+    test = `${allowed} with credentials ${credentials}`;
+    globalThis.__record("crossOriginResourceSharingTest", requests, cors(requests));
+  }
+}
+const places = ["http", "https"].flatMap((scheme) => ["mozilla.org", "www.mozilla.org", "elsewhere.org"].map((host) => `${scheme}://${host}`));
+for (const first of [null, ...places]) {
+  for (const second of first ? [null, ...places] : [null]) {
+    const requests = emptyRequests();
+    requests.responses.httpRedirects = ["http://mozilla.org", first && first + "/1", second && second + "/2"].filter(Boolean)
+      .map((url) => ({ url: new URL(url), status: 301 }));
+    test = "route";
+    globalThis.__record("redirectionTest", requests, redirection(requests));
+  }
+}
+process.stdout.write(JSON.stringify(cases), () => process.exit(0));
