@@ -332,6 +332,35 @@ typedef struct saas_activity_t {
     const char *actor_id;     /**< with actor_type: what acted (event id, job id) */
 } saas_activity_t;
 
+/* ------------------------------------------------------------- findings -- */
+
+/** Which findings of an audit a query means; NULL: any.  Whoever lists, exports or decides about findings reads the query
+ *  by saas_finding_filter() and asks the database by SAAS_FINDING_FILTER, so that all of them mean the same. */
+typedef struct saas_finding_filter_t {
+    const char *status;      /**< PASS, FAIL, MANUAL or ERROR */
+    const char *severity;    /**< critical, high, medium, low or informational */
+    const char *check;       /**< exactly this */
+    const char *search;      /**< text in resource, check or comment, letter case ignored, as the query has it */
+    const char *pattern;     /**< the same for LIKE */
+    const char *resource;    /**< exactly this */
+    const char *muted;       /**< "true" or "false" */
+} saas_finding_filter_t;
+
+/** Whether a row of triage, as the statement calls it, mutes now: a mute that has ended is none. */
+#define SAAS_FINDING_MUTED(t) "(" t "muted AND (" t "muted_until IS NULL OR " t "muted_until > now()))"
+
+/** The condition of a filter on rows of the table evidence, of a statement with the arguments
+ *  SAAS_FINDING_FILTER_ARGS() as $3 to $8 ($1 is the organization, $2 the audit).  No index fits it: a statement that is
+ *  to find its rows by one says so besides. */
+#define SAAS_FINDING_FILTER \
+    "(status = $3) IS NOT FALSE AND (severity = $4) IS NOT FALSE AND (check_name = $5) IS NOT FALSE" \
+    " AND ($6::text IS NULL OR lower(resource_id) LIKE (SELECT lower($6)) ESCAPE '\\'" \
+    " OR lower(check_name) LIKE (SELECT lower($6)) ESCAPE '\\' OR lower(comment) LIKE (SELECT lower($6)) ESCAPE '\\')" \
+    " AND (resource_id = $7) IS NOT FALSE AND ($8::text IS NULL OR ($8 = 'true') = EXISTS (SELECT 1 FROM triage m" \
+    " WHERE m.org_id = $1 AND m.resource_id = evidence.resource_id AND m.check_name = evidence.check_name" \
+    " AND " SAAS_FINDING_MUTED("m.") "))"
+#define SAAS_FINDING_FILTER_ARGS(f) (f)->status, (f)->severity, (f)->check, (f)->pattern, (f)->resource, (f)->muted
+
 /* ---------------------------------------------------------------- jobs -- */
 
 /** A claimed row of background work. */
@@ -1484,6 +1513,54 @@ static inline const char *saas_request_filter(saas_request_t *rq, const char *na
 static inline const char *saas_request_choice(saas_request_t *rq, const char *name, const char *const *choices)
 {
     return saas_host()->request_choice(rq, name, choices);
+}
+
+/** A pattern for LIKE … ESCAPE '\' that finds the text anywhere, its wildcards taken as they are; NULL for NULL. */
+static inline const char *saas_like_pattern(apr_pool_t *p, const char *text)
+{
+    char *pattern, *to;
+    if (!text) {
+        return NULL;
+    }
+    pattern = to = (char *)apr_palloc(p, 2 * strlen(text) + 3);
+    *to++ = '%';
+    for (; *text; text++) {
+        if (*text == '%' || *text == '_' || *text == '\\') {
+            *to++ = '\\';
+        }
+        *to++ = *text;
+    }
+    *to++ = '%';
+    *to = '\0';
+    return pattern;
+}
+
+/** The filter that a query asks for, by status, severity, check (or check_name), search, resource_id and muted; what is
+ *  wrong is noted as field errors.  A parameter without a value says nothing. */
+static inline saas_finding_filter_t saas_finding_filter(saas_request_t *rq)
+{
+    static const char *const statuses[] = { "PASS", "FAIL", "MANUAL", "ERROR", NULL };
+    static const char *const severities[] = { "critical", "high", "medium", "low", "informational", NULL };
+    static const char *const truths[] = { "true", "false", NULL };
+    saas_finding_filter_t filter;
+
+    filter.status = saas_request_choice(rq, "status", statuses);
+    filter.severity = saas_request_choice(rq, "severity", severities);
+    filter.check = saas_request_filter(rq, "check");
+    if (!filter.check) {
+        filter.check = saas_request_filter(rq, "check_name");
+    }
+    filter.search = saas_request_filter(rq, "search");
+    filter.pattern = saas_like_pattern(rq->pool, filter.search);
+    filter.resource = saas_request_filter(rq, "resource_id");
+    filter.muted = saas_request_choice(rq, "muted", truths);
+    return filter;
+}
+
+/** True when nothing is left out. */
+static inline int saas_finding_filter_is_empty(const saas_finding_filter_t *f)
+{
+    return !f->status && !f->severity && !f->check && !f->search && !f->resource && !f->muted;
 }
 
 /** A text field of the JSON body, trimmed, of at most max code points; NULL

@@ -14,6 +14,7 @@
 
 #include "audits.h"
 #include "score.h"
+#include "walk.h"
 
 #include <apr_strings.h>
 
@@ -37,38 +38,27 @@ SAAS_DIRECTIVES_DEFINE(audits_config, saas_audits_module, AUDITS_DIRECTIVES)
     "SELECT " AUDIT_COLUMNS ", (SELECT count(*) FROM audits c WHERE c.org_id = $1)" \
     " FROM audits WHERE org_id = $1 ORDER BY " order " LIMIT CAST($2 AS bigint) OFFSET CAST($3 AS bigint)"
 
-#define EVIDENCE_COLUMNS "number, resource_id, check_name, status, severity, observed_at, comment"
-/* A mute that has ended is none, and stays readable. */
-#define MUTED(t) "(" t "muted AND (" t "muted_until IS NULL OR " t "muted_until > now()))"
-#define EVIDENCE_FILTER \
-    "org_id = $1 AND audit_id = $2 AND ($3::text IS NULL OR status = $3) AND ($4::text IS NULL OR severity = $4)" \
-    " AND ($5::text IS NULL OR check_name = $5) AND ($6::text IS NULL OR lower(resource_id) LIKE lower($6) ESCAPE '\\'" \
-    " OR lower(check_name) LIKE lower($6) ESCAPE '\\' OR lower(comment) LIKE lower($6) ESCAPE '\\')" \
-    " AND ($7::text IS NULL OR resource_id = $7) AND ($8::text IS NULL OR ($8 = 'true') = EXISTS (SELECT 1 FROM triage m" \
-    " WHERE m.org_id = $1 AND m.resource_id = evidence.resource_id AND m.check_name = evidence.check_name" \
-    " AND " MUTED("m.") "))"
-#define EVIDENCE_STORED "(SELECT a.evidence_count FROM audits a WHERE a.org_id = $1 AND a.id = $2)"
-#define TRIAGE_COLUMNS \
-    MUTED("t.") " AS muted, t.muted_reason, t.muted_until, t.comment AS note, t.updated_by, t.updated_at"
-#define TRIAGE_OF(rows) \
-    " LEFT JOIN triage t ON t.org_id = $1 AND t.resource_id = " rows ".resource_id AND t.check_name = " rows ".check_name"
-/* The page's rows with what was decided about each: looked up for them only, not for those before the page. */
-#define EVIDENCE_SHOWN(rows, order) \
-    .scope = SAAS_TENANT, .sql = \
-    "SELECT e.number, e.resource_id AS resource_id, e.check_name AS check_name, e.status, e.severity, e.observed_at, e.comment, " TRIAGE_COLUMNS \
-    ", e.total FROM (" rows ") e" TRIAGE_OF("e") " ORDER BY " order
-#define EVIDENCE_PAGE(order) \
-    EVIDENCE_SHOWN("SELECT " EVIDENCE_COLUMNS ", (SELECT count(*) FROM evidence WHERE " EVIDENCE_FILTER ") AS total" \
-    " FROM evidence WHERE " EVIDENCE_FILTER " ORDER BY " order " LIMIT CAST($9 AS bigint) OFFSET CAST($10 AS bigint)", order)
+/* A page by its number: everything that the filter finds is read, counted and sorted. */
+#define EVIDENCE_FOUND(part) EVIDENCE_OF part " AND " SAAS_FINDING_FILTER
+#define ORDERED_BY(o, t) \
+    "CASE " o "::text WHEN 'severity' THEN " SEVERITY_RANK " WHEN '-severity' THEN -(" SEVERITY_RANK ") END," \
+    " CASE " o " WHEN 'timestamp' THEN observed_at END, CASE " o " WHEN '-timestamp' THEN observed_at END DESC," \
+    " CASE " o " WHEN 'status' THEN status WHEN 'check_name' THEN " t "check_name WHEN 'resource_id' THEN " t \
+    "resource_id END," \
+    " CASE " o " WHEN '-status' THEN status WHEN '-check_name' THEN " t "check_name WHEN '-resource_id' THEN " t \
+    "resource_id END DESC, CASE WHEN " o " LIKE '-%' THEN -number ELSE number END"
+#define PART_STATUS " AND " KIND " >= " STATUS_ASKED " AND " KIND " <= 4 + " STATUS_ASKED
+#define PART_MUTED " AND resource_id IN (" MUTED_RESOURCES ")"
+#define EVIDENCE_PAGE(part) \
+    EVIDENCE_SHOWN("SELECT " EVIDENCE_COLUMNS ", (SELECT count(*) " EVIDENCE_FOUND(part) ") AS total " \
+    EVIDENCE_FOUND(part) " ORDER BY " ORDERED_BY("$9", "") " LIMIT CAST($10 AS bigint) OFFSET CAST($11 AS bigint)", \
+    ORDERED_BY("$9", "e."))
 /* Without filters, in the order of the rows: nothing is counted or sorted.  (One
  * statement that decides by CASE would not do: PostgreSQL's parallel plans count
  * before they know that nobody asks.) */
 #define EVIDENCE_WHOLE(order) \
-    EVIDENCE_SHOWN("SELECT " EVIDENCE_COLUMNS ", " EVIDENCE_STORED " AS total FROM evidence WHERE org_id = $1 AND audit_id = $2" \
+    EVIDENCE_SHOWN("SELECT " EVIDENCE_COLUMNS ", " EVIDENCE_STORED " AS total " EVIDENCE_OF \
     " ORDER BY " order " LIMIT CAST($3 AS bigint) OFFSET CAST($4 AS bigint)", order)
-#define EVIDENCE_FROM(where, order) \
-    EVIDENCE_SHOWN("SELECT " EVIDENCE_COLUMNS ", " EVIDENCE_STORED " AS total" \
-    " FROM evidence WHERE " EVIDENCE_FILTER where " ORDER BY " order " LIMIT CAST($10 AS bigint)", order)
 
 /* Decides about each finding of rows: muted, reason and until together, the comment by itself, and what is not said
  * (muted NULL, given '0') stays as it was. */
@@ -102,7 +92,7 @@ SAAS_DIRECTIVES_DEFINE(audits_config, saas_audits_module, AUDITS_DIRECTIVES)
     "SELECT c.*, count(*) OVER () AS total FROM (" DIFF_CHANGES ") c WHERE ($4::text IS NULL OR change = $4)" \
     " AND ($5::text IS NULL OR severity_rank = CAST($5 AS integer))" \
     " AND ($6::text IS NULL OR ($6 = 'true') = EXISTS (SELECT 1 FROM triage m" \
-    " WHERE m.org_id = $1 AND m.resource_id = c.resource_id AND m.check_name = c.check_name AND " MUTED("m.") "))" \
+    " WHERE m.org_id = $1 AND m.resource_id = c.resource_id AND m.check_name = c.check_name AND " SAAS_FINDING_MUTED("m.") "))" \
     " ORDER BY severity_rank, resource_id, check_name LIMIT CAST($7 AS bigint) OFFSET CAST($8 AS bigint)"
 #define EVIDENCE_INSERT \
     "INSERT INTO evidence (org_id, audit_id, number, resource_id, check_name, status, severity, observed_at, comment)"
@@ -115,8 +105,6 @@ SAAS_DIRECTIVES_DEFINE(audits_config, saas_audits_module, AUDITS_DIRECTIVES)
     " evidence_count = coalesce(CAST($6 AS bigint), evidence_count), counts = coalesce($7, counts), score_details = $8," \
     " progress_done = CASE WHEN $3 = 'completed' THEN progress_total ELSE progress_done END, finished_at = " clock \
     " WHERE org_id = $1 AND id = $2 AND status IN ('queued', 'running') RETURNING " AUDIT_COLUMNS
-#define SEVERITY_RANK \
-    "CASE severity WHEN 'critical' THEN 0 WHEN 'high' THEN 1 WHEN 'medium' THEN 2 WHEN 'low' THEN 3 ELSE 4 END"
 
 /* What findings of a severity have cost, and how many resources. */
 #define LOST(severity) \
@@ -138,11 +126,6 @@ SAAS_DIRECTIVES_DEFINE(audits_config, saas_audits_module, AUDITS_DIRECTIVES)
 const char *const audits_orders[] = {
     "-created_at", "created_at", "name", "-name", "status", "-status", "engine", "-engine", "score", "-score",
     "finished_at", "-finished_at", NULL
-};
-
-const char *const evidence_orders[] = {
-    "id", "-id", "timestamp", "-timestamp", "severity", "-severity", "status", "-status", "check_name", "-check_name",
-    "resource_id", "-resource_id", NULL
 };
 
 saas_statement_t audits_statements[] = {
@@ -182,12 +165,9 @@ saas_statement_t audits_statements[] = {
         " FROM jsonb_array_elements(CAST($3 AS jsonb)) AS rows(value) ON CONFLICT DO NOTHING", .sqlite =
         EVIDENCE_INSERT " SELECT $1, $2, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,"
         " value ->> 6 FROM json_each($3) WHERE TRUE ON CONFLICT DO NOTHING" },
-    [EVIDENCE_COUNT] = { .name = "evidence_count", .scope = SAAS_TENANT, .sql =
-        "SELECT evidence_count FROM audits WHERE org_id = $1 AND id = $2" },
-    [EVIDENCE_AFTER] = { .name = "evidence_after",
-        EVIDENCE_FROM(" AND number > CAST($9 AS bigint)", "number") },
-    [EVIDENCE_BEFORE] = { .name = "evidence_before",
-        EVIDENCE_FROM(" AND number < CAST($9 AS bigint)", "number DESC") },
+    [EVIDENCE_TIME] = { .name = "evidence_time", .scope = SAAS_TENANT, .sql =
+        "SELECT observed_at " EVIDENCE_OF " AND number = CAST($3 AS bigint)" },
+    [EVIDENCE_SETTINGS] = { .name = "evidence_settings", .scope = SAAS_TENANT, WALK_SETTINGS },
     [EVIDENCE_ALL] = { .name = "evidence_all", EVIDENCE_WHOLE("number") },
     [EVIDENCE_ALL_DESC] = { .name = "evidence_all_desc", EVIDENCE_WHOLE("number DESC") },
     [EVIDENCE_ONE] = { .name = "evidence_one", EVIDENCE_SHOWN("SELECT " EVIDENCE_COLUMNS ", 1 AS total FROM evidence"
@@ -196,7 +176,7 @@ saas_statement_t audits_statements[] = {
         " WHERE org_id = $1 AND audit_id = $2 AND number = CAST($3 AS bigint)", "$4", "$5", "$6", "$7", "$8", "$9") },
     /* In one order, so that two of them wait for each other and not both. */
     [TRIAGE_MANY] = { .name = "triage_many", TRIAGE_WRITE("SELECT DISTINCT resource_id, check_name FROM evidence"
-        " WHERE " EVIDENCE_FILTER " ORDER BY resource_id, check_name LIMIT CAST($15 AS bigint)",
+        " WHERE org_id = $1 AND audit_id = $2 AND " SAAS_FINDING_FILTER " ORDER BY resource_id, check_name LIMIT CAST($15 AS bigint)",
         "$9", "$10", "$11", "$12", "$13", "$14") },
     [TREND_LIST] = { .name = "trend_list", .scope = SAAS_TENANT,
         .sql = TREND("a.targets @> jsonb_build_array($2::text)", "jsonb_array_length(a.targets)"),
@@ -277,7 +257,7 @@ saas_statement_t audits_statements[] = {
         "SELECT f.resource_id, f.check_name, count(*) OVER () FROM ("
         "SELECT resource_id, check_name FROM evidence WHERE org_id = $1 AND audit_id = $2 AND status = 'FAIL' AND severity = 'critical'"
         " EXCEPT SELECT resource_id, check_name FROM evidence WHERE org_id = $1 AND audit_id = $3 AND status = 'FAIL'"
-        " AND severity = 'critical' EXCEPT SELECT m.resource_id, m.check_name FROM triage m WHERE m.org_id = $1 AND " MUTED("m.")
+        " AND severity = 'critical' EXCEPT SELECT m.resource_id, m.check_name FROM triage m WHERE m.org_id = $1 AND " SAAS_FINDING_MUTED("m.")
         ") f ORDER BY f.resource_id, f.check_name LIMIT CAST($4 AS integer)" },
     [ALERT_PEOPLE] = { .name = "alert_people", .scope = SAAS_SYSTEM, .sql =
         "SELECT u.email, u.name, o.name, o.slug FROM audit_alerts a JOIN users u ON u.id = a.user_id AND u.is_active"
@@ -342,18 +322,26 @@ saas_statement_t audits_statements[] = {
     { .name = "audit_list_finished", AUDIT_PAGE("finished_at NULLS LAST, id") },
     { .name = "audit_list_finished_desc", AUDIT_PAGE("finished_at DESC NULLS LAST, id DESC") },
 
-    [EVIDENCE_LIST] = { .name = "evidence_list", EVIDENCE_PAGE("number") },
-    { .name = "evidence_list_desc", EVIDENCE_PAGE("number DESC") },
-    { .name = "evidence_list_time", EVIDENCE_PAGE("observed_at, number") },
-    { .name = "evidence_list_time_desc", EVIDENCE_PAGE("observed_at DESC, number DESC") },
-    { .name = "evidence_list_severity", EVIDENCE_PAGE(SEVERITY_RANK ", number") },
-    { .name = "evidence_list_severity_desc", EVIDENCE_PAGE(SEVERITY_RANK " DESC, number DESC") },
-    { .name = "evidence_list_status", EVIDENCE_PAGE("status, number") },
-    { .name = "evidence_list_status_desc", EVIDENCE_PAGE("status DESC, number DESC") },
-    { .name = "evidence_list_check", EVIDENCE_PAGE("check_name, number") },
-    { .name = "evidence_list_check_desc", EVIDENCE_PAGE("check_name DESC, number DESC") },
-    { .name = "evidence_list_resource", EVIDENCE_PAGE("resource_id, number") },
-    { .name = "evidence_list_resource_desc", EVIDENCE_PAGE("resource_id DESC, number DESC") },
+    [EVIDENCE_LIST + PART_OF_ALL] = { .name = "evidence_list", EVIDENCE_PAGE("") },
+    [EVIDENCE_LIST + PART_OF_STATUS] = { .name = "evidence_list_status", EVIDENCE_PAGE(PART_STATUS) },
+    [EVIDENCE_LIST + PART_OF_CHECK] = { .name = "evidence_list_check", EVIDENCE_PAGE(" AND check_name = $5") },
+    [EVIDENCE_LIST + PART_OF_RESOURCE] = { .name = "evidence_list_resource", EVIDENCE_PAGE(" AND resource_id = $7") },
+    [EVIDENCE_LIST + PART_OF_MUTED] = { .name = "evidence_list_muted", EVIDENCE_PAGE(PART_MUTED) },
+
+    /* In the order of evidence.c's table, each up and down. */
+    [EVIDENCE_WALK] = WALK_MUTED("evidence_walk_muted"),
+    WALK_OF("evidence_walk_resource", "evidence_resource", "resource_id", "$7"),
+    WALK_OF("evidence_walk_check", "evidence_check", "check_name", "$5"),
+    WALK_KIND("evidence_walk_status_severity"),
+    WALK_KINDS("evidence_walk_severity", OF_SEVERITY),
+    WALK_KINDS("evidence_walk_status", OF_STATUS),
+    WALK_ALL("evidence_walk"),
+    WALK_TIME("evidence_walk_time_muted", RANGE_TIME_MUTED, RANGE_TIME_MUTED_SQLITE),
+    WALK_TIME("evidence_walk_time", RANGE_TIME, RANGE_TIME_SQLITE),
+    [EVIDENCE_END] = WALK_END_OF("evidence_end_resource", "evidence_resource", "resource_id"),
+    WALK_END_OF("evidence_end_check", "evidence_check", "check_name"),
+    WALK_END("evidence_end"),
+    WALK_END_TIME("evidence_end_time"),
     [AUDITS_STATEMENTS] = { .name = NULL }
 };
 

@@ -59,9 +59,8 @@ enum {
     AUDIT_END,
     EVIDENCE_CLEAR,
     EVIDENCE_ADD,
-    EVIDENCE_COUNT,
-    EVIDENCE_AFTER,
-    EVIDENCE_BEFORE,
+    EVIDENCE_TIME,
+    EVIDENCE_SETTINGS,
     EVIDENCE_ALL,
     EVIDENCE_ALL_DESC,
     EVIDENCE_ONE,
@@ -106,17 +105,20 @@ enum {
     PART_ADD,
     PART_GET,
     PARTS_REMOVE,
-    /* Lists, one statement for each order: see audits_orders, evidence_orders. */
+    /* The list, one statement for each order: see audits_orders. */
     AUDIT_LIST,
+    /* One for each part of an audit that an index finds. */
     EVIDENCE_LIST = AUDIT_LIST + 12,
-    AUDITS_STATEMENTS = EVIDENCE_LIST + 12
+    /* Up and down, see evidence.c: walks, and where ranges end. */
+    EVIDENCE_WALK = EVIDENCE_LIST + 5,
+    EVIDENCE_END = EVIDENCE_WALK + 2 * 9,
+    AUDITS_STATEMENTS = EVIDENCE_END + 2 * 4
 };
+enum { PART_OF_ALL, PART_OF_STATUS, PART_OF_CHECK, PART_OF_RESOURCE, PART_OF_MUTED };
 extern saas_statement_t audits_statements[];
 
-/** ?ordering= of the two lists: the n-th is statement AUDIT_LIST + n,
- *  EVIDENCE_LIST + n.  NULL-terminated; the first is the default. */
+/** ?ordering= of the list of audits: the n-th is statement AUDIT_LIST + n.  NULL-terminated; the first is the default. */
 extern const char *const audits_orders[];
-extern const char *const evidence_orders[];
 
 /** Index of an order; 0 for NULL. */
 int audits_order(const char *const *orders, const char *name);
@@ -243,22 +245,6 @@ extern const saas_json_member_t evidence_members[];
     { "updated_by", SAAS_JSON_TEXT, .column = (first) + 4 }, \
     { "updated_at", SAAS_JSON_TIME, .column = (first) + 5 }, \
     { .kind = SAAS_JSON_END }
-
-/** Which rows of an audit are meant; NULL: all. */
-typedef struct evidence_filter_t {
-    const char *status;
-    const char *severity;
-    const char *check;
-    const char *search;    /**< LIKE pattern */
-    const char *resource;
-    const char *muted;     /**< "true" or "false" */
-} evidence_filter_t;
-/** The filter of a request's query; what is wrong is noted. */
-evidence_filter_t evidence_filter(saas_request_t *rq);
-/** True when nothing is left out. */
-int evidence_filter_is_empty(const evidence_filter_t *filter);
-/** A filter as arguments of a statement, in the order of EVIDENCE_FILTER. */
-#define EVIDENCE_FILTER_ARGS(f) (f)->status, (f)->severity, (f)->check, (f)->search, (f)->resource, (f)->muted
 
 apr_status_t audits_job_run(saas_job_t *job);
 /** The same job for an audit whose findings come from a file: it has a payload. */

@@ -1,39 +1,18 @@
 /* Licensed under the Apache License, Version 2.0: see LICENSE. */
 
 /*
- * The evidence of an audit, page by page: by page number in any order, or by
- * cursor in the order of the rows, where each page is one range of the primary
- * key and so costs the same wherever it lies.  A cursor is base64url of the
- * direction and the number of the row before the page; clients may not rely on
- * that.
+ * The evidence of an audit, page by page: by page number in any order, where all that the filter finds is counted,
+ * or by cursor, where each page is a range of an index and so costs the same wherever it lies (walk.h).  Which index
+ * that is says the table below.  By severity the walk is one after the other of those of all severities.  A cursor
+ * is base64url of the order and the row before the page; clients may not rely on that.
  */
 
 #include "audits.h"
 #include "score.h"
+#include "walk.h"
 
 #include <apr_encode.h>
 #include <apr_strings.h>
-
-/** A LIKE pattern that finds the text anywhere. */
-static const char *pattern(apr_pool_t *p, const char *text)
-{
-    char *out, *to;
-
-    if (!text || !*text) {
-        return NULL;
-    }
-    out = to = apr_palloc(p, 2 * strlen(text) + 3);
-    *to++ = '%';
-    for (; *text; text++) {
-        if (*text == '%' || *text == '_' || *text == '\\') {
-            *to++ = '\\';
-        }
-        *to++ = *text;
-    }
-    *to++ = '%';
-    *to = '\0';
-    return out;
-}
 
 const saas_json_member_t evidence_members[] = {
     { "id", SAAS_JSON_INTEGER, .column = E_NUMBER },
@@ -47,68 +26,155 @@ const saas_json_member_t evidence_members[] = {
     { 0 }
 };
 
-evidence_filter_t evidence_filter(saas_request_t *rq)
-{
-    static const char *const truths[] = { "true", "false", NULL };
-    evidence_filter_t filter = {
-        .status = saas_request_choice(rq, "status", saas_finding_statuses),
-        .severity = saas_request_choice(rq, "severity", saas_finding_severities),
-        .check = saas_request_filter(rq, "check"),
-        .search = pattern(rq->pool, saas_request_filter(rq, "search")),
-        .resource = saas_request_filter(rq, "resource_id"),
-        .muted = saas_request_choice(rq, "muted", truths),
-    };
-    if (!filter.check) {
-        filter.check = saas_request_filter(rq, "check_name");
-    }
-    return filter;
-}
+static const char *const orders[] = {
+    "id", "-id", "severity", "-severity", "timestamp", "-timestamp", "status", "-status", "check_name", "-check_name",
+    "resource_id", "-resource_id", NULL
+};
+/* The first orders have cursors; each of these is two of them, up and down. */
+typedef enum { BY_NUMBER, BY_SEVERITY, BY_TIME, WALKED } by_e;
 
-int evidence_filter_is_empty(const evidence_filter_t *filter)
-{
-    return !filter->status && !filter->severity && !filter->check && !filter->search && !filter->resource
-           && !filter->muted;
-}
+/* ------------------------------------------------------------ by number -- */
 
-static int reply_numbered(saas_request_t *rq, const evidence_filter_t *filter, int order)
+static int reply_numbered(saas_request_t *rq, const saas_finding_filter_t *filter, int order)
 {
     const char *audit = saas_request_parameter(rq, "audit");
-    int all = order <= 1 && evidence_filter_is_empty(filter);
+    int part = filter->resource                         ? PART_OF_RESOURCE
+               : filter->check                          ? PART_OF_CHECK
+               : filter->muted && *filter->muted == 't' ? PART_OF_MUTED
+               : filter->status                         ? PART_OF_STATUS
+                                                        : PART_OF_ALL;
 
-    return all ? saas_reply_list(rq, evidence_members, &audits_statements[order ? EVIDENCE_ALL_DESC : EVIDENCE_ALL],
-                                 SAAS_ARGS(audit))
-               : saas_reply_list(rq, evidence_members, &audits_statements[EVIDENCE_LIST + order],
-                                 SAAS_ARGS(audit, EVIDENCE_FILTER_ARGS(filter)));
+    if (order <= 1 && saas_finding_filter_is_empty(filter)) {
+        return saas_reply_list(rq, evidence_members, &audits_statements[order ? EVIDENCE_ALL_DESC : EVIDENCE_ALL],
+                               SAAS_ARGS(audit));
+    }
+    return saas_reply_list(rq, evidence_members, &audits_statements[EVIDENCE_LIST + part],
+                           SAAS_ARGS(audit, SAAS_FINDING_FILTER_ARGS(filter), orders[order]));
 }
 
-/* ---------------------------------------------------------------- cursor -- */
+/* ---------------------------------------------------------------- walks -- */
 
-static const char *cursor_make(apr_pool_t *p, int descending, const char *number)
+/* What a filter asks for. */
+enum { STATUS = 1, SEVERITY = 2, CHECK = 4, RESOURCE = 8, MUTED = 16, NOT_MUTED = 32, SEARCH = 64, ALL = 127 };
+
+/* The ends of ranges, in the order of the statements from EVIDENCE_END on. */
+typedef enum { END_RESOURCE, END_CHECK, END_NUMBER, END_TIME, NO_END } end_e;
+
+/* The walks, in the order of the statements from EVIDENCE_WALK on: the first one that fits is taken. */
+static const struct {
+    int by_time;
+    unsigned found;            /* by the index: all of it is asked for */
+    unsigned tried;            /* on each row, when it is asked for besides */
+    end_e end;                 /* of a range in which rows are tried */
+} walks[] = {
+    /* What is muted has been decided by people: it is not much. */
+    { 0, MUTED, ALL, NO_END },
+    { 0, RESOURCE, ALL, END_RESOURCE },
+    { 0, CHECK, ALL, END_CHECK },
+    /* What is not muted is nearly all: tried without an end. */
+    { 0, STATUS | SEVERITY, NOT_MUTED, NO_END },
+    { 0, SEVERITY, NOT_MUTED, NO_END },
+    { 0, STATUS, NOT_MUTED, NO_END },
+    { 0, 0, ALL, END_NUMBER },
+    { 1, MUTED, ALL, NO_END },
+    { 1, 0, ALL, END_TIME },
+};
+
+/** A row that a range begins after or ends with. */
+typedef struct place_t {
+    const char *number;
+    const char *time;          /**< by time only; NULL: before the first, behind the last */
+} place_t;
+
+/** A page that is asked for. */
+typedef struct walk_t {
+    saas_request_t *rq;
+    const char *audit;
+    saas_finding_filter_t filter;
+    by_e by;
+    int down;
+    int size;
+    int severity;              /* the page begins in this one: an index of saas_finding_severities */
+    place_t after;
+    saas_rows_t rows;          /* found: one more than wanted, where there is one */
+    const char **cells;
+    const char *next;          /* the place of the next page, as cursors have it; NULL: there is none */
+} walk_t;
+
+static unsigned asked(const saas_finding_filter_t *f)
 {
-    const char *plain = apr_pstrcat(p, descending ? "d" : "a", number, NULL);
-    return apr_pencode_base64(p, plain, APR_ENCODE_STRING, APR_ENCODE_BASE64URL, NULL);
+    return (f->status ? STATUS : 0u) | (f->severity ? SEVERITY : 0u) | (f->check ? CHECK : 0u)
+           | (f->resource ? RESOURCE : 0u) | (!f->muted ? 0u : *f->muted == 't' ? MUTED : NOT_MUTED)
+           | (f->search ? SEARCH : 0u);
 }
 
-/** Reads a cursor of the given direction; the empty one is the first page's.
- *  NULL: it is none. */
-static const char *cursor_read(apr_pool_t *p, int descending, const char *cursor)
+/** The number of the walk, and where its range ends. */
+static int choose_walk(const walk_t *walk, end_e *end)
+{
+    const unsigned wanted = asked(&walk->filter);
+    unsigned rest;
+    int i;
+
+    for (i = 0;; i++) {
+        rest = wanted & ~walks[i].found;
+        if (walks[i].by_time == (walk->by == BY_TIME) && (wanted & walks[i].found) == walks[i].found
+            && !(rest & ~walks[i].tried)) {
+            break;             /* at the latest at what tries everything */
+        }
+    }
+    *end = rest ? walks[i].end : NO_END;
+    return i;
+}
+
+/* --------------------------------------------------------------- cursor -- */
+
+static const char letters[WALKED][3] = { "ad", "sS", "tT" };
+
+static int rank_of(const char *severity)
+{
+    int i;
+    for (i = 0; saas_finding_severities[i + 1] && strcmp(saas_finding_severities[i], severity); i++) {
+    }
+    return i;
+}
+
+/** The place behind a row. */
+static const char *place_text(const walk_t *walk, int rank, const char *number)
+{
+    return walk->by == BY_SEVERITY ? apr_psprintf(walk->rq->pool, "%d%s", rank, number) : number;
+}
+
+static const char *cursor_make(const walk_t *walk)
+{
+    const char *plain = apr_psprintf(walk->rq->pool, "%c%s", letters[walk->by][walk->down], walk->next);
+    return apr_pencode_base64(walk->rq->pool, plain, APR_ENCODE_STRING, APR_ENCODE_BASE64URL, NULL);
+}
+
+/** Begins where a cursor says; the empty one, before all.  0: it is none of this order. */
+static int cursor_read(walk_t *walk, const char *cursor)
 {
     const char *plain;
     apr_size_t len;
 
+    walk->after.number = walk->down ? NUMBER_LAST : "0";
+    walk->severity = walk->down ? rank_of("informational") : 0;
     if (!*cursor) {
-        return descending ? "9223372036854775807" : "0";
+        return 1;
     }
-    if (strlen(cursor) > 40 || strspn(cursor, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
-                                   != strlen(cursor)) {
-        return NULL;
+    if (strlen(cursor) > 40
+        || strspn(cursor, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") != strlen(cursor)) {
+        return 0;
     }
-    plain = apr_pdecode_base64(p, cursor, APR_ENCODE_STRING, APR_ENCODE_NONE, &len);
-    if (!plain || len < 2 || len > 19 || plain[0] != (descending ? 'd' : 'a')
-        || strspn(plain + 1, "0123456789") != len - 1) {
-        return NULL;
+    plain = apr_pdecode_base64(walk->rq->pool, cursor, APR_ENCODE_STRING, APR_ENCODE_NONE, &len);
+    if (!plain || len < 2 || len > 20 || *plain++ != letters[walk->by][walk->down]
+        || strspn(plain, "0123456789") != len - 1) {
+        return 0;
     }
-    return plain + 1;
+    if (walk->by == BY_SEVERITY) {
+        walk->severity = *plain++ - '0';
+    }
+    walk->after.number = plain;
+    return *plain && strlen(plain) <= 18 && walk->severity <= rank_of("informational");
 }
 
 /** The request's URL with another cursor; all other parameters stay. */
@@ -128,58 +194,177 @@ static const char *cursor_url(saas_request_t *rq, const char *cursor)
     return url;
 }
 
-static int reply_after(saas_request_t *rq, const evidence_filter_t *filter, const saas_page_t *page, int descending,
-                       const char *number)
-{
-    const char *audit = saas_request_parameter(rq, "audit");
-    const char *one_more = apr_itoa(rq->pool, page->size + 1);
-    const char *next = NULL;
-    apr_int64_t count = 0;
-    saas_rows_t *rows;
-    saas_db_t *db;
-    apr_status_t rv = saas_request_db(rq, &db);
-    int shown;
+/* ---------------------------------------------------------------- pages -- */
 
-    if (rv != APR_SUCCESS) {
-        return saas_reply_failure(rq, rv);
+/** The time of the row that the page comes after.  APR_NOTFOUND: there is no such row. */
+static apr_status_t find_time(walk_t *walk, saas_db_t *db)
+{
+    saas_rows_t *rows;
+    apr_status_t rv = saas_db_query(db, &audits_statements[EVIDENCE_TIME], &rows,
+                                    SAAS_ARGS(walk->audit, walk->after.number));
+    if (rv == APR_SUCCESS) {
+        walk->after.time = saas_cell(rows, 0, 0);
     }
-    rv = saas_db_query(db, &audits_statements[descending ? EVIDENCE_BEFORE : EVIDENCE_AFTER], &rows,
-                       SAAS_ARGS(audit, EVIDENCE_FILTER_ARGS(filter), number, one_more));
-    shown = rv == APR_SUCCESS && rows->count > page->size ? page->size : rv == APR_SUCCESS ? rows->count : 0;
+    return rv == APR_SUCCESS && !rows->count ? APR_NOTFOUND : rv;
+}
+
+static apr_status_t find_end(walk_t *walk, saas_db_t *db, end_e end, place_t *until)
+{
+    saas_statement_t *st = &audits_statements[EVIDENCE_END + 2 * (int)end + walk->down];
+    const char *more = end == END_RESOURCE ? walk->filter.resource
+                       : end == END_CHECK  ? walk->filter.check
+                                           : walk->after.time;
+    const char *args[] = { walk->audit, walk->after.number, more };
+    saas_rows_t *rows;
+    apr_status_t rv = saas_db_query(db, st, &rows, args, end == END_NUMBER ? 2 : 3);
+
     if (rv == APR_SUCCESS && rows->count) {
-        count = saas_cell_int(rows, 0, E_COUNT);
+        until->number = saas_cell(rows, 0, 0);
+        until->time = saas_cell(rows, 0, 1);
+        walk->next = place_text(walk, walk->severity, until->number);
     }
-    else if (rv == APR_SUCCESS) {
-        rv = saas_db_query(db, &audits_statements[EVIDENCE_COUNT], &rows, SAAS_ARGS(audit));
-        count = rv == APR_SUCCESS ? saas_cell_int(rows, 0, 0) : 0;
+    return rv;
+}
+
+static apr_status_t find_rows(const walk_t *walk, saas_db_t *db, int number, const place_t *until, saas_rows_t **rows)
+{
+    saas_statement_t *st = &audits_statements[EVIDENCE_WALK + 2 * number + walk->down];
+    const saas_finding_filter_t *f = &walk->filter;
+    const place_t *after = &walk->after;
+    const char *missing = apr_itoa(walk->rq->pool, walk->size + 1 - walk->rows.count);
+
+    return walk->by == BY_TIME
+               ? saas_db_query(db, st, rows,
+                               SAAS_ARGS(walk->audit, SAAS_FINDING_FILTER_ARGS(f), after->number, after->time,
+                                         until->number, until->time, missing))
+               : saas_db_query(db, st, rows,
+                               SAAS_ARGS(walk->audit, SAAS_FINDING_FILTER_ARGS(f), after->number, until->number,
+                                         missing));
+}
+
+static void add_rows(walk_t *walk, const saas_rows_t *rows)
+{
+    if (!walk->cells) {
+        walk->rows.columns = rows->columns;
+        walk->cells = apr_palloc(walk->rq->pool, sizeof(*walk->cells) * (apr_size_t)((walk->size + 1) * rows->columns));
+        walk->rows.cells = walk->cells;
     }
-    saas_db_close(db);
+    memcpy(walk->cells + walk->rows.count * rows->columns, rows->cells,
+           sizeof(*walk->cells) * (apr_size_t)(rows->count * rows->columns));
+    walk->rows.count += rows->count;
+}
+
+/** Goes on from walk->after until the page is full, or the range ends, which is told in walk->next. */
+static apr_status_t go(walk_t *walk, saas_db_t *db)
+{
+    place_t until = { walk->down ? "0" : NUMBER_LAST, NULL };
+    saas_rows_t *rows;
+    end_e end;
+    const int number = choose_walk(walk, &end);
+    apr_status_t rv = end == NO_END ? APR_SUCCESS : find_end(walk, db, end, &until);
+
+    if (rv != APR_SUCCESS || (rv = find_rows(walk, db, number, &until, &rows)) != APR_SUCCESS) {
+        return rv;
+    }
+    add_rows(walk, rows);
+    if (walk->rows.count > walk->size) {
+        const int last = walk->size - 1;
+        walk->next = place_text(walk, rank_of(saas_cell(&walk->rows, last, E_SEVERITY)),
+                                saas_cell(&walk->rows, last, E_NUMBER));
+    }
+    return APR_SUCCESS;
+}
+
+static apr_status_t go_by_severity(walk_t *walk, saas_db_t *db)
+{
+    apr_status_t rv = APR_SUCCESS;
+
+    while (rv == APR_SUCCESS && !walk->next && walk->severity >= 0 && saas_finding_severities[walk->severity]) {
+        walk->filter.severity = saas_finding_severities[walk->severity];
+        rv = go(walk, db);
+        walk->severity += walk->down ? -1 : 1;
+        walk->after.number = walk->down ? NUMBER_LAST : "0";
+    }
+    return rv;
+}
+
+/** All of it from one state of the database: rows of an audit that runs must not come between a range and its end. */
+static apr_status_t find_page(walk_t *walk, saas_db_t *db, int first, apr_int64_t *count)
+{
+    saas_rows_t *audit;
+    apr_status_t rv = saas_db_begin(db, SAAS_READ);
+
+    if (rv == APR_SUCCESS) {
+        rv = saas_db_queue_rows(db, &audits_statements[EVIDENCE_SETTINGS], &audit, SAAS_ARGS(walk->audit));
+    }
+    if (rv == APR_SUCCESS && walk->by == BY_TIME && !first) {
+        rv = find_time(walk, db);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = walk->by == BY_SEVERITY ? go_by_severity(walk, db) : go(walk, db);
+    }
+    if (rv == APR_SUCCESS && (rv = saas_db_commit(db)) == APR_SUCCESS) {
+        *count = saas_cell_int(audit, 0, 0);
+    }
+    return rv;
+}
+
+static int reply_walked(walk_t *walk, const char *cursor)
+{
+    saas_request_t *rq = walk->rq;
+    apr_int64_t count = 0;
+    apr_status_t rv = APR_NOTFOUND;
+    saas_db_t *db;
+
+    if (cursor_read(walk, cursor) && (rv = saas_request_db(rq, &db)) == APR_SUCCESS) {
+        rv = find_page(walk, db, !*cursor, &count);
+        saas_db_close(db);
+    }
+    if (rv == APR_NOTFOUND) {
+        saas_request_error(rq, "cursor", "Invalid cursor.");
+        return saas_reply_errors(rq);
+    }
     if (rv != APR_SUCCESS) {
         return saas_reply_failure(rq, rv);
     }
-    if (shown && rows->count > shown) {
-        next = cursor_url(rq, cursor_make(rq->pool, descending, saas_cell(rows, shown - 1, E_NUMBER)));
+    return saas_reply_rows(rq, evidence_members, &walk->rows,
+                           walk->rows.count > walk->size ? walk->size : walk->rows.count, count,
+                           walk->next ? cursor_url(rq, cursor_make(walk)) : NULL, NULL);
+}
+
+static int order_of(const char *name)
+{
+    int i;
+    for (i = 0; name && orders[i]; i++) {
+        if (!strcmp(orders[i], name)) {
+            return i;
+        }
     }
-    return saas_reply_rows(rq, evidence_members, rows, shown, count, next, NULL);
+    return 0;
 }
 
 int audits_evidence(saas_request_t *rq)
 {
-    evidence_filter_t filter = evidence_filter(rq);
-    int order = audits_order(evidence_orders, saas_request_choice(rq, "ordering", evidence_orders));
+    walk_t walk = { .rq = rq, .audit = saas_request_parameter(rq, "audit"), .filter = saas_finding_filter(rq) };
+    const int order = order_of(saas_request_choice(rq, "ordering", orders));
     const char *cursor = saas_request_query(rq, "cursor");
-    const char *number = NULL;
     saas_page_t page;
 
     if (!cursor) {
-        return reply_numbered(rq, &filter, order);
+        return reply_numbered(rq, &walk.filter, order);
     }
     saas_request_page(rq, &page);
-    if (order > 1) {
-        saas_request_error(rq, "ordering", "With a cursor, only id and -id.");
+    if (order >= 2 * WALKED) {
+        saas_request_error(rq, "ordering", "With a cursor, only id, severity and timestamp, each also with -.");
     }
-    else if (!(number = cursor_read(rq->pool, order, cursor))) {
-        saas_request_error(rq, "cursor", "Invalid cursor.");
+    if (rq->errors) {
+        return saas_reply_errors(rq);
     }
-    return rq->errors ? saas_reply_errors(rq) : reply_after(rq, &filter, &page, order, number);
+    walk.size = page.size;
+    walk.by = (by_e)(order / 2);
+    walk.down = order % 2;
+    if (walk.by == BY_SEVERITY && walk.filter.severity) {
+        walk.by = BY_NUMBER;   /* of one severity, they are in this order */
+    }
+    return reply_walked(&walk, cursor);
 }

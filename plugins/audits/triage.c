@@ -169,7 +169,7 @@ int audits_triage(saas_request_t *rq)
 
 typedef struct many_t {
     saas_request_t *rq;
-    evidence_filter_t filter;
+    saas_finding_filter_t filter;
     decision_t decision;
     apr_int64_t changed;
 } many_t;
@@ -177,11 +177,11 @@ typedef struct many_t {
 /** The decision and what it is about, for the trail. */
 static json_t *many_json(const many_t *many)
 {
-    const evidence_filter_t *f = &many->filter;
+    const saas_finding_filter_t *f = &many->filter;
     const decision_t *d = &many->decision;
     json_t *json = json_pack("{s:I, s:{s:s*, s:s*, s:s*, s:s*, s:s*, s:s*}}", "findings", (json_int_t)many->changed,
                              "filter", "status", f->status, "severity", f->severity, "check", f->check, "search",
-                             saas_request_filter(many->rq, "search"), "resource_id", f->resource, "muted", f->muted);
+                             f->search, "resource_id", f->resource, "muted", f->muted);
     if (d->muted) {
         json_object_set_new(json, "muted", json_boolean(*d->muted == '1'));
         json_object_set_new(json, "reason", d->reason ? json_string(d->reason) : json_null());
@@ -201,7 +201,7 @@ static apr_status_t many_body(saas_db_t *db, void *baton)
     saas_activity_t what = { .action = "evidence.triaged", .target_type = "audit", .target_id = audit };
     saas_rows_t *rows;
     apr_status_t rv = saas_db_query(db, &audits_statements[TRIAGE_MANY], &rows,
-                                    SAAS_ARGS(audit, EVIDENCE_FILTER_ARGS(&many->filter), DECISION_ARGS(&many->decision),
+                                    SAAS_ARGS(audit, SAAS_FINDING_FILTER_ARGS(&many->filter), DECISION_ARGS(&many->decision),
                                               rq->who->user_id, apr_itoa(rq->pool, MANY_MAX + 1)));
     if (rv != APR_SUCCESS) {
         return rv;
@@ -221,12 +221,12 @@ static apr_status_t many_body(saas_db_t *db, void *baton)
 
 int audits_triage_many(saas_request_t *rq)
 {
-    many_t many = { .rq = rq, .filter = evidence_filter(rq) };
+    many_t many = { .rq = rq, .filter = saas_finding_filter(rq) };
     saas_db_t *db;
     apr_status_t rv;
 
     many.decision = read_decision(rq);
-    if (!rq->errors && evidence_filter_is_empty(&many.filter)) {
+    if (!rq->errors && saas_finding_filter_is_empty(&many.filter)) {
         saas_request_error(rq, NULL,
                            "Say which evidence is meant: status, severity, check, search, resource_id or muted.");
     }

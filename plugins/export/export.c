@@ -27,14 +27,7 @@ SAAS_PLUGIN_DEFINE;
 #define NUMBERED(time)                                                                                                 \
     "SELECT number, resource_id, check_name, status, severity, " time ", comment FROM evidence" OF_AUDIT
 #define OF_AUDIT " WHERE org_id = $1 AND audit_id = $2::uuid"
-#define FILTERS                                                                                                        \
-    " AND ($3::text IS NULL OR status = $3) AND ($4::text IS NULL OR severity = $4) AND ($5::text IS NULL OR "         \
-    "check_name = $5)"                                                                                                 \
-    " AND ($6::text IS NULL OR resource_id ILIKE $6 OR check_name ILIKE $6 OR comment ILIKE $6)"
-#define FILTERS_SQLITE                                                                                                 \
-    " AND ($3 IS NULL OR status = $3) AND ($4 IS NULL OR severity = $4) AND ($5 IS NULL OR check_name = $5)"           \
-    " AND ($6 IS NULL OR resource_id LIKE $6 ESCAPE '\\' OR check_name LIKE $6 ESCAPE '\\' OR comment LIKE $6 ESCAPE " \
-    "'\\')"
+#define FILTERS " AND " SAAS_FINDING_FILTER
 #define IN_ORDER " ORDER BY number"
 
 enum { AUDIT, TALLY, EXPORT_ALL, EXPORT_FILTERED, NUMBERED_ALL, NUMBERED_FILTERED };
@@ -43,13 +36,11 @@ enum { A_STATUS, A_NAME, A_ENGINE, A_SCORE, A_STARTED, A_FINISHED, A_DETAILS };
 static saas_statement_t statements[] = {
     [AUDIT] = { .name = "export_audit",
                 .scope = SAAS_TENANT,
-                .sql = "SELECT status, name, engine, score, started_at, finished_at, score_details FROM audits WHERE org_id = $1 AND "
-                       "id = $2" },
+                .sql = "SELECT status, name, engine, score, started_at, finished_at, score_details FROM audits"
+                       " WHERE org_id = $1 AND id = $2" },
     [TALLY] = { .name = "export_tally",
                 .scope = SAAS_TENANT,
-                .sql = "SELECT status, severity, count(*) FROM evidence" OF_AUDIT FILTERS " GROUP BY status, severity",
-                .sqlite = "SELECT status, severity, count(*) FROM evidence" OF_AUDIT FILTERS_SQLITE
-                          " GROUP BY status, severity" },
+                .sql = "SELECT status, severity, count(*) FROM evidence" OF_AUDIT FILTERS " GROUP BY status, severity" },
     /* Without filters a text of its own: a filter that is not set would still be evaluated for every row. */
     [EXPORT_ALL] = { .name = "export_all",
                      .scope = SAAS_TENANT,
@@ -58,7 +49,7 @@ static saas_statement_t statements[] = {
     [EXPORT_FILTERED] = { .name = "export_filtered",
                           .scope = SAAS_TENANT,
                           .sql = COLUMNS("observed_at") FILTERS IN_ORDER,
-                          .sqlite = COLUMNS("saas_time(observed_at)") FILTERS_SQLITE IN_ORDER },
+                          .sqlite = COLUMNS("saas_time(observed_at)") FILTERS IN_ORDER },
     [NUMBERED_ALL] = { .name = "export_numbered",
                        .scope = SAAS_TENANT,
                        .sql = NUMBERED("observed_at") IN_ORDER,
@@ -66,7 +57,7 @@ static saas_statement_t statements[] = {
     [NUMBERED_FILTERED] = { .name = "export_numbered_filtered",
                             .scope = SAAS_TENANT,
                             .sql = NUMBERED("observed_at") FILTERS IN_ORDER,
-                            .sqlite = NUMBERED("saas_time(observed_at)") FILTERS_SQLITE IN_ORDER },
+                            .sqlite = NUMBERED("saas_time(observed_at)") FILTERS IN_ORDER },
     { 0 }
 };
 
@@ -105,24 +96,8 @@ typedef struct export_t {
     apr_uint64_t total; /* and all that have been */
     int begun;          /* at the first record, or the end */
     int bom;
-    const char *status, *severity, *check, *pattern;
+    saas_finding_filter_t filter;
 } export_t;
-
-/* "%text%" for LIKE, with its wildcards taken literally. */
-static const char *pattern_of(apr_pool_t *p, const char *text)
-{
-    char *pattern = apr_palloc(p, 2 * strlen(text) + 3), *to = pattern;
-    *to++ = '%';
-    for (; *text; text++) {
-        if (*text == '%' || *text == '_' || *text == '\\') {
-            *to++ = '\\';
-        }
-        *to++ = *text;
-    }
-    *to++ = '%';
-    *to = '\0';
-    return pattern;
-}
 
 static void set_headers(export_t *export)
 {
@@ -336,7 +311,7 @@ static apr_status_t tally(export_t *export, saas_db_t *db)
     saas_rows_t *rows;
     apr_status_t rv =
         saas_db_query(db, &statements[TALLY], &rows,
-                      SAAS_ARGS(export->audit.id, export->status, export->severity, export->check, export->pattern));
+                      SAAS_ARGS(export->audit.id, SAAS_FINDING_FILTER_ARGS(&export->filter)));
     int i;
     for (i = 0; rv == APR_SUCCESS && i < rows->count; i++) {
         const char *status = saas_cell(rows, i, 0), *severity = saas_cell(rows, i, 1);
@@ -351,8 +326,8 @@ static apr_status_t stream_rows(export_t *export, saas_db_t *db)
     const int filtered = export->audit.filters != NULL, cells = export->format->row != NULL;
     saas_statement_t *st =
         &statements[cells ? (filtered ? NUMBERED_FILTERED : NUMBERED_ALL) : (filtered ? EXPORT_FILTERED : EXPORT_ALL)];
-    const char *args[] = { export->audit.id, export->status, export->severity, export->check, export->pattern };
-    const int nargs = filtered ? 5 : 1;
+    const char *args[] = { export->audit.id, SAAS_FINDING_FILTER_ARGS(&export->filter) };
+    const int nargs = filtered ? (int)(sizeof(args) / sizeof(args[0])) : 1;
     apr_status_t rv = export->format->tallied ? tally(export, db) : APR_SUCCESS;
     if (rv != APR_SUCCESS) {
         return rv;
@@ -397,18 +372,11 @@ static int refuse(saas_request_t *rq, apr_status_t rv)
 
 /* ------------------------------------------------------------ parameters -- */
 
-/* A parameter without a value says nothing. */
-static const char *filter(saas_request_t *rq, const char *name)
-{
-    const char *text = saas_request_filter(rq, name);
-    return text && *text ? text : NULL;
-}
-
 /* csv unless another one is asked for; what is none is noted. */
 static const export_format_t *format_of(saas_request_t *rq)
 {
     const export_format_t *format = export_formats;
-    const char *name = filter(rq, "format"), *known = "";
+    const char *name = saas_request_filter(rq, "format"), *known = "";
     if (!name) {
         return export_formats;
     }
@@ -431,18 +399,17 @@ static const char *describe(apr_pool_t *p, const char *text, const char *name, c
 static void read_parameters(export_t *export)
 {
     saas_request_t *rq = export->rq;
-    const char *bom, *search, *filters;
+    const saas_finding_filter_t *f = &export->filter;
+    const char *bom, *filters;
 
     export->format = format_of(rq);
-    export->status = saas_request_choice(rq, "status", export_statuses);
-    export->severity = saas_request_choice(rq, "severity", export_severities);
-    export->check = filter(rq, "check");
-    search = filter(rq, "search");
-    export->pattern = search ? pattern_of(rq->pool, search) : NULL;
-    filters = describe(rq->pool, NULL, "status", export->status);
-    filters = describe(rq->pool, filters, "severity", export->severity);
-    filters = describe(rq->pool, filters, "check", export->check);
-    export->audit.filters = describe(rq->pool, filters, "search", search);
+    export->filter = saas_finding_filter(rq);
+    filters = describe(rq->pool, NULL, "status", f->status);
+    filters = describe(rq->pool, filters, "severity", f->severity);
+    filters = describe(rq->pool, filters, "check", f->check);
+    filters = describe(rq->pool, filters, "resource_id", f->resource);
+    filters = describe(rq->pool, filters, "muted", f->muted);
+    export->audit.filters = describe(rq->pool, filters, "search", f->search);
     bom = saas_request_choice(rq, "bom", switches);
     export->bom = bom && *bom == '1';
     if (export->bom && export->format->row) {

@@ -3,6 +3,7 @@
 import base64
 import gzip
 import hashlib
+import html
 import json
 import re
 import subprocess
@@ -13,7 +14,7 @@ from jsonschema import Draft4Validator, Draft202012Validator, FormatChecker
 
 from saastest import ROOT, seed, wait_audit
 from saastest.places import clean_environment, program
-from test_export import AWKWARD, FORMULAS, NO_TIMES
+from test_export import AWKWARD, FORMULAS, NO_TIMES, cells
 
 FORMATS = {"csv": ("text/csv; charset=utf-8", "csv", "attachment"), "jsonl": ("application/jsonl", "jsonl", "attachment"),
            "sarif": ("application/sarif+json", "sarif", "attachment"), "ocsf": ("application/json", "ocsf.json", "attachment"),
@@ -27,7 +28,9 @@ ROWS = AWKWARD + FORMULAS + HOSTILE
 
 @pytest.fixture(scope="module")
 def audit(site, payer):
-    return seed.audit(site.database, payer.org["id"], ROWS)
+    key = seed.audit(site.database, payer.org["id"], ROWS)
+    payer.ok("PATCH", f"audits/{key}/evidence/?status=FAIL&severity=low", {"muted": True, "reason": "known"})
+    return key
 
 
 def export(person, audit, format, **query):
@@ -94,13 +97,20 @@ def test_json_lines_are_the_list(payer, audit):
     assert [(r["resource_id"], r["check_name"], r["status"], r["severity"], r["comment"]) for r in found(reply.content)] == ROWS
 
 
-@pytest.mark.parametrize("query", [{"status": "FAIL"}, {"severity": "low"}, {"check": "csp_present"}, {"search": "EXAMPLE"}, {"search": "%"},
-                                   {"status": "FAIL", "severity": "high"}, {"check": "none"}, {"search": ""}])
-@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("query", [{"status": "FAIL"}, {"severity": "low"}, {"check": "csp_present"}, {"check_name": "csp_present"}, {"search": "EXAMPLE"},
+                                   {"search": "%"}, {"status": "FAIL", "severity": "high"}, {"check": "none"}, {"search": ""}, {"muted": "true"},
+                                   {"muted": "false"}, {"muted": "false", "status": "FAIL"}, {"resource_id": ROWS[0][0]}, {"resource_id": "none"},
+                                   {"resource_id": "javascript:alert(1)", "muted": "true", "search": "onload", "check": "c", "severity": "low"}])
+@pytest.mark.parametrize("name", FORMATS)
 def test_filters_are_those_of_the_list(payer, audit, name, query):
+    """By page number, by cursor and in each file."""
     expected = evidence(payer, audit, **query)
+    assert evidence(payer, audit, cursor="", **query) == expected
+    assert len(expected) < len(ROWS) or query == {"search": ""}
     content = export(payer, audit, name, **query).content
-    if name == "jsonl":
+    if name == "csv":
+        assert [row[5].lstrip("'") for row in cells(content)[1:]] == [e["comment"].lstrip("'") for e in expected]
+    elif name == "jsonl":
         assert found(content) == expected
     elif name == "sarif":
         assert len(json.loads(content)["runs"][0]["results"]) == len(expected)
@@ -110,6 +120,16 @@ def test_filters_are_those_of_the_list(payer, audit, name, query):
         page = content.decode()
         assert f"<footer>{len(expected)} finding" in page
         assert sum(int(n) for n in re.findall(r'<td class="n">(\d+)</td>', page)) == len(expected)
+        said = re.search("<dt>Only findings with</dt><dd>(.*?)</dd>", page)
+        assert set(said.group(1).replace("check_name", "check").split(", ") if said else []) == {
+            html.escape(f"{one.replace('check_name', 'check')}={value}") for one, value in query.items() if value}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("query", ["status=fail", "severity=loud", "muted=yes"])
+def test_bad_filters_are_400_in_every_format(payer, audit, name, query):
+    reply = payer.get(f"audits/{audit}/export/?format={name}&{query}")
+    assert (reply.status_code, list(reply.json())) == (400, [query.split("=")[0]])
 
 
 SARIF_KINDS = {"PASS": "pass", "FAIL": "fail", "MANUAL": "review", "ERROR": "open"}

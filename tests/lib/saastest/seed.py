@@ -116,6 +116,34 @@ def large_audit(database, org_id, count):
     return key
 
 
+VARIED = """SELECT '{org}'{uuid}, '{audit}'{uuid}, n, 'https://host-' || (n % 750) || '.example.test/', 'check_' || (n * 7 % 97),
+ CASE WHEN n % 10 < 6 THEN 'PASS' WHEN n % 10 < 9 THEN 'FAIL' WHEN n % 20 = 9 THEN 'MANUAL' ELSE 'ERROR' END,
+ CASE n * 13 % 17 % 5 WHEN 0 THEN 'critical' WHEN 1 THEN 'high' WHEN 2 THEN 'medium' WHEN 3 THEN 'low' ELSE 'informational' END,
+ {time}, 'what was seen, in some more words, of number ' || n"""
+
+
+def varied_audit(database, org_id, count):
+    """A completed audit of `count` rows: of 750 resources, 97 checks, all statuses and severities, 10,000 rows of a time, in
+    no order but that of their numbers; its id."""
+    key = uuid7()
+    _audit_row(database, org_id, key, "completed", count)
+    into = "INSERT INTO evidence (org_id, audit_id, number, resource_id, check_name, status, severity, observed_at, comment) "
+    connection = database.connect()
+    try:
+        if database.kind == "pgsql":
+            time = "'2026-01-01T00:00:00Z'::timestamptz + n * 7 % 50021 / 10000 * interval '1 second'"
+            row = VARIED.format(org=org_id, audit=key, uuid="::uuid", time=time)
+            connection.cursor().execute(f"{into}{row} FROM generate_series(1, {count}) n")
+        else:
+            time = "strftime('%Y-%m-%dT%H:%M:%S.000000Z', 1767225600 + n * 7 % 50021 / 10000, 'unixepoch')"
+            row = VARIED.format(org=org_id, audit=key, uuid="", time=time)
+            connection.execute(f"WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {count}) {into}{row} FROM s")
+            connection.commit()
+    finally:
+        connection.close()
+    return key
+
+
 def audits(database, org_id, count):
     """So many completed audits of three targets each, without their evidence."""
     targets = json.dumps([f"https://{host}.example.test/" for host in ("www", "shop", "api")])

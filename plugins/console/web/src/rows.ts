@@ -7,7 +7,7 @@ import { useEffect, useReducer, useState } from "preact/hooks";
 import { api, asProblem, type Audit, type Evidence, must, type Problem } from "./api";
 import type { Filter } from "./triage";
 
-const PAGE = 200;      // rows asked for at once, the most there are; the API fills all pages but the last
+const PAGE = 200;      // rows of a page, the most that are had at once
 const AHEAD = 100;     // rows wanted beyond those in sight
 const KEEP = 20;       // pages in memory
 const LONGEST_WAIT = 30;
@@ -104,10 +104,18 @@ export class Book {
             if (this.from === "end" && this.total === undefined) {
                 this.total = (await must(api.GET("/audits/{audit}/evidence/", { params: { path, query: { ...this.filter, page_size: 1 } }, signal }))).count;
             }
-            const { results, next } = await must(api.GET("/audits/{audit}/evidence/", {
-                params: { path, query: { ...this.filter, cursor: this.cursors[page]!, page_size: PAGE, ordering: this.from === "start" ? "id" : "-id" } }, signal,
-            }));
-            this.keep(page, results, next && new URL(next).searchParams.get("cursor"));
+            // The API looks at so many rows at once, and may have found fewer than a page, or none, and not be at the end.
+            const rows: Evidence[] = [];
+            let cursor: string | null = this.cursors[page]!;
+            while (cursor !== null && rows.length < PAGE) {
+                const asked: string = cursor;
+                const found = await must(api.GET("/audits/{audit}/evidence/", {
+                    params: { path, query: { ...this.filter, cursor: asked, page_size: PAGE - rows.length, ordering: this.from === "start" ? "id" : "-id" } }, signal,
+                }));
+                rows.push(...found.results);
+                cursor = found.next && new URL(found.next).searchParams.get("cursor");
+            }
+            this.keep(page, rows, cursor);
         }
         catch (failure) {
             if (signal.aborted) {

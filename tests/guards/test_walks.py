@@ -1,0 +1,207 @@
+"""Walks through the evidence of an audit (plugins/audits/walk.h): a page far in costs what the first one costs, and what is
+tried on rows is tried on no more than a page may read. Counted is what the databases do, not how long they take: rows and
+pages of PostgreSQL's plans, whether it has statistics or not, and steps of SQLite's machine.
+"""
+
+import re
+import uuid
+
+import pytest
+
+from saastest import ROOT, seed
+from saastest.site import Pgsql as PgsqlDatabase, Sqlite as SqliteDatabase
+from test_statements import statements  # noqa: F401
+
+ROWS, SIZE, NEVER = 30_000, 50, str(2**63 - 1)
+MOST = int(re.search(r"#define WALK_MOST (\d+)", (ROOT / "plugins" / "audits" / "walk.h").read_text())[1])
+ORG, MUTES = str(uuid.uuid4()), 20
+HOST = "https://host-{}.example.test/"
+MUTE = ("INSERT INTO triage (org_id, resource_id, check_name, muted, updated_at) SELECT '{org}'{uuid}, 'https://host-' || n || '.example.test/',"
+        " 'check_5', {true}, {now}")
+NOWHERE = "%there is no such text%"
+# Pages of PostgreSQL, tens of steps of SQLite, that it takes to try a search on a row.
+PER_ROW = {"pgsql": 1, "sqlite": 5}
+FILTERS = ("status", "severity", "check", "pattern", "resource", "muted")
+
+
+def time_of(n):
+    """As seed.varied_audit() has it."""
+    return f"2026-01-01T00:00:{n * 7 % 50021 // 10000:02}.000000Z"
+
+
+def filters(**asked):
+    return [asked.get(name) for name in FILTERS]
+
+
+WALKS = {
+    "evidence_walk": filters(), "evidence_walk_check": filters(check="check_5"), "evidence_walk_resource": filters(resource=HOST.format(77)),
+    "evidence_walk_status": filters(status="FAIL"), "evidence_walk_severity": filters(severity="critical"),
+    "evidence_walk_status_severity": filters(status="FAIL", severity="high"), "evidence_walk_time": filters(),
+}
+
+
+def page(name, down, asked, after, until=None):
+    """(statement, arguments) of the page after a row; the audit is put in."""
+    until = until or ("0" if down else NEVER)
+    place = [after, until]
+    if "time" in name:
+        begins = after in ("0", NEVER)
+        place = [after, None if begins else time_of(int(after)), until, None if until in ("0", NEVER) else time_of(int(until))]
+    return name + ("_desc" if down else ""), [ORG, None, *asked, *place, str(SIZE + 1)]
+
+
+class Pgsql:
+    def __init__(self, database, statements):
+        self.statements = {s["name"]: s["pgsql"] for s in statements}
+        self.owner, self.app = database.connect(), database.cluster.connect(database.name, database.cluster.APP)
+        with self.owner.cursor() as cursor:
+            # The planner is to know nothing until it is told to look.
+            cursor.execute("ALTER TABLE evidence SET (autovacuum_enabled = off)")
+            cursor.execute("INSERT INTO organizations (id, name, slug, created_at, updated_at) VALUES (%s, 'Walk', 'walk', now(), now())", (ORG,))
+            self.audit = seed.varied_audit(database, ORG, ROWS)
+            cursor.execute(MUTE.format(org=ORG, uuid="::uuid", true="TRUE", now="now()") + f" FROM generate_series(1, {MUTES}) n")
+        with self.app.cursor() as cursor:
+            cursor.execute(f"SET saas.organization = '{ORG}'")
+
+    def analyze(self):
+        with self.owner.cursor() as cursor:
+            cursor.execute("VACUUM ANALYZE")
+
+    def run(self, cursor, name, args):
+        args[1] = self.audit
+        cursor.execute("PREPARE walk AS " + self.statements[name])
+        cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE walk({', '.join(['%s'] * len(args))})", args)
+        plan = cursor.fetchone()[0][0]["Plan"]
+        cursor.execute("DEALLOCATE walk")
+        return plan
+
+    def cost(self, name, args):
+        """(rows found, rows of evidence that were read, pages of the database), of the dearer plan."""
+        found = []
+        for mode in ("force_generic_plan", "force_custom_plan"):
+            with self.app.cursor() as cursor:
+                cursor.execute("BEGIN")
+                cursor.execute(f"SET LOCAL plan_cache_mode = {mode}")
+                self.run(cursor, "evidence_settings", [ORG, None])
+                plan = self.run(cursor, name, args)
+                cursor.execute("COMMIT")
+            found.append((plan["Actual Rows"], self.read(plan), plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]))
+        assert found[0][0] == found[1][0]
+        return max(found)
+
+    def rows(self, name, args):
+        args[1] = self.audit
+        with self.app.cursor() as cursor:
+            cursor.execute("PREPARE walk AS " + self.statements[name])
+            cursor.execute(f"EXECUTE walk({', '.join(['%s'] * len(args))})", args)
+            found = cursor.fetchall()
+            cursor.execute("DEALLOCATE walk")
+            return found
+
+    def read(self, plan):
+        own = (plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)) * plan["Actual Loops"] if plan.get("Relation Name") == "evidence" else 0
+        return own + sum(self.read(below) for below in plan.get("Plans", ()))
+
+    def close(self):
+        self.owner.close(), self.app.close()
+
+
+class Sqlite:
+    def __init__(self, database, statements):
+        self.statements = {s["name"]: s["sqlite"] for s in statements}
+        self.connection = database.connect()
+        self.connection.create_function("now", 0, lambda: "2026-01-01T00:00:00.000000Z")
+        execute = self.connection.execute
+        execute("INSERT INTO organizations (id, name, slug, created_at, updated_at) VALUES (?, 'Walk', 'walk', '2026', '2026')", (ORG,))
+        self.connection.commit()
+        self.audit = seed.varied_audit(database, ORG, ROWS)
+        series = "WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {}) "
+        execute(series.format(MUTES) + MUTE.format(org=ORG, uuid="", true="1", now="'2026'") + " FROM s")
+        self.connection.commit()
+
+    def analyze(self):
+        self.connection.execute("ANALYZE")
+
+    def cost(self, name, args):
+        """(rows found, 0, tens of steps)."""
+        steps, args[1] = [0], self.audit
+
+        def count():
+            steps[0] += 1
+        self.connection.set_progress_handler(count, 10)
+        try:
+            return len(self.connection.execute(self.statements[name], args).fetchall()), 0, steps[0]
+        finally:
+            self.connection.set_progress_handler(None, 0)
+
+    def rows(self, name, args):
+        args[1] = self.audit
+        return self.connection.execute(self.statements[name], args).fetchall()
+
+    def close(self):
+        self.connection.close()
+
+
+@pytest.fixture(scope="module", params=("new", "analyzed"))
+def audited(request, db_kind, places, statements):  # noqa: F811
+    """Each with a database of its own, for statistics do not go away."""
+    if db_kind == "pgsql":
+        database = PgsqlDatabase(request.getfixturevalue("cluster"), f"saas_walks_{request.param}")
+    else:
+        database = SqliteDatabase(places, f"walks-{request.param}.db")
+    made = (Pgsql if db_kind == "pgsql" else Sqlite)(database, statements)
+    if request.param == "analyzed":
+        made.analyze()
+    yield made
+    made.close()
+    database.close()
+
+
+@pytest.mark.parametrize("down", (False, True), ids=("up", "down"))
+@pytest.mark.parametrize("name", WALKS)
+def test_a_page_far_in_costs_what_the_first_one_costs(audited, db_kind, name, down):
+    places = [NEVER, str(ROWS // 2), "600"] if down else ["0", str(ROWS // 2), str(ROWS - 600)]
+    costs = [audited.cost(*page(name, down, WALKS[name], after)) for after in places]
+    for found, read, done in costs:
+        assert found <= SIZE + 1 and read <= (SIZE + 1) * 5, costs
+        # Of less than a page, less; of a whole one, some more or less of an index's pages.
+        assert done <= costs[0][2] * 1.2 + 10, costs
+    if name not in ("evidence_walk_resource", "evidence_walk_check"):
+        assert [found for found, *_ in costs[:2]] == [SIZE + 1] * 2
+    # A row is looked up, with what was decided about it, and not more: SIZE rows are some hundreds of pages, thousands of steps.
+    assert costs[0][2] <= (400 if db_kind == "pgsql" else 2500), costs
+
+
+@pytest.mark.parametrize("down", (False, True), ids=("up", "down"))
+@pytest.mark.parametrize("name, more", [("evidence_walk", ()), ("evidence_walk_time", (None,)), ("evidence_walk_check", ("check_5",)),
+                                        ("evidence_walk_resource", (HOST.format(77),))])
+def test_what_is_tried_on_rows_is_tried_up_to_the_end(audited, db_kind, name, more, down):
+    """A search that finds nothing reads so many rows and no more."""
+    begin = NEVER if down else "0"
+    ends = audited.rows(name.replace("walk", "end") + ("_desc" if down else ""), [ORG, None, begin, *more])
+    if more and more[0]:
+        assert ends == []
+        most = ROWS // (97 if "check" in name else 750) + 1
+    else:
+        most = MOST
+        order = sorted(range(1, ROWS + 1), key=lambda n: (time_of(n), n)) if "time" in name else range(1, ROWS + 1)
+        assert ends[0][0] == order[-MOST if down else MOST - 1]
+    asked = [*WALKS[name][:3], NOWHERE, *WALKS[name][4:]]
+    found, read, done = audited.cost(*page(name, down, asked, begin, ends and str(ends[0][0])))
+    assert found == 0 and read <= most and done <= 300 + most * PER_ROW[db_kind]
+
+
+@pytest.mark.parametrize("name", ("evidence_walk_muted", "evidence_walk_time_muted"))
+def test_what_is_muted_is_found_from_what_was_decided(audited, db_kind, name):
+    """A resource has ROWS / 750 rows: none but those of the muted ones are read."""
+    _, read, done = audited.cost(*page(name, False, filters(muted="true"), "0"))
+    assert read <= MUTES * ROWS // 750 and done <= 5000
+    if db_kind == "pgsql":
+        assert read == MUTES * ROWS // 750
+
+
+def test_a_search_without_an_end_would_be_seen(audited, db_kind):
+    """The measure can fail: it reads all there is."""
+    name = "evidence_walk" if db_kind == "pgsql" else "evidence_walk_time"
+    _, read, done = audited.cost(*page(name, False, filters(pattern=NOWHERE), "0"))
+    assert read == ROWS if db_kind == "pgsql" else done > 300 + MOST * PER_ROW[db_kind]
