@@ -26,11 +26,20 @@ SAAS_PLUGIN_DEFINE;
 /* In the order of the cells of writer.h. */
 #define NUMBERED(time)                                                                                                 \
     "SELECT number, resource_id, check_name, status, severity, " time ", comment FROM evidence" OF_AUDIT
+/* Before them rows of the number 0: how many there are of a status and severity, of the same state of the database.  No
+ * ORDER BY of the whole: to merge the two PostgreSQL would sort them.  Both databases give what stands first first; were
+ * it not so, the export would break off.  What is counted is read in the order of the rows, as it lies there. */
+#define TALLIED(now, time, filters, as_it_lies, kept)                                                                  \
+    "SELECT CAST(0 AS bigint) AS number, '' AS resource_id, '' AS check_name, status, severity, " now                  \
+    " AS observed_at, CAST(count(*) AS text) AS comment FROM (SELECT status, severity FROM evidence" OF_AUDIT filters  \
+    as_it_lies ") c GROUP BY status, severity UNION ALL SELECT * FROM (" NUMBERED(time) filters IN_ORDER kept ") r"
+#define TALLIED_PGSQL(filters) TALLIED("now()", "observed_at", filters, IN_ORDER " OFFSET 0", "")
+#define TALLIED_SQLITE(filters) TALLIED("saas_time(now())", "saas_time(observed_at)", filters, "", " LIMIT -1")
 #define OF_AUDIT " WHERE org_id = $1 AND audit_id = $2::uuid"
 #define FILTERS " AND " SAAS_FINDING_FILTER
 #define IN_ORDER " ORDER BY number"
 
-enum { AUDIT, TALLY, EXPORT_ALL, EXPORT_FILTERED, NUMBERED_ALL, NUMBERED_FILTERED };
+enum { AUDIT, EXPORT_ALL, EXPORT_FILTERED, NUMBERED_ALL, NUMBERED_FILTERED, TALLIED_ALL, TALLIED_FILTERED };
 enum { A_STATUS, A_NAME, A_ENGINE, A_SCORE, A_STARTED, A_FINISHED, A_DETAILS };
 
 static saas_statement_t statements[] = {
@@ -38,9 +47,6 @@ static saas_statement_t statements[] = {
                 .scope = SAAS_TENANT,
                 .sql = "SELECT status, name, engine, score, started_at, finished_at, score_details FROM audits"
                        " WHERE org_id = $1 AND id = $2" },
-    [TALLY] = { .name = "export_tally",
-                .scope = SAAS_TENANT,
-                .sql = "SELECT status, severity, count(*) FROM evidence" OF_AUDIT FILTERS " GROUP BY status, severity" },
     /* Without filters a text of its own: a filter that is not set would still be evaluated for every row. */
     [EXPORT_ALL] = { .name = "export_all",
                      .scope = SAAS_TENANT,
@@ -58,6 +64,14 @@ static saas_statement_t statements[] = {
                             .scope = SAAS_TENANT,
                             .sql = NUMBERED("observed_at") FILTERS IN_ORDER,
                             .sqlite = NUMBERED("saas_time(observed_at)") FILTERS IN_ORDER },
+    [TALLIED_ALL] = { .name = "export_tallied",
+                      .scope = SAAS_TENANT,
+                      .sql = TALLIED_PGSQL(""),
+                      .sqlite = TALLIED_SQLITE("") },
+    [TALLIED_FILTERED] = { .name = "export_tallied_filtered",
+                           .scope = SAAS_TENANT,
+                           .sql = TALLIED_PGSQL(FILTERS),
+                           .sqlite = TALLIED_SQLITE(FILTERS) },
     { 0 }
 };
 
@@ -185,11 +199,27 @@ static apr_status_t take_record(void *baton, const char *data, apr_size_t len)
     return hurry(export);
 }
 
+/* How many rows of a kind there are going to be. */
+static void note_tally(export_t *export, const char *const *cells, const apr_size_t *lengths)
+{
+    const int status = export_word(export_statuses, cells[CELL_STATUS], lengths[CELL_STATUS]);
+    const int severity = export_word(export_severities, cells[CELL_SEVERITY], lengths[CELL_SEVERITY]);
+
+    export->audit.tally[status][severity] =
+        apr_atoi64(apr_pstrmemdup(export->rq->pool, cells[CELL_COMMENT], lengths[CELL_COMMENT]));
+}
+
 static apr_status_t take_cells(void *baton, const char *const *cells, const apr_size_t *lengths)
 {
     export_t *export = baton;
     const int first = !export->begun;
-    apr_status_t rv = first ? begin(export) : APR_SUCCESS;
+    apr_status_t rv;
+
+    if (export->format->tallied && lengths[CELL_NUMBER] == 1 && *cells[CELL_NUMBER] == '0') {
+        note_tally(export, cells, lengths);
+        return first ? APR_SUCCESS : APR_EGENERAL;
+    }
+    rv = first ? begin(export) : APR_SUCCESS;
     if (rv == APR_SUCCESS) {
         export->format->row(&export->writer, cells, lengths);
         export->writer.rows++;
@@ -305,33 +335,14 @@ static void warn_of_blanks(const export_t *export, apr_uint64_t blanks)
     }
 }
 
-/* How many rows of each kind there are going to be. */
-static apr_status_t tally(export_t *export, saas_db_t *db)
-{
-    saas_rows_t *rows;
-    apr_status_t rv =
-        saas_db_query(db, &statements[TALLY], &rows,
-                      SAAS_ARGS(export->audit.id, SAAS_FINDING_FILTER_ARGS(&export->filter)));
-    int i;
-    for (i = 0; rv == APR_SUCCESS && i < rows->count; i++) {
-        const char *status = saas_cell(rows, i, 0), *severity = saas_cell(rows, i, 1);
-        export->audit.tally[export_word(export_statuses, status, strlen(status))]
-                           [export_word(export_severities, severity, strlen(severity))] += saas_cell_int(rows, i, 2);
-    }
-    return rv;
-}
-
 static apr_status_t stream_rows(export_t *export, saas_db_t *db)
 {
     const int filtered = export->audit.filters != NULL, cells = export->format->row != NULL;
-    saas_statement_t *st =
-        &statements[cells ? (filtered ? NUMBERED_FILTERED : NUMBERED_ALL) : (filtered ? EXPORT_FILTERED : EXPORT_ALL)];
+    const int statement = export->format->tallied ? TALLIED_ALL : cells ? NUMBERED_ALL : EXPORT_ALL;
+    saas_statement_t *st = &statements[statement + filtered];
     const char *args[] = { export->audit.id, SAAS_FINDING_FILTER_ARGS(&export->filter) };
     const int nargs = filtered ? (int)(sizeof(args) / sizeof(args[0])) : 1;
-    apr_status_t rv = export->format->tallied ? tally(export, db) : APR_SUCCESS;
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
+
     return cells ? saas_db_stream_cells(db, st, args, nargs, take_cells, export)
                  : saas_db_stream(db, st, args, nargs, take_record, export);
 }

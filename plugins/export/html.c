@@ -3,7 +3,7 @@
 /*
  * A report to be read and printed: one page of HTML without a script, an image or anything else from elsewhere, and a
  * policy that would stop one.  Findings come as they are stored, under the resource that they are of; the chart before
- * them is of counts that were made before.
+ * them is of counts that come before them.
  */
 
 #include "writer.h"

@@ -7,6 +7,7 @@ import html
 import json
 import re
 import subprocess
+import threading
 from html.parser import HTMLParser
 
 import pytest
@@ -230,6 +231,31 @@ def test_the_report_is_a_page_without_a_script(payer, audit):
     for resource, check, _, _, comment in mended:
         assert resource in page.cells and check in page.cells and comment in page.cells, (resource, check, comment)
     assert payer.org["name"] in text and "<svg" in text and "Each resource begins with 100 points" not in text  # a seeded audit has no score
+
+
+def test_the_reports_counts_are_of_its_rows(site, payer):
+    """Also while somebody writes: an audit that is imported into again, say."""
+    key, done = seed.varied_audit(site.database, payer.org["id"], 20000), threading.Event()
+
+    def write():
+        number = 20000
+        while not done.is_set():
+            number += 1
+            site.database.execute("INSERT INTO evidence (org_id, audit_id, number, resource_id, check_name, status, severity, observed_at)"
+                                  " VALUES (?, ?, ?, 'r', 'late', 'FAIL', 'low', ?)", payer.org["id"], key, number, seed.now())
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        seen = set()
+        for _ in range(20):
+            page = export(payer, key, "html", check="late").text
+            total = int(re.search(r"<footer>(\d+) finding", page).group(1))
+            assert sum(int(n) for n in re.findall(r'<td class="n">(\d+)</td>', page)) == total
+            seen.add(total)
+        assert len(seen) > 5, "nobody wrote"
+    finally:
+        done.set()
+        writer.join()
 
 
 def test_the_reports_policy_allows_its_style_and_nothing_else(site, payer, audit):
