@@ -55,6 +55,7 @@ PARTS = (
     Part("revocation-fronted", "fronted.revoked", PGSQL, True),
     Part("audit", "audit", PGSQL, False),
     Part("import", "imports", PGSQL, False),
+    Part("findings", "findings", BOTH, False),
     Part("console", "console", BOTH, False),
     Part("memory", "memory", PGSQL, False),
     Part("growth", "growth", BOTH, False),

@@ -4,6 +4,7 @@ same query: throughput, time to the first byte, memory of the child that serves 
 
 import csv
 import hashlib
+import json
 import subprocess
 
 import decide
@@ -21,6 +22,13 @@ QUERY = ("SELECT resource_id, check_name, status, severity, observed_at, comment
          " WHERE org_id = '{org}' AND audit_id = '{audit}' ORDER BY number")
 PEERS = {"pgsql": "psql \\copy", "sqlite": "sqlite3 -csv"}
 TARGETS = {"pgsql": 0.95, "sqlite": 0.9}
+# The other formats, against the database's own program writing a JSON object a row: each by the length of what it writes itself, which
+# of sarif and ocsf is several times the peer's. html has no target: it reads its rows twice, to count them before it shows them.
+FORMATS = ("jsonl", "sarif", "ocsf", "html")
+OBJECT = {"pgsql": "SELECT row_to_json(r) FROM (SELECT number AS id, resource_id, check_name, status, severity, observed_at AS timestamp, comment {}) r",
+          "sqlite": "SELECT json_object('id', number, 'resource_id', resource_id, 'check_name', check_name, 'status', status,"
+                    " 'severity', severity, 'timestamp', observed_at, 'comment', comment) {}"}
+OBJECT_PEERS = {"pgsql": "psql \\copy row_to_json", "sqlite": "sqlite3 json_object"}
 
 
 def as_exported(record):
@@ -50,6 +58,15 @@ def records(argv, tidy=lambda record: record):
     return size[0], count, digest.hexdigest()
 
 
+def length(argv):
+    """Bytes that a command writes."""
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, env=clean_environment(), bufsize=MIB) as process:
+        size = sum(len(piece) for piece in iter(lambda: process.stdout.read(MIB), b""))
+    if process.returncode:
+        raise RuntimeError(f"{argv[0]} ended with {process.returncode}")
+    return size
+
+
 class Exporter:
     """An installation on one database with one paying organization and its audits."""
 
@@ -76,23 +93,42 @@ class Exporter:
             self.database.execute(statement)
         self.database.claim()
 
-    def url(self, audit):
-        return f"{self.site.base}/api/v1/audits/{audit}/export/csv/"
+    def url(self, audit, format="csv"):
+        return f"{self.site.base}/api/v1/audits/{audit}/export/?format={format}"
 
     def curl(self, *more):
         return [program("curl"), "-sSf", "-H", f"Authorization: Bearer {self.token}", *more]
 
-    def ours(self):
-        return seconds_of(self.curl("-o", "/dev/null", self.url(self.audit)))
+    def ours(self, format="csv"):
+        return seconds_of(self.curl("-o", "/dev/null", self.url(self.audit, format)))
+
+    def objects_command(self, audit):
+        query = OBJECT[self.database.kind].format(f"FROM evidence WHERE org_id = '{self.org}' AND audit_id = '{audit}' ORDER BY number")
+        return [program("sqlite3"), str(self.database.path), query] if self.database.kind == "sqlite" else self.psql(f"\\copy ({query}) TO STDOUT")
+
+    def objects(self):
+        return seconds_of(self.objects_command(self.audit), into_pipe=self.database.kind == "pgsql", env=clean_environment())
+
+    def same_objects(self):
+        """json lines are what the peer writes; times are told in another form."""
+        ours, peers = ([json.loads(line) for line in subprocess.run(argv, check=True, capture_output=True, text=True, env=clean_environment()).stdout.splitlines()]
+                       for argv in (self.curl(self.url(self.small, "jsonl")), self.objects_command(self.small)))
+        for row in ours + peers:
+            row["timestamp"] = row["timestamp"][:19].replace(" ", "T")
+        if ours != peers or len(ours) != 10:
+            raise RuntimeError("json lines are not what the peer writes")
+
+    def psql(self, command):
+        dsn = self.database.cluster.dsn(self.database.name, "saas_owner")
+        # Without these it may sort before its first row; it runs the plan that ours runs.
+        settings = "SET enable_sort = off; SET enable_bitmapscan = off; SET enable_seqscan = off; SET jit = off"
+        return [str(bindir() / "psql"), "-X", "-q", dsn, "-c", settings, "-c", command]
 
     def peer_command(self):
         query = QUERY.format(org=self.org, audit=self.audit)
         if self.database.kind == "sqlite":
             return [program("sqlite3"), "-csv", str(self.database.path), query]
-        dsn = self.database.cluster.dsn(self.database.name, "saas_owner")
-        # Without these it may sort before its first row; it runs the plan that ours runs.
-        settings = "SET enable_sort = off; SET enable_bitmapscan = off; SET enable_seqscan = off; SET jit = off"
-        return [str(bindir() / "psql"), "-X", "-q", dsn, "-c", settings, "-c", f"\\copy ({query}) TO STDOUT CSV"]
+        return self.psql(f"\\copy ({query}) TO STDOUT CSV")
 
     def peer(self):
         return seconds_of(self.peer_command(), into_pipe=self.database.kind == "pgsql", env=clean_environment())
@@ -138,6 +174,12 @@ def measure(database, args, say):
         say(f"{label}: {size:.0f} MiB, the same records as {PEERS[kind]}")
         yield from decide.until_decided(alternate(exporter.ours, exporter.peer), lambda pairs: [
             compare(label, PEERS[kind], *zip(*pairs), "MiB/s", TARGETS[kind], size)], args.patience)
+        exporter.same_objects()
+        theirs = length(exporter.objects_command(exporter.audit)) / MIB
+        for format in FORMATS[:1] if args.quick else FORMATS:
+            own = length(exporter.curl(exporter.url(exporter.audit, format))) / MIB
+            yield from decide.until_decided(alternate(lambda format=format, own=own: own / exporter.ours(format), lambda: theirs / exporter.objects()), lambda pairs, format=format: [
+                compare(f"{label}, {format}", OBJECT_PEERS[kind], *zip(*pairs), "MiB/s", None if format == "html" else TARGETS[kind])], args.patience)
         yield figure(f"{label}: first byte", [exporter.first_byte() for _ in range(decide.FEWEST)], "ms", 20)
         yield Result(f"{label}: child grows by", exporter.growth(), "MiB", 8, at_most=True)
         problems = exporter.site.httpd.watch()
