@@ -692,6 +692,14 @@ typedef struct saas_guard_t saas_guard_t;
 #define SAAS_SLUG_SHORTEST 3
 #define SAAS_SLUG_LONGEST 50
 
+/** Since minor 6.  An organization that is being founded. */
+typedef struct saas_founding_t {
+    const char *id, *name;
+    const char *asked_slug;   /**< NULL: one is made of the name */
+    const char *user_id;      /**< who founds it: its first ADMIN */
+    const char *slug;         /**< set: what it is known by */
+} saas_founding_t;
+
 /** The services behind the inline functions.  Members are only appended. */
 typedef struct saas_host_t {
     unsigned size, minor;
@@ -799,6 +807,7 @@ typedef struct saas_host_t {
     const saas_guard_t *(*guard_make_ports)(apr_pool_t *p, const apr_array_header_t *ranges,
                                             const apr_array_header_t *ports);
     const char *(*guard_ports)(apr_pool_t *p, const saas_guard_t *guard);
+    apr_status_t (*organization_found)(saas_request_t *rq, saas_db_t *db, saas_founding_t *founding);
 } saas_host_t;
 
 APR_DECLARE_OPTIONAL_FN(const saas_host_t *, saas_host_services, (const char *abi, unsigned minor));
@@ -1728,6 +1737,14 @@ static inline int saas_stream_end(saas_stream_t *stream, apr_status_t rv)
 static inline apr_status_t saas_activity(saas_db_t *db, saas_request_t *rq, const saas_activity_t *what)
 {
     return saas_host()->activity(db, rq, what);
+}
+
+/** Since minor 6.  Founds an organization, in db's transaction, which acts for it from then on: its row, the founder's
+ *  membership and the trail; where there are trials (SaasTrial), the founder's first organization has one.  SAAS_EUNIQUE: the
+ *  slug that was asked for is taken. */
+static inline apr_status_t saas_organization_found(saas_request_t *rq, saas_db_t *db, saas_founding_t *founding)
+{
+    return saas_host()->organization_found(rq, db, founding);
 }
 
 /** Creates a new session row for a user, in db's transaction; the cookie is

@@ -49,6 +49,8 @@
       "On: cookies as under TLS, for a server behind a TLS proxy") \
     X(of, TEXT, frontend, "SaasFrontendURL", SAAS_VHOST, NULL, SAAS_CHECKED(saas_check_url), \
       "URL of the product's own pages") \
+    X(of, INTERVAL, trial, "SaasTrial", SAAS_VHOST, "0", SAAS_RANGE(0, SAAS_SECONDS(730 * 24 * 3600)), \
+      "access that a user's first organization has without a subscription: 14d, 36h; 0: none") \
     X(of, WORD, verify_email, "SaasVerifyEmail", SAAS_VHOST, "Off", SAAS_WORDS("Off", "Notice", "Required"), \
       "what a user may do whose address nobody has proven: Off, Notice: as everybody; Required: prove it") \
     X(of, WORD, cookie_same_site, "SaasCookieSameSite", SAAS_VHOST, "Lax", SAAS_WORDS("Lax", "Strict", "None"), \

@@ -38,6 +38,9 @@ static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
         err = saas_statements_register(pconf, "mod_saas", saas_activity_statements);
     }
     if (!err) {
+        err = saas_statements_register(pconf, "mod_saas", saas_found_statements);
+    }
+    if (!err) {
         err = saas_statements_register(pconf, "mod_saas", saas_job_statements);
     }
     if (!err) {

@@ -57,30 +57,6 @@ static const char *email_parse(apr_pool_t *p, const char *text, const char **fol
     return email;
 }
 
-static int slug_is(const char *text)
-{
-    apr_size_t len = strlen(text);
-    return len >= SAAS_SLUG_SHORTEST && len <= SAAS_SLUG_LONGEST && saas_slug_is(text);
-}
-
-#define SLUG_DIGITS 6
-
-static const char *slug_make(apr_pool_t *p, const char *name, int attempt)
-{
-    const char *slug = saas_slugify(p, name, SAAS_SLUG_LONGEST - SLUG_DIGITS - 1);
-    const char *id;
-    apr_size_t len = strlen(slug);
-    if (!attempt && slug_is(slug)) {
-        return slug;
-    }
-    while (len && slug[len - 1] == '-') {
-        len--;
-    }
-    id = uuid(p);
-    return apr_pstrcat(p, len ? apr_pstrmemdup(p, slug, len) : "organization", "-",
-                       id + SAAS_UUID_LEN - SLUG_DIGITS, NULL);
-}
-
 static const char *uuid_parse(apr_pool_t *p, const char *text)
 {
     char *id = apr_palloc(p, SAAS_UUID_LEN + 1);
@@ -212,8 +188,8 @@ static const saas_host_t services = {
     .password_verify = saas_hashing_verify,
     .password_check = password_check,
     .email_parse = email_parse,
-    .slug_make = slug_make,
-    .slug_is = slug_is,
+    .slug_make = saas_slug_make_impl,
+    .slug_is = saas_slug_is_impl,
     .uuid_parse = uuid_parse,
     .time_text = time_text,
     .time_parse = time_parse,
@@ -246,6 +222,7 @@ static const saas_host_t services = {
     .request_read = saas_request_read_impl,
     .temporary_file = saas_temporary_file_impl,
     .db_queue_rows = saas_db_queue_rows_impl,
+    .organization_found = saas_organization_found_impl,
 };
 
 static const saas_host_t *saas_host_services(const char *abi, unsigned minor)

@@ -196,6 +196,14 @@ void saas_hashing_child_init(apr_pool_t *pchild, server_rec *s);
 apr_status_t saas_hashing_hash(apr_pool_t *p, const char *password, const char **stored);
 apr_status_t saas_hashing_verify(apr_pool_t *p, const char *password, const char *stored, int *rehash);
 
+/* ------------------------------------------------- founding -- */
+
+extern saas_statement_t saas_found_statements[];
+/** saas_organization_found(), saas_slug_is() and saas_slug_make() of mod_saas.h. */
+apr_status_t saas_organization_found_impl(saas_request_t *rq, saas_db_t *db, saas_founding_t *founding);
+int saas_slug_is_impl(const char *text);
+const char *saas_slug_make_impl(apr_pool_t *p, const char *name, int attempt);
+
 /* ------------------------------------ names of requests, activity, throttles -- */
 
 /** Names a request, in what is logged of it (%L), in its reply and for a back end: X-Request-ID.  Called once, before the first

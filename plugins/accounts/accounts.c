@@ -146,17 +146,6 @@ saas_statement_t accounts_statements[ACCOUNTS_STATEMENTS + 1] = {
     [SESSIONS_DELETE_OTHERS] = { .name = "sessions_delete_others", .scope = SAAS_SYSTEM, .sql =
         "DELETE FROM sessions WHERE user_id = $1::uuid AND ($2::uuid IS NULL OR id <> $2::uuid)" },
 
-    /* With a trial from $4 to $5, or without one: NULL. */
-    [ORGANIZATION_INSERT] = { .name = "organization_insert", .scope = SAAS_TENANT, .sql =
-        "INSERT INTO organizations (id, name, slug, created_at, updated_at, subscription_status, subscription_started_at,"
-        " subscription_ends_at, trial_started_at, trial_ends_at) VALUES ($1, $2, $3, now(), now(),"
-        " CASE WHEN $5::timestamptz IS NULL THEN 'free' ELSE 'active' END, $4::timestamptz, $5::timestamptz,"
-        " $4::timestamptz, $5::timestamptz) ON CONFLICT (slug) DO NOTHING" },
-
-    /* One trial for each user, whatever they found. */
-    [TRIAL_GIVE] = { .name = "trial_give", .scope = SAAS_SYSTEM, .sql =
-        "UPDATE users SET trial_given_at = now() WHERE id = $1::uuid AND trial_given_at IS NULL" },
-
     [MEMBERSHIP_INSERT] = { .name = "membership_insert", .scope = SAAS_TENANT, .sql =
         "INSERT INTO memberships (org_id, user_id, role, created_at, updated_at)"
         " VALUES ($1, $2, $3, now(), now())" },

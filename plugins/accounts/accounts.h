@@ -42,8 +42,6 @@ enum {
     USER_UPDATE,
     PROFILE,
     SESSIONS_DELETE_OTHERS,
-    ORGANIZATION_INSERT,
-    TRIAL_GIVE,
     MEMBERSHIP_INSERT,
     INVITE_FIND,
     INVITE_ACCEPT,
@@ -153,11 +151,8 @@ json_t *accounts_organization_json(const saas_rows_t *rows, int row, int first_c
 /** The words of SaasVerifyEmail. */
 enum { ACCOUNTS_VERIFY_OFF, ACCOUNTS_VERIFY_NOTICE, ACCOUNTS_VERIFY_REQUIRED };
 
-/** Longest trial: 730 days, as Stripe's. */
-#define ACCOUNTS_TRIAL_MAX (APR_INT64_C(730) * 86400 * APR_USEC_PER_SEC)
-
-/** SaasFrontendURL, SaasInviteAnyEmail, SaasVerifyEmail, SaasMailRelay and SaasTrial are others' too: httpd asks every module that knows
- *  a directive. */
+/** SaasFrontendURL, SaasInviteAnyEmail, SaasVerifyEmail and SaasMailRelay are others' too: httpd asks every module that knows a
+ *  directive. */
 #define ACCOUNTS_DIRECTIVES(X, of) \
     X(of, TEXT, reset_url, "SaasPasswordResetURL", SAAS_VHOST, NULL, SAAS_CHECKED(check_reset_url), \
       "page of the product where a new password is set, with {token} in it") \
@@ -168,8 +163,6 @@ enum { ACCOUNTS_VERIFY_OFF, ACCOUNTS_VERIFY_NOTICE, ACCOUNTS_VERIFY_REQUIRED };
     X(of, TEXT, relay, "SaasMailRelay", SAAS_GLOBAL, NULL, SAAS_ANY, "relay that takes the mail") \
     X(of, TEXT, frontend, "SaasFrontendURL", SAAS_VHOST, NULL, SAAS_CHECKED(saas_check_url), \
       "URL of the product's own pages") \
-    X(of, INTERVAL, trial, "SaasTrial", SAAS_VHOST, "0", SAAS_RANGE(0, ACCOUNTS_TRIAL_MAX), \
-      "access that a user's first organization has without a subscription: 14d, 36h; 0: none") \
     X(of, FLAG, any_email, "SaasInviteAnyEmail", SAAS_VHOST, "Off", SAAS_ANY, \
       "whether an invite may be accepted with another e-mail address")
 

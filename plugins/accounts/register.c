@@ -41,7 +41,6 @@ typedef struct registration_t {
     saas_rows_t *user;
     saas_role_e role;
     const char *org_id, *org_name, *org_slug;
-    const char *trial_from, *trial_to; /* of their own organization; NULL: it has none */
 } registration_t;
 
 enum { INVITE_ID, INVITE_EMAIL_KEY, INVITE_ROLE, INVITE_STATE, INVITE_IN_TIME, INVITE_ORG_NAME, INVITE_ORG_SLUG, INVITE_EMAIL,
@@ -99,74 +98,17 @@ static apr_status_t insert_membership(registration_t *reg, saas_db_t *db)
                          SAAS_ARGS(reg->who->user_id, saas_role_text(reg->role)));
 }
 
-/* Whoever registers has had no trial, so their organization has one, where there are any. */
-static apr_status_t give_trial(registration_t *reg, saas_db_t *db)
-{
-    apr_interval_time_t length = accounts_config_trial(reg->rq->r->server);
-    apr_time_t now = apr_time_now();
-
-    if (!length) {
-        return APR_SUCCESS;
-    }
-    reg->trial_from = saas_time_text(reg->rq->pool, now);
-    reg->trial_to = saas_time_text(reg->rq->pool, now + length);
-    return saas_db_queue(db, &accounts_statements[TRIAL_GIVE], SAAS_ARGS(reg->who->user_id));
-}
-
-static apr_status_t note_trial(registration_t *reg, saas_db_t *db)
-{
-    saas_activity_t activity = {
-        .action = "trial.started", .target_type = "organization", .target_id = reg->org_id, .target_label = reg->org_name
-    };
-    apr_status_t rv;
-
-    if (!reg->trial_to) {
-        return APR_SUCCESS;
-    }
-    activity.new_value = json_pack("{s:s, s:s}", "status", "active", "ends_at", reg->trial_to);
-    rv = saas_activity(db, reg->rq, &activity);
-    json_decref(activity.new_value);
-    return rv;
-}
-
-/* Inserts the organization under the slug of its name, or a variant of it when
- * that is taken. */
-static apr_status_t insert_organization(registration_t *reg, saas_db_t *db)
-{
-    saas_rows_t *rows;
-    apr_status_t rv;
-    int attempt;
-
-    for (attempt = 0; attempt < 5; attempt++) {
-        reg->org_slug = saas_slug_make(reg->rq->pool, reg->org_name, attempt);
-        rv = saas_db_query(db, &accounts_statements[ORGANIZATION_INSERT], &rows,
-                           SAAS_ARGS(reg->org_name, reg->org_slug, reg->trial_from, reg->trial_to));
-        if (rv != APR_SUCCESS || rows->affected == 1) {
-            return rv;
-        }
-    }
-    return SAAS_EUNIQUE;
-}
-
 static apr_status_t own_organization(registration_t *reg, saas_db_t *db)
 {
-    saas_activity_t activity = {
-        .action = "organization.created", .target_type = "organization", .target_id = reg->org_id,
-        .target_label = reg->org_name
-    };
-    apr_status_t rv;
+    saas_founding_t founding = { .id = reg->org_id, .name = reg->org_name, .user_id = reg->who->user_id };
+    apr_status_t rv = insert_user(reg, db);
 
     reg->role = SAAS_ROLE_ADMIN;
-    if ((rv = insert_user(reg, db)) == APR_SUCCESS
-        && (rv = give_trial(reg, db)) == APR_SUCCESS
-        && (rv = saas_db_set_organization(db, reg->org_id)) == APR_SUCCESS
-        && (rv = insert_organization(reg, db)) == APR_SUCCESS
-        && (rv = insert_membership(reg, db)) == APR_SUCCESS) {
-        activity.new_value = json_pack("{s:s, s:s}", "name", reg->org_name, "slug", reg->org_slug);
-        rv = saas_activity(db, reg->rq, &activity);
-        json_decref(activity.new_value);
+    if (rv == APR_SUCCESS) {
+        rv = saas_organization_found(reg->rq, db, &founding);
+        reg->org_slug = founding.slug;
     }
-    return rv == APR_SUCCESS ? note_trial(reg, db) : rv;
+    return rv;
 }
 
 static refusal_e judge_invite(const registration_t *reg, const saas_rows_t *invite)

@@ -15,9 +15,6 @@ APLOG_USE_MODULE(saas_organizations);
 /** Indices into organizations_statements. */
 enum {
     ORGANIZATION_LIST,
-    ORGANIZATION_INSERT,
-    TRIAL_GIVE,
-    ORGANIZATION_MEMBERSHIP,
     ORGANIZATION_DETAIL,
     ORGANIZATION_LOCK,
     ORGANIZATION_UPDATE,
@@ -110,10 +107,7 @@ json_t *organizations_detail_json(apr_pool_t *p, const saas_rows_t *rows, saas_r
 /** The words of SaasVerifyEmail. */
 enum { ORGANIZATIONS_VERIFY_OFF, ORGANIZATIONS_VERIFY_NOTICE, ORGANIZATIONS_VERIFY_REQUIRED };
 
-/** Longest trial: 730 days, as Stripe's. */
-#define ORGANIZATIONS_TRIAL_MAX (APR_INT64_C(730) * 86400 * APR_USEC_PER_SEC)
-
-/** SaasFrontendURL, SaasMailRelay, SaasVerifyEmail and SaasTrial are others' too: httpd asks every module that knows a directive. */
+/** SaasFrontendURL, SaasMailRelay and SaasVerifyEmail are others' too: httpd asks every module that knows a directive. */
 #define ORGANIZATIONS_DIRECTIVES(X, of) \
     X(of, TEXT, frontend, "SaasFrontendURL", SAAS_VHOST, NULL, SAAS_CHECKED(saas_check_url), \
       "URL of the product's own pages") \
@@ -122,8 +116,6 @@ enum { ORGANIZATIONS_VERIFY_OFF, ORGANIZATIONS_VERIFY_NOTICE, ORGANIZATIONS_VERI
       "URL that invited people are sent to; {token} stands for the invite's token") \
     X(of, WORD, verify, "SaasVerifyEmail", SAAS_VHOST, "Off", SAAS_WORDS("Off", "Notice", "Required"), \
       "what a user may do whose address nobody has proven: Off, Notice: as everybody; Required: prove it") \
-    X(of, INTERVAL, trial, "SaasTrial", SAAS_VHOST, "0", SAAS_RANGE(0, ORGANIZATIONS_TRIAL_MAX), \
-      "access that a user's first organization has without a subscription: 14d, 36h; 0: none") \
     X(of, FLAG, any_email, "SaasInviteAnyEmail", SAAS_VHOST, "Off", SAAS_ANY, \
       "whether an invite may be accepted with another e-mail address")
 

@@ -63,23 +63,6 @@ saas_statement_t organizations_statements[ORGANIZATIONS_STATEMENTS + 1] = {
         " WHERE d.user_id = $1::uuid AND (t.organization_id IS NULL OR t.organization_id = d.org_id)"
         " ORDER BY o.name, o.id LIMIT CAST($3 AS bigint) OFFSET CAST($4 AS bigint)" },
 
-    /* A taken slug gives no row instead of an error, so that the transaction
-     * can try another one. */
-    /* With a trial from $4 to $5, or without one: NULL. */
-    [ORGANIZATION_INSERT] = { .name = "insert", .scope = SAAS_TENANT, .sql =
-        "INSERT INTO organizations (id, name, slug, created_at, updated_at, subscription_status, subscription_started_at,"
-        " subscription_ends_at, trial_started_at, trial_ends_at) VALUES ($1, $2, $3, now(), now(),"
-        " CASE WHEN $5::timestamptz IS NULL THEN 'free' ELSE 'active' END, $4::timestamptz, $5::timestamptz,"
-        " $4::timestamptz, $5::timestamptz) ON CONFLICT (slug) DO NOTHING" },
-
-    /* One trial for each user, whatever they found. */
-    [TRIAL_GIVE] = { .name = "trial_give", .scope = SAAS_SYSTEM, .sql =
-        "UPDATE users SET trial_given_at = now() WHERE id = $1::uuid AND trial_given_at IS NULL" },
-
-    [ORGANIZATION_MEMBERSHIP] = { .name = "membership", .scope = SAAS_TENANT, .sql =
-        "INSERT INTO memberships (org_id, user_id, role, created_at, updated_at)"
-        " VALUES ($1, $2, 'ADMIN', now(), now())" },
-
     [ORGANIZATION_DETAIL] = { .name = "detail", .scope = SAAS_TENANT, .sql =
         "SELECT o.id, o.name, o.slug, (SELECT count(*) FROM memberships m WHERE m.org_id = $1),"
         " " SUBSCRIPTION_STATUS ", " HAS_ACTIVE_SUBSCRIPTION ", o.subscription_started_at, o.subscription_ends_at,"
