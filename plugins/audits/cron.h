@@ -32,7 +32,8 @@ typedef struct saas_cron_t {
 const char *saas_cron_read(apr_pool_t *p, const char *text, saas_cron_t *cron);
 
 /** A time zone: gives the offset from UTC in seconds, east is positive, that holds at t, and the first second after which
- *  it may be another one, APR_INT64_MAX for never.  All times are seconds since 1970. */
+ *  it may be another one, APR_INT64_MAX for never.  All times are seconds since 1970, from
+ *  its second week on. */
 typedef void saas_cron_zone_fn(const void *zone, apr_int64_t t, int *offset, apr_int64_t *until);
 
 /** The first time after `after` that the expression names, in *next.  False: there is none in 400 years, which cannot be of
