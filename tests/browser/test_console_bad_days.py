@@ -110,6 +110,7 @@ def test_who_has_left_the_page_sends_nothing_later(site, console, person):
     assert person.ok("GET", "audits/")["count"] == 0
 
 
+@pytest.mark.long(35)
 @pytest.mark.only_db("sqlite")
 def test_a_page_tells_of_each_and_comes_back(site, console, person):
     console.page.session(person)

@@ -179,8 +179,9 @@ function Table({ book, version, open, reopen }: { book: Book; version: number; o
     const [first, last] = [Math.max(seen.first, book.lowest), Math.min(seen.last, book.highest) - 1];
     return <>
         <p class="row"><span class="muted">{t.rowsInSight(number(book.place(first) + 1), number(book.place(last) + 1), book.total === undefined ? "" : number(book.total))}</span>
-            <button type="button" class="quiet" onClick={() => reopen("start")}>{t.toFirst}</button>
-            <button type="button" class="quiet" onClick={() => reopen("end")}>{t.toLast}</button></p>
+            {(!book.ended || book.known * ROW > view.height) && <>
+                <button type="button" class="quiet" onClick={() => reopen("start")}>{t.toFirst}</button>
+                <button type="button" class="quiet" onClick={() => reopen("end")}>{t.toLast}</button></>}</p>
         <div class="grid" ref={box} role="grid" aria-labelledby="findings" aria-rowcount={book.total === undefined ? -1 : book.total + 1} onScroll={look} onKeyDown={press}>
             <div role="rowgroup" class="gridhead"><div role="row" aria-rowindex={1}>
                 {[t.status, t.severity, t.check, t.resource, t.comment].map(text => <span key={text} role="columnheader">{text}</span>)}</div></div>
@@ -196,6 +197,8 @@ export function Findings({ audit }: { audit: Audit }) {
     const filter = filterOf(usePlace().query);
     const { book, version, reopen } = useBook(audit, filter);
     const [open, setOpen] = useState<Evidence>(), [many, setMany] = useState(false), [changed, setChanged] = useState<number>();
+    // What was done to others is no word about these.
+    useEffect(() => setChanged(undefined), [JSON.stringify(filter)]);
     return <section class="findings">
         <h2 id="findings">{t.findings}</h2>
         <Filters filter={filter} audit={audit} />
