@@ -176,7 +176,7 @@ def test_an_api_that_is_older_than_the_console(site, console, person):
     """While nodes are updated: calls that it does not have, members that it does not tell."""
     audit = seed.audit(site.database, person.org["id"], ROWS)
     document = person.ok("GET", "openapi.json")
-    for path in ("/audits/checks/", "/audits/hosts/", "/audits/{audit}/export/", "/audits/{audit}/diff/{other}/"):
+    for path in ("/audits/checks/", "/audits/hosts/", "/audits/trend/", "/audits/{audit}/export/", "/audits/{audit}/diff/{other}/"):
         del document["paths"][path]
     del document["paths"]["/audits/{audit}/evidence/"]["patch"]
     document["paths"] = {path.replace("{audit}", "{audit_id}"): item for path, item in document["paths"].items()}
@@ -199,6 +199,13 @@ def test_an_api_that_is_older_than_the_console(site, console, person):
     console.press("Do it for all", "dialog")
     console.page.shows("dialog [role=alert]", "older than this page")
     assert console.page.evaluate("document.querySelector('dialog [name=reason]').value") == "typed"
+    # The overview goes without the history that it would have asked for.
+    seed.audit(site.database, person.org["id"], ROWS)
+    console.page.answered("**/api/v1/audits/trend/**", "", 404, problem("not_found", "Not found."), {})
+    console.goto(at(person))
+    console.reads("Checks by severity", "Last audits")
+    console.page.until("performance.getEntriesByType('resource').some(one => one.name.includes('/openapi.json'))")
+    assert console.page.evaluate("!document.querySelector('main [role=alert]')")
     # What it has is not found for another reason.
     console.goto(at(person, "audits/01999999-0000-7000-8000-000000000000"))
     console.page.shows("main [role=alert]", "Not found.")
