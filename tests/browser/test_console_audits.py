@@ -103,7 +103,8 @@ def test_two_are_compared(site, console, person):
     console.page.choose("[name=muted]", "")
     console.follow(EVIL)
     console.heading("seeded")
-    console.reads("1 finding.", f"Only {EVIL}")
+    console.reads("1 finding.", f"Only {EVIL}")     # the resource; the check stands in its field
+    assert console.page.evaluate("document.querySelector('[name=check]').value") == EVIL
     assert console.page.evaluate("document.querySelectorAll('main img').length") == 0
     # One that runs again: the API's words.
     console.goto(at(person, f"/{before}/diff/{running}"))
@@ -160,7 +161,7 @@ def test_the_score_is_explained(site, console, person):
     console.page.shows(".why tbody tr", check)
     console.looks("score")
     console.press(check, ".why tbody tr:first-child")
-    console.reads(f"Only {check}")
+    console.page.until(f"document.querySelector('[name=check]').value === '{check}'")
     assert f"check={check}" in console.at() and "status=FAIL" in console.at()
 
 

@@ -1,8 +1,9 @@
 // What an audit found. Only the rows in sight are in the document, and they come by pages as somebody reads, forward and backward:
 // a million of them scroll as twenty do. By keyboard it is one stop of Tab, with arrows, Page up and down, Home, End and Enter.
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import type { Audit, Evidence } from "./api";
+import { checksOf } from "./checks";
 import { Details } from "./finding";
 import { mayWrite } from "./organization";
 import { setQuery, usePlace } from "./router";
@@ -30,6 +31,26 @@ export function filterOf(query: URLSearchParams): Filter {
              ...(resource_id ? { resource_id } : {}), ...(search ? { search } : {}) };
 }
 
+/* By a check's whole name: those that the engine knows are offered, asked for when somebody comes to the field. */
+function CheckFilter({ filter: { check = "" }, audit, set }: { filter: Filter; audit: Audit; set: (value: string) => void }) {
+    const field = useRef<HTMLInputElement>(null), list = useId();
+    const [names, setNames] = useState<string[]>([]);
+    useEffect(() => {
+        if (field.current!.value.trim() !== check) {
+            field.current!.value = check;
+        }
+    }, [check]);
+    const take = (value: string, whole: boolean) => {
+        if (value !== check && (whole || value === "" || names.includes(value))) {
+            set(value);
+        }
+    };
+    return <label>{t.check} <input ref={field} name="check" type="search" list={list} spellcheck={false} defaultValue={check}
+        onFocus={() => checksOf(audit.engine).then(checks => setNames([...checks.keys()]), () => undefined)}
+        onInput={event => take(event.currentTarget.value.trim(), false)} onChange={event => take(event.currentTarget.value.trim(), true)} />
+        <datalist id={list}>{names.map(name => <option key={name} value={name} />)}</datalist></label>;
+}
+
 function Filters({ filter, audit }: { filter: Filter; audit: Audit }) {
     const timer = useRef(0);
     const set = (name: keyof Filter, value: string) => {
@@ -46,6 +67,7 @@ function Filters({ filter, audit }: { filter: Filter; audit: Audit }) {
             <option value="">{t.all}</option>
             {SEVERITIES.map(one => <option key={one} value={one} selected={one === filter.severity}>{`${t.severities[one]} (${number(audit.counts.severity[one])})`}</option>)}
         </select></label>
+        <CheckFilter filter={filter} audit={audit} set={value => set("check", value)} />
         <label>{t.search} <input name="search" type="search" defaultValue={filter.search ?? ""} onInput={event => {
             const { value } = event.currentTarget;
             clearTimeout(timer.current);
@@ -55,7 +77,6 @@ function Filters({ filter, audit }: { filter: Filter; audit: Audit }) {
             <option value="">{t.all}</option>
             {MUTED.map(one => <option key={one} value={one} selected={one === filter.muted}>{t.mutedOrNot[one]}</option>)}
         </select></label>
-        {filter.check && <button type="button" onClick={() => set("check", "")}>{t.onlyCheck(filter.check)} ×</button>}
         {filter.resource_id && <button type="button" onClick={() => set("resource_id", "")}>{t.onlyCheck(filter.resource_id)} ×</button>}
     </form>;
 }
