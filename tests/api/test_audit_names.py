@@ -219,6 +219,26 @@ def test_what_was_not_looked_at_is_said(site, rows):
     assert rows[site.servers.strong]["addresses_all_answer"]["status"] == "PASS"
 
 
+def test_many_targets_on_one_host_are_no_attack_on_its_addresses(site):
+    """28 look-ups of other addresses are made of 40 targets that would each want one."""
+    targets = [f"https://www.signed.example/{n}" for n in range(40)]
+    found = audit(site.newcomer(), *targets)
+    said = [found[target]["addresses_all_answer"]["status"] for target in targets]
+    assert sorted(said) == 12 * ["MANUAL"] + 28 * ["PASS"]
+
+
+def test_a_domain_that_never_answers_is_not_asked_again_and_again(site):
+    """Of 40 of its names; the questions of the first ones were under way when the first had gone unanswered."""
+    for n in range(40):
+        site.zone[f"h{n}.silent.example", dns.A] = [site.servers.strong]
+    before = len(site.names.asked)
+    found = audit(site.newcomer(), *(f"https://h{n}.silent.example/" for n in range(40)))
+    asked = {(name, kind) for name, kind in site.names.asked[before:] if kind not in (dns.A, dns.AAAA) and name.endswith("silent.example")}
+    assert len(found) == 40 and 1 <= len(asked) <= 60, len(asked)
+    for of in found.values():
+        assert of["mail_spf_strict"]["status"] == of["dns_caa_present"]["status"] == "MANUAL" and of["csp_present"]["status"] == "PASS"
+
+
 def test_name_servers_without_signatures_are_no_verdict(site):
     site.names.signatures = None
     try:

@@ -5,10 +5,11 @@
 # inputs are in tests/fuzz/corpus/NAME/, with words that help it in tests/fuzz/NAME.dict. `make test` runs the inputs, built by
 # the ordinary compiler with ASan and UBSan; `make fuzz` looks for more of them, with clang's libFuzzer.
 
-FUZZ_TARGETS = signature event cron import_generic import_prowler import_ocsf import_sarif import_trivy
+FUZZ_TARGETS = signature event cron import_generic import_prowler import_ocsf import_sarif import_trivy web_dns
 FUZZ_SRCS_signature = plugins/webhooks/signature.c
 FUZZ_SRCS_event = plugins/webhooks/event.c plugins/webhooks/skim.c plugins/webhooks/state.c
 FUZZ_SRCS_cron = plugins/audits/cron.c
+FUZZ_SRCS_web_dns = $(filter-out plugins/engines/web/web.c,$(wildcard plugins/engines/web/*.c))
 IMPORT_SRCS = mod_saas/core/timefmt.c $(filter-out plugins/engines/import/import.c,$(wildcard plugins/engines/import/*.c))
 $(foreach f,generic prowler ocsf sarif trivy,$(eval FUZZ_SRCS_import_$(f) = $(IMPORT_SRCS)))
 
@@ -28,7 +29,7 @@ $$(BUILD)/fuzz/replay-$(1): $$(patsubst %.c,$$(BUILD)/unit/obj/%.o,tests/fuzz/fu
 	@printf '  LD    %s\n' '$$@'
 	@$$(CC) $$(UNIT_CFLAGS) -o '$$@' $$^ $$(UNIT_LINK)
 
-$$(BUILD)/fuzz/search-$(1): tests/fuzz/fuzz_$(1).c $$(FUZZ_SRCS_$(1)) $$(wildcard plugins/webhooks/*.h plugins/audits/*.h plugins/engines/import/*.h tests/unit/*.h tests/fuzz/*.h)
+$$(BUILD)/fuzz/search-$(1): tests/fuzz/fuzz_$(1).c $$(FUZZ_SRCS_$(1)) $$(wildcard plugins/webhooks/*.h plugins/audits/*.h plugins/engines/import/*.h plugins/engines/web/*.h tests/unit/*.h tests/fuzz/*.h)
 	@mkdir -p '$$(dir $$@)'
 	@printf '  LD    %s\n' '$$@'
 	@$$(FUZZ_CC) $$(UNIT_CPPFLAGS) $$(UNIT_CFLAGS) -fsanitize=fuzzer -o '$$@' tests/fuzz/fuzz_$(1).c $$(FUZZ_SRCS_$(1)) $$(UNIT_LINK)

@@ -6,6 +6,7 @@
  */
 #include "ask.h"
 
+#include <apr_hash.h>
 #include <apr_strings.h>
 #include <unbound.h>
 #include <unistd.h>
@@ -32,6 +33,7 @@ struct saas_web_asker_t {
     apr_array_header_t *queue; /* saas_web_question_t * */
     int queue_at;
     int answered, silent;
+    apr_hash_t *domains; /* int, questions that were left unanswered */
     saas_web_question_t root;    /* is the root signed, seen from here? */
     int root_known;
     apr_array_header_t *waiting; /* saas_web_question_t *, for that */
@@ -58,6 +60,7 @@ saas_web_asker_t *saas_web_asker_create(apr_pool_t *p, const char *anchors, apr_
     a->anchors = anchors;
     a->timeout = timeout;
     a->queue = apr_array_make(p, 64, sizeof(saas_web_question_t *));
+    a->domains = apr_hash_make(p);
     a->waiting = apr_array_make(p, 16, sizeof(saas_web_question_t *));
     for (int i = 0; i < SAAS_WEB_QUESTIONS_OPEN; i++) {
         a->slots[i].asker = a;
@@ -73,6 +76,7 @@ static void open_resolver(saas_web_asker_t *a, resolver_t *r)
     static const char *const options[][2] = {
         { "do-not-query-localhost:", "no" }, /* the name server of this machine may well run on it */
         { "msg-cache-size:", "1m" },         { "rrset-cache-size:", "1m" },
+        { "outgoing-range:", "128" }, /* SAAS_WEB_QUESTIONS_OPEN: what waits inside would have its time run out */
         { "key-cache-size:", "1m" },         { "infra-cache-numhosts:", "16" },
     };
     int validating = r == &a->validating;
@@ -164,7 +168,7 @@ static void judge(saas_web_asker_t *a, saas_web_question_t *q)
         APR_ARRAY_PUSH(a->waiting, saas_web_question_t *) = q;
         if (a->waiting->nelts == 1) {
             a->root.pool = a->pool;
-            a->root.name = ".";
+            a->root.name = a->root.domain = ".";
             a->root.type = SAAS_WEB_DNS_SOA;
             a->root.validate = 1;
             a->root.done = root_done;
@@ -236,6 +240,18 @@ void saas_web_asker_add(saas_web_asker_t *a, saas_web_question_t *q)
     APR_ARRAY_PUSH(a->queue, saas_web_question_t *) = q;
 }
 
+/* How often questions of a domain were left unanswered; to be counted up. */
+static int *silence(saas_web_asker_t *a, const saas_web_question_t *q)
+{
+    int *n = apr_hash_get(a->domains, q->domain, APR_HASH_KEY_STRING);
+
+    if (!n) {
+        n = apr_pcalloc(a->pool, sizeof(*n));
+        apr_hash_set(a->domains, apr_pstrdup(a->pool, q->domain), APR_HASH_KEY_STRING, n);
+    }
+    return n;
+}
+
 static void ask(saas_web_asker_t *a, slot_t *s, saas_web_question_t *q, apr_time_t now)
 {
     resolver_t *r = q->validate ? &a->validating : &a->plain;
@@ -245,7 +261,8 @@ static void ask(saas_web_asker_t *a, slot_t *s, saas_web_question_t *q, apr_time
         fail(a, q, SAAS_WEB_DNS_FAILED, r->problem);
         return;
     }
-    if (!a->answered && a->silent >= SAAS_WEB_QUESTIONS_SILENT) {
+    if ((!a->answered && a->silent >= SAAS_WEB_QUESTIONS_SILENT) || a->silent >= SAAS_WEB_QUESTIONS_LOST
+        || *silence(a, q) >= SAAS_WEB_QUESTIONS_SILENT) {
         fail(a, q, SAAS_WEB_DNS_SILENT, "the name servers of this machine do not answer");
         return;
     }
@@ -291,6 +308,7 @@ void saas_web_asker_step(saas_web_asker_t *a, apr_time_t now)
             ub_cancel(s->by->ctx, s->id);
             s->question = NULL;
             a->silent++;
+            ++*silence(a, q);
             fail(a, q, SAAS_WEB_DNS_SILENT, "the name servers of this machine gave no answer in time");
         }
     }

@@ -12,8 +12,9 @@
 #include <apr_time.h>
 #include <curl/multi.h>
 
-#define SAAS_WEB_QUESTIONS_OPEN 64  /* at a time; further ones wait */
-#define SAAS_WEB_QUESTIONS_SILENT 3 /* none of so many answered: nothing is asked any more */
+#define SAAS_WEB_QUESTIONS_OPEN 128  /* at a time; further ones wait */
+#define SAAS_WEB_QUESTIONS_SILENT 3  /* unanswered ones of a domain, or of all while none was answered: no more are asked */
+#define SAAS_WEB_QUESTIONS_LOST 256  /* unanswered ones of all: no more are asked, whoever the others are of */
 #define SAAS_WEB_ASKER_FDS 2
 
 typedef struct saas_web_asker_t saas_web_asker_t;
@@ -22,6 +23,7 @@ typedef struct saas_web_question_t saas_web_question_t;
 struct saas_web_question_t {
     apr_pool_t *pool; /* the answer is allocated here */
     const char *name;
+    const char *domain; /* of the organization, for whom silence is counted */
     int type;
     int validate;                 /* ask for a verdict of DNSSEC, too */
     saas_web_dns_answer_t answer; /* from here on valid when done is called */

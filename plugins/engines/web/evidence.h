@@ -19,6 +19,7 @@
 #define SAAS_WEB_PROOF_NAME "_mod-saas" /* label of the TXT record that does as well */
 #define SAAS_WEB_SCRIPTS_MAX 8 /* of a page that are looked at for source maps */
 #define SAAS_WEB_OTHERS_MAX 7 /* addresses of a name that are looked at besides the first */
+#define SAAS_WEB_OTHERS_PER_HOST 28 /* the same of all targets of a run on one host together */
 
 /* How a fetch ended. */
 typedef enum {
@@ -111,7 +112,7 @@ typedef struct {
     const char *unknown; /* why they are not; NULL: they are */
     int all;             /* different ones, the one that answered among them */
     int refused;         /* by the address guard */
-    int left_out;        /* over SAAS_WEB_OTHERS_MAX */
+    int left_out;        /* over SAAS_WEB_OTHERS_MAX, or of a host over SAAS_WEB_OTHERS_PER_HOST */
 } saas_web_addresses_t;
 
 typedef struct saas_web_evidence_t {

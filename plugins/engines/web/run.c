@@ -14,6 +14,7 @@
 #include "owner.h"
 #include "tls.h"
 
+#include <apr_hash.h>
 #include <apr_strings.h>
 #include <curl/curl.h>
 #include <net/if.h>
@@ -77,6 +78,7 @@ struct loop_t {
     saas_web_asker_t *asker;
     const void *suffixes; /* loaded for the first name */
     int has_suffixes;
+    apr_hash_t *others; /* int, how many other addresses of a host have been looked at */
     int next_target;
     int in_flight;
     scan_t *done_first, *done_last; /* waiting to be reported */
@@ -424,6 +426,7 @@ static void ask(scan_t *s, int n, const char *name, int type)
 
     q->pool = s->pool;
     q->name = name;
+    q->domain = s->e.dns.domain;
     q->type = type;
     q->validate = n == Q_SIGNED;
     q->done = answered;
@@ -535,6 +538,12 @@ static void begin_others(scan_t *s)
     apr_array_header_t *seen = apr_array_make(s->pool, 8, sizeof(const char *));
 
     s->e.others = apr_array_make(s->pool, 4, sizeof(const saas_web_evidence_t *));
+    int *of_host = apr_hash_get(s->loop->others, s->e.target->host, APR_HASH_KEY_STRING);
+
+    if (!of_host) {
+        of_host = apr_pcalloc(s->loop->pool, sizeof(*of_host));
+        apr_hash_set(s->loop->others, apr_pstrdup(s->loop->pool, s->e.target->host), APR_HASH_KEY_STRING, of_host);
+    }
     APR_ARRAY_PUSH(seen, const char *) = s->e.at;
     for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
         if (answers[i]->how != SAAS_WEB_DNS_FOUND && answers[i]->how != SAAS_WEB_DNS_NONE) {
@@ -552,10 +561,11 @@ static void begin_others(scan_t *s)
             if (!is_admitted(s, address)) {
                 a->refused++;
             }
-            else if (s->e.others->nelts >= SAAS_WEB_OTHERS_MAX) {
+            else if (s->e.others->nelts >= SAAS_WEB_OTHERS_MAX || *of_host >= SAAS_WEB_OTHERS_PER_HOST) {
                 a->left_out++;
             }
             else {
+                ++*of_host;
                 begin_other(s, address);
             }
         }
@@ -855,6 +865,7 @@ static apr_status_t prepare(loop_t *l)
     apr_status_t rv;
 
     l->guard = l->run->guard;
+    l->others = apr_hash_make(l->pool);
     rv = saas_web_cert_store(&l->store, l->pool);
     l->asker = saas_web_asker_create(l->pool, l->run->anchors, timeout / 2);
     if (rv == APR_SUCCESS) {
