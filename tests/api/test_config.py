@@ -41,7 +41,7 @@ def test_bad_lines_are_refused_with_what_is_allowed(httpd, line, words):
 
 
 @pytest.mark.parametrize("line", ["SaasStripeWebhookSecret \"\"", "SaasStripeWebhookSecret \"   \"", "SaasScanAllow 300.0.0.0/8", "SaasScanAllow 127.0.0.0/99",
-                                  "SaasScanAllow nonsense", "SaasScanPorts 0", "SaasScanPorts 443 65536", "SaasScanPorts https", "SaasStripeSecretKey \"\"", "SaasDBWait never", "SaasMaxBody -1", "SaasJobThreads 99",
+                                  "SaasScanAllow nonsense", "SaasScanPorts 0", "SaasScanPorts 443 65536", "SaasScanPorts https", "SaasScanTrustAnchor /nonexistent/root.key", "SaasStripeSecretKey \"\"", "SaasDBWait never", "SaasMaxBody -1", "SaasJobThreads 99",
                                   "SaasFrontendURL not-a-url", "SaasStripeAPI ftp://x/", "SaasStripeTrialDays 731", "SaasStripeTrialWithoutCard never",
                                   "SaasStripeBillingAddress Off", "SaasStripeTax maybe",
                                   *(f"SaasStripeQuantity {bad}" for bad in ("-1", "01", "1-", "-5", "0-5", "5-1", "1000000", "1-1000000", "1-2-3", "two", '""',
