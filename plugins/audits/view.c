@@ -59,6 +59,9 @@ apr_status_t audits_activity(saas_db_t *db, saas_request_t *rq, const char *job_
                               "evidence_count", json_integer(saas_cell_int(rows, 0, COLUMN_EVIDENCE)));
     apr_status_t rv;
 
+    if (saas_cell(rows, 0, COLUMN_SCHEDULE)) {
+        json_object_set_new(value, "schedule", saas_cell_json(rows, 0, COLUMN_SCHEDULE));
+    }
     if (!name || !*name) {
         name = json_string_value(json_array_get(targets, 0));
     }

@@ -170,6 +170,8 @@ def test_what_is_due_is_started_once_and_what_was_missed_is_one_run(site, person
         assert (audit["name"], audit["engine"], audit["targets"], audit["schedule"], audit["created_by"]) == ("Each minute", "web", [target.url + "/"], made["id"], None)
         body = wait_audit(person, audit["id"], 60)
     assert body["status"] == "completed" and actions(site, audit["id"]) == [("audit.started", "system"), ("audit.completed", "system")]
+    values = [row[0] for row in site.database.execute("SELECT new_value FROM activity WHERE target_id = ?", audit["id"])]
+    assert {(value if isinstance(value, dict) else json.loads(value))["schedule"] for value in values} == {made["id"]}
     looked(site)
     assert len(started(person, made["id"])) == 1
     usage = {limit["name"]: limit["used"] for limit in person.ok("GET", "billing/usage/")["limits"]}
