@@ -140,6 +140,7 @@ def third(nodes):
     site.start()
     site.clock = clock
     yield site
+    os.killpg(site.httpd.process.pid, signal.SIGKILL)    # to stop in order it would wait by that clock
     site.httpd.close()
 
 
