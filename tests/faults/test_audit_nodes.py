@@ -116,6 +116,7 @@ def test_a_node_that_is_told_to_stop_hands_over_at_once(watched):
             keys |= queue([other.newcomer()], slow.url, 1)
             time.sleep(0.3)
         lost = {str(row[0]): row[1:] for row in site.database.execute("SELECT object_id, lease_owner, lease_until FROM jobs WHERE kind = 'audit' AND state = 'running' AND lease_node = 'node1'")}
+        told = time.monotonic()
         site.httpd.process.send_signal(signal.SIGWINCH)     # as apachectl graceful-stop does
         try:
             for key, (owner, lease) in lost.items():
@@ -124,6 +125,7 @@ def test_a_node_that_is_told_to_stop_hands_over_at_once(watched):
                 assert now < lease, f"audit {key} was let go only after its lease"
                 rows = other.database.execute("SELECT attempts, lease_node FROM jobs WHERE object_id = ?", key)
                 assert not rows or rows[0][0] <= 1, rows
+            print(f"\n{len(lost)} audits let go {time.monotonic() - told:.2f} s after the word")
             slow.seconds = 0.05
             for key, person in keys.items():
                 whole(other, as_seen_by(other, person), key, 1)
