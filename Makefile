@@ -39,10 +39,10 @@ PG_INCLUDE := $(shell pg_config --includedir 2>/dev/null)
 CORE_CPPFLAGS := $(call apxs_q,EXTRA_CPPFLAGS) $(shell apr-1-config --includes) $(shell apu-1-config --includes) \
     $(shell $(PKG_CONFIG) --cflags jansson libcrypto libargon2 libidn2)
 
-.PHONY: all help deps demo stop install clean sql-checksums sql-locks deb \
+.PHONY: all help deps demo stop install clean sql-checksums sql-locks deb rpm \
     test check debug test-unit test-api test-ctl test-faults test-browser test-plugin test-sandbox test-guards test-fuzz test-packages test-sanitized bench bench-quick format
 
-all: $(MODULES) $(BUILD)/bin/saasctl $(BUILD)/console/index.html
+all: $(MODULES) $(BUILD)/bin/saasctl $(BUILD)/bin/saaslog $(BUILD)/console/index.html
 
 help:
 	@echo 'make            build modules and saasctl into build/'
@@ -56,7 +56,7 @@ help:
 	@echo 'make fuzz       look for inputs that break a parser: T=event MINUTES=10; installs clang'
 	@echo 'make bench      install the peers, measure against them; make bench-quick in under two minutes'
 	@echo 'make install    into DESTDIR, where this httpd keeps its modules; edits no httpd.conf'
-	@echo 'make deb        Debian packages into build/packages/, looked at by lintian; make test-packages lives their life in a clean Debian'
+	@echo 'make deb        Debian packages into build/packages/, looked at by lintian; make rpm: RPMs, by rpmlint; make test-packages lives their life in a clean Debian'
 
 # ------------------------------------------------------------------- core --
 
@@ -152,6 +152,10 @@ $(BUILD)/bin/saasctl: $(CTL_SRCS) $(wildcard tools/saasctl/*.h) $(HOST_HDRS) $(B
 	    $(filter-out -fPIC,$(SAAS_CFLAGS)) $(LDFLAGS) -o $@ $(CTL_SRCS) $(BUILD)/libsaas_core.a $(LIBS_host) \
 	    -lz $(shell apu-1-config --link-ld) $(shell apr-1-config --link-ld) -lpthread
 
+$(BUILD)/bin/saaslog: tools/saaslog/saaslog.c
+	@mkdir -p $(dir $@)
+	$(call say,LD,$@) $(CC) $(filter-out -fPIC,$(SAAS_CFLAGS)) $(LDFLAGS) -o $@ $<
+
 # ---------------------------------------------------------------- install --
 
 MODCONF = $(DESTDIR)$(call apxs_q,SYSCONFDIR)/mods-available
@@ -161,10 +165,11 @@ CONFDIR = $(if $(wildcard $(call apxs_q,SYSCONFDIR)/mods-available),$(MODCONF),$
 install: all
 	install -d "$(DESTDIR)$(LIBEXECDIR)" "$(DESTDIR)$(INCLUDEDIR)/mod_saas" "$(DESTDIR)/usr/bin" \
 	    "$(CONFDIR)" "$(DESTDIR)$(SQLDIR)/pgsql" "$(DESTDIR)$(SQLDIR)/sqlite" "$(DESTDIR)/usr/share/doc/mod_saas/examples/proxies" \
+	    "$(DESTDIR)/usr/share/doc/mod_saas/examples/hardening" \
 	    "$(DESTDIR)/usr/share/doc/mod_saas/docs/openapi" "$(DESTDIR)$(MANDIR)/man8" "$(DESTDIR)/usr/share/mod_saas/monitoring"
 	install -m 644 $(MODULES) "$(DESTDIR)$(LIBEXECDIR)/"
 	install -m 644 mod_saas/mod_saas.h apxs.mk "$(DESTDIR)$(INCLUDEDIR)/mod_saas/"
-	install -m 755 $(BUILD)/bin/saasctl "$(DESTDIR)/usr/bin/saasctl"
+	install -m 755 $(BUILD)/bin/saasctl $(BUILD)/bin/saaslog "$(DESTDIR)/usr/bin/"
 	install -m 644 sql/pgsql/*.sql "$(DESTDIR)$(SQLDIR)/pgsql/"
 	install -m 644 sql/sqlite/*.sql "$(DESTDIR)$(SQLDIR)/sqlite/"
 	install -m 644 sql/locks "$(DESTDIR)$(SQLDIR)/locks"
@@ -178,10 +183,11 @@ install: all
 	install -m 644 conf/monitoring/* "$(DESTDIR)/usr/share/mod_saas/monitoring/"
 	install -m 644 conf/examples/*.conf "$(DESTDIR)/usr/share/doc/mod_saas/examples/"
 	install -m 644 conf/examples/proxies/* "$(DESTDIR)/usr/share/doc/mod_saas/examples/proxies/"
+	install -m 644 conf/examples/hardening/* "$(DESTDIR)/usr/share/doc/mod_saas/examples/hardening/"
 	install -m 644 README.md CHANGELOG.md LICENSE "$(DESTDIR)/usr/share/doc/mod_saas/"
 	install -m 644 docs/*.md docs/*.png "$(DESTDIR)/usr/share/doc/mod_saas/docs/"
 	install -m 644 docs/openapi/*.json "$(DESTDIR)/usr/share/doc/mod_saas/docs/openapi/"
-	install -m 644 docs/man/saasctl.8 "$(DESTDIR)$(MANDIR)/man8/"
+	install -m 644 docs/man/*.8 "$(DESTDIR)$(MANDIR)/man8/"
 
 clean:
 	rm -rf $(BUILD)/obj $(BUILD)/modules $(BUILD)/bin $(BUILD)/console $(BUILD)/unit $(BUILD)/include $(BUILD)/libsaas_core.a
@@ -191,6 +197,10 @@ clean:
 deb:
 	@sh tools/deps.sh debhelper fakeroot lintian
 	@sh tools/packages/deb.sh $(BUILD)
+
+rpm:
+	@sh tools/deps.sh rpm rpmlint
+	@sh tools/packages/rpm.sh $(BUILD)
 
 # Takes new migrations into the list of checksums. What is in it never changes: a change is a new file.
 sql-checksums:
@@ -246,7 +256,7 @@ PYTEST = $(PYTHON) -m pytest -p no:cacheprovider -q $(if $(K),-k '$(K)')
 
 # The Debian packages, their life in a clean Debian that is made of the registry's; root alone can.
 test-packages:
-	@sh tools/deps.sh debhelper fakeroot lintian mmdebstrap
+	@sh tools/deps.sh apparmor debhelper fakeroot lintian mmdebstrap rpm rpmlint shellcheck systemd
 	$(PYTEST) tests/packages
 
 # One part, of it what K selects: make test-api K=export. Installs and builds what is missing first.
@@ -276,4 +286,4 @@ compile_commands.json: $(MAKEFILE_LIST)
 	@$(MAKE) -nB V=1 all $(BUILD)/unit/run-unit | $(PYTHON) tools/compile_commands.py > $@.new && mv $@.new $@
 
 format:
-	clang-format -i $(wildcard mod_saas/*.[ch] mod_saas/*/*.[ch] plugins/*/*.[ch] plugins/engines/*/*.[ch] tools/saasctl/*.[ch])
+	clang-format -i $(wildcard mod_saas/*.[ch] mod_saas/*/*.[ch] plugins/*/*.[ch] plugins/engines/*/*.[ch] tools/*/*.[ch])

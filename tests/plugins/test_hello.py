@@ -104,7 +104,7 @@ def test_install_puts_everything_in_its_place(installed):
     wanted = {f"{apxs('LIBEXECDIR')}/{so}" for so in ALL}
     wanted |= {f"{apxs('INCLUDEDIR')}/mod_saas/{name}" for name in ("mod_saas.h", "apxs.mk")}
     wanted |= {f"/usr/share/mod_saas/sql/{p.parent.name}/{p.name}" for p in ROOT.glob("sql/*/*.sql")}
-    wanted |= {"/usr/bin/saasctl"}
+    wanted |= {"/usr/bin/saasctl", "/usr/bin/saaslog"}
     if Path(apxs("SYSCONFDIR"), "mods-available").is_dir():
         wanted |= {f"{apxs('SYSCONFDIR')}/mods-available/{name}" for name in ("saas.load", "saas.conf", "saas_console.load")}
     missing = wanted - set(installed.files)
