@@ -106,7 +106,7 @@ class CleanRoot:
         """What sh says to a script in there, as root, in the folder with the packages."""
         done = subprocess.run([program("nsenter"), "-t", str(self.inner), "-m", "-p", "-n", "-r", "-w", "/usr/bin/env", "-i", "HOME=/root", "LC_ALL=C.UTF-8",
                                "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND=noninteractive",
-                               "sh", "-euc", "cd /srv/packages; " + script],
+                               "sh", "-euc", "cd /srv/packages 2>/dev/null || cd /; " + script],
                               text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=300)
         assert not check or done.returncode == 0, f"{script}\nended with {done.returncode}: {done.stdout[-4000:]}"
         return done.stdout if check else done

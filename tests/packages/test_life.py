@@ -1,8 +1,9 @@
 """The life of the packages in a clean Debian, by the commands of docs/packages.md as they stand there: installed, which
-enables nothing; enabled; gates and an export; updated from a build before, with its data, and from the last commit that
-wanted another schema; removed, by the manual and in the wrong order; purged, which leaves data; installed again.
+enables nothing; enabled; gates and an export; updated from a build before, with its data, and to the next release, which wants
+another schema; removed, by the manual and in the wrong order; purged, which leaves data; installed again.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -41,16 +42,8 @@ def commands(heading):
     return re.findall(r"^```sh\n(.*?)^```$", part, re.M | re.S)
 
 
-def make_deb(tree, out, **environment):
-    """`make deb` without the look for what is missing, which made this machine what it is."""
-    done = subprocess.run(["sh", str(tree / "tools" / "packages" / "deb.sh"), str(out)], capture_output=True, text=True,
-                          env=clean_environment(**environment), cwd="/")
-    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-6000:]
-    return debs(out)
-
-
-def debs(out):
-    return sorted(p for p in (out / "packages").glob("*.deb") if "-dbgsym_" not in p.name)
+def debs():
+    return sorted(p for p in (BUILD / "packages").glob("*.deb") if "-dbgsym_" not in p.name)
 
 
 def newest(*folders):
@@ -60,9 +53,13 @@ def newest(*folders):
 @pytest.fixture(scope="session")
 def built():
     """The packages of this checkout, looked at by lintian."""
-    made = debs(BUILD)
+    made = debs()
     if not made or min(p.stat().st_mtime for p in made) < newest("mod_saas", "plugins", "conf", "sql", "docs", "tools"):
-        made = make_deb(ROOT, BUILD)
+        # `make deb` without the look for what is missing, which has made this machine what it is.
+        done = subprocess.run(["sh", str(ROOT / "tools" / "packages" / "deb.sh"), str(BUILD)], capture_output=True, text=True,
+                              env=clean_environment(), cwd="/")
+        assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-6000:]
+        made = debs()
     return made
 
 
@@ -86,49 +83,43 @@ def root(built):
     made.close()
 
 
-def earlier(built, places):
-    """The same packages as an earlier build: its version is lower, and a comment of a conffile another."""
-    made, folder = [], places.folder("earlier")
-    for deb in installable(built):
-        tree = folder / field(deb, "Package")
-        subprocess.run(["dpkg-deb", "-R", str(deb), str(tree)], check=True)
-        control = tree / "DEBIAN" / "control"
-        control.write_text(control.read_text().replace(field(deb, "Version"), "0.0.1"))
-        for load in tree.glob("etc/apache2/mods-available/saas.load"):
-            load.write_text("# Of an earlier build.\n" + load.read_text())
-        new = folder / f"{field(deb, 'Package')}_0.0.1_amd64.deb"
-        subprocess.run(["dpkg-deb", "-b", "--root-owner-group", str(tree), str(new)], check=True, capture_output=True)
-        made.append(new)
+def repacked(deb, folder, version, change):
+    """The same package as another build: of another version, and what change() does to its files."""
+    tree = folder / field(deb, "Package")
+    subprocess.run(["dpkg-deb", "-R", str(deb), str(tree)], check=True)
+    control = tree / "DEBIAN" / "control"
+    control.write_text(control.read_text().replace(field(deb, "Version"), version))
+    change(tree)
+    made = folder / f"{field(deb, 'Package')}_{version}_{field(deb, 'Architecture')}.deb"
+    subprocess.run(["dpkg-deb", "-b", "--root-owner-group", str(tree), str(made)], check=True, capture_output=True)
     return made
 
 
-def git(*words):
-    return subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True)
+def earlier(built, places):
+    """An earlier build, with another comment in a conffile."""
+    def change(tree):
+        for load in tree.glob("etc/apache2/mods-available/saas.load"):
+            load.write_text("# Of an earlier build.\n" + load.read_text())
+    return [repacked(deb, places.folder("earlier"), "0.0.1", change) for deb in installable(built)]
 
 
-def before():
-    """The last commit that wanted another schema and had packages."""
-    for commit in git("log", "--format=%H", "--", "mod_saas/core/schema.h").stdout.split():
-        if git("cat-file", "-e", f"{commit}^:tools/packages/deb.sh").returncode == 0:
-            return git("rev-parse", f"{commit}^").stdout.strip()
-    pytest.skip("no commit that git knows here had packages and another schema")
+def next_release(built, places):
+    """The release after this one: host and saasctl made for the next version of the schema, and its migration."""
+    made = places.folder("next")
+    done = subprocess.run(["make", "-s", "-f", "tests/faults/next.mk", f"OUT={made}", f"BUILD={os.path.relpath(BUILD, ROOT)}",
+                           "CFLAGS=-DSAAS_SQLDIR='\"/usr/share/mod_saas/sql\"'"],
+                          cwd=ROOT, capture_output=True, text=True, env=clean_environment())
+    assert done.returncode == 0, done.stdout + done.stderr
+    number = len(list((ROOT / "sql" / "pgsql").glob("*.sql"))) + 1
 
-
-@pytest.fixture(scope="session")
-def former():
-    """The packages of that commit, kept by its name."""
-    commit = before()
-    out = BUILD / "packages-before" / commit
-    made = debs(out)
-    if not made:
-        shutil.rmtree(out, ignore_errors=True)
-        (out / "tree" / "build").mkdir(parents=True)
-        archive = subprocess.run(["git", "-C", str(ROOT), "archive", commit], capture_output=True, check=True).stdout
-        subprocess.run(["tar", "-x", "-C", str(out / "tree")], input=archive, check=True)
-        (out / "tree" / "build" / "console-npm").symlink_to(BUILD / "console-npm")
-        made = make_deb(out / "tree", out, VERSION="0.0.1")
-        shutil.rmtree(out / "tree")
-    return installable(made)
+    def change(tree):
+        if (tree / "usr" / "bin").is_dir():
+            shutil.copyfile(made / "saasctl", tree / "usr" / "bin" / "saasctl")
+            shutil.copyfile(made / "mod_saas.so", tree / "usr" / "lib" / "apache2" / "modules" / "mod_saas.so")
+            for kind in ("pgsql", "sqlite"):
+                file = tree / "usr" / "share" / "mod_saas" / "sql" / kind / f"{number:04d}_next.sql"
+                file.write_text("-- What the next version needs.\nALTER TABLE audits ADD COLUMN mood text DEFAULT 'calm';\n")
+    return [repacked(deb, places.folder("later"), "99.0", change) for deb in installable(built)]
 
 
 class Operator:
@@ -286,13 +277,12 @@ def test_an_update_with_the_same_schema_restarts_once(root, built, places):
     assert "broken" in said and operator.pid() == pid
 
 
-def test_an_update_with_another_schema_waits_for_the_operator(root, built, former):
-    root.put(former)
+def test_an_update_with_another_schema_waits_for_the_operator(root, built, places):
     operator = Operator(root)
     operator.install()
     ada = operator.customer()
     pid = operator.pid()
-    root.put(installable(built))
+    root.put(next_release(built, places))
     update, finish = commands("Updating")
     said = root.run(update)
     assert "wants database schema" in said and "saasctl" in said and operator.pid() == pid
@@ -301,9 +291,29 @@ def test_an_update_with_another_schema_waits_for_the_operator(root, built, forme
     root.run("apache2ctl graceful")
     end = time.monotonic() + 20
     with root.network():
-        while Api(BASE).get("/premium/").status_code != 503:
+        while ada.get("/premium/").status_code != 503:
             assert time.monotonic() < end
             time.sleep(0.1)
-    root.run(finish)
+    assert "applied" in root.run(finish)
+    operator.answers()
+    operator.served(ada)
+
+
+def test_the_capabilities_of_the_drop_in_are_enough(root):
+    """httpd as systemd would start it by conf/examples/hardening, in what can be had without systemd."""
+    operator = Operator(root)
+    operator.install()
+    ada = operator.customer()
+    secret = root.file("/etc/mod_saas/stripe.key")
+    secret.write_text("sk_test_0123456789abcdef\n")
+    secret.chmod(0o600)
+    root.file("/etc/apache2/conf-enabled/secret.conf").write_text("SaasStripeSecretKey file:/etc/mod_saas/stripe.key\n")
+    text = (ROOT / "conf" / "examples" / "hardening" / "apache2.service.conf").read_text()
+    left = re.search(r"^CapabilityBoundingSet=(.*)$", text, re.M).group(1).lower().replace("cap_", "+").replace(" ", ",")
+    root.run(f"service apache2 stop; exec setpriv --no-new-privs --bounding-set=-all,{left} --inh-caps=-all sh -c 'umask 0027; exec service apache2 start'")
+    operator.answers()
+    operator.served(ada)
+    assert re.search(r"^CapBnd:\s+0*4e3$", root.run(f"cat /proc/{operator.pid()}/status"), re.M)
+    root.run("apache2ctl graceful")
     operator.answers()
     operator.served(ada)
