@@ -7,6 +7,7 @@ include mod_saas/rooms.mk
 BUILD = build
 PORT ?= 8080
 DB ?= sqlite
+NODES ?= 1
 PYTHON ?= /usr/bin/python3
 V ?= 0
 ifeq ($(V),0)
@@ -47,7 +48,7 @@ all: $(MODULES) $(BUILD)/bin/saasctl $(BUILD)/bin/saaslog $(BUILD)/console/index
 help:
 	@echo 'make            build modules and saasctl into build/'
 	@echo 'make deps       install what building, the demo and the tests need (Debian, npm)'
-	@echo 'make demo       build, start httpd on PORT=8080 (DB=sqlite or DB=pgsql), seed, print what to do next'
+	@echo 'make demo       build, start httpd on PORT=8080 (DB=sqlite or DB=pgsql; NODES=3: behind HAProxy), seed, print what to do next'
 	@echo 'make stop       end the demo'
 	@echo 'make check      the inner loop: unit tests, guards, a smoke run on both databases'
 	@echo 'make debug      the demo in one process under gdb; make compile_commands.json for editors'
@@ -181,7 +182,7 @@ install: all
 	else echo 'install: the console was not built and is not installed; leave out its SaasConsole On'; fi
 	install -m 644 conf/saas.load conf/saas.conf conf/saas_console.load "$(CONFDIR)/"
 	install -m 644 conf/monitoring/* "$(DESTDIR)/usr/share/mod_saas/monitoring/"
-	install -m 644 conf/examples/*.conf "$(DESTDIR)/usr/share/doc/mod_saas/examples/"
+	install -m 644 conf/examples/*.conf conf/examples/nodes.cfg "$(DESTDIR)/usr/share/doc/mod_saas/examples/"
 	install -m 644 conf/examples/proxies/* "$(DESTDIR)/usr/share/doc/mod_saas/examples/proxies/"
 	install -m 644 conf/examples/hardening/* "$(DESTDIR)/usr/share/doc/mod_saas/examples/hardening/"
 	install -m 644 README.md CHANGELOG.md LICENSE "$(DESTDIR)/usr/share/doc/mod_saas/"
@@ -223,7 +224,7 @@ deps:
 demo:
 	@sh tools/deps.sh
 	@$(MAKE) -s --no-print-directory all
-	@$(PYTHON) tools/demo/demo.py start --db $(DB) --port $(PORT) --build $(BUILD)
+	@$(PYTHON) tools/demo/demo.py start --db $(DB) --port $(PORT) --nodes $(NODES) --build $(BUILD)
 
 # The demo's configuration in one process under gdb, built for it; DB and PORT as for the demo. What gdb is told first:
 # GDB='gdb -q -ex "break saas_router_serve" -ex run'.

@@ -4,12 +4,15 @@ start, two beside each other, a taken port, the end of everything.
 
 import datetime
 import hashlib
+import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -29,7 +32,7 @@ class Checkout:
     def __init__(self, places, user=None, name="a check out"):
         self.user = user
         self.path = places.folder(name)
-        for part in ("tools/demo", "tests/lib", "tests/sandbox", "sql"):
+        for part in ("tools/demo", "tests/lib", "tests/sandbox", "sql", "conf/examples"):
             shutil.copytree(ROOT / part, self.path / part, ignore=shutil.ignore_patterns("node_modules", "__pycache__", "npm"))
         for part in ("modules", "bin", "console"):
             shutil.copytree(BUILD / part, self.path / "build" / part)
@@ -49,8 +52,8 @@ class Checkout:
         return subprocess.run(self.argv(*args), capture_output=True, text=True, timeout=240, cwd=self.path, stdin=subprocess.DEVNULL,
                               env=self.environment())
 
-    def start(self, db, port):
-        return self.run("start", "--db", db, "--port", str(port))
+    def start(self, db, port, *more):
+        return self.run("start", "--db", db, "--port", str(port), *more)
 
     def env(self):
         """demo.env as a shell reads it."""
@@ -168,6 +171,73 @@ def test_the_demo_shows_the_main_job(checkout, db_kind, unprivileged):
     assert stopped.returncode == 0 and not port_is_open(port)
     assert not processes_below(place.state) and not (place.path / "build/demo/demo.env").exists()
     assert place.run("stop").returncode == 0
+
+
+class Browser(threading.Thread):
+    """Somebody who comes again and again, on a new connection each time; what came of it."""
+
+    def __init__(self, url, session):
+        super().__init__(daemon=True)
+        self.url, self.cookies, self.seen, self.going = url, session.cookies.get_dict(), [], True
+
+    def run(self):
+        while self.going:
+            try:
+                self.seen.append(requests.get(self.url, cookies=self.cookies, timeout=30, headers={"Connection": "close"}).status_code)
+            except requests.RequestException as failure:
+                self.seen.append(repr(failure))
+
+    def sees(self, more):
+        end, begun = time.monotonic() + 60, len(self.seen)
+        while len(self.seen) < begun + more:
+            assert time.monotonic() < end, self.seen[-5:]
+            time.sleep(0.01)
+
+
+@pytest.mark.only_db("pgsql")
+def test_three_nodes_behind_haproxy(checkout, db_kind):
+    """One is killed, one restarted, one stopped in order: nobody who comes by HAProxy notices."""
+    place = checkout()
+    port = free_port()
+    done = place.start(db_kind, port, "--nodes", "3")
+    assert done.returncode == 0, done.stdout + done.stderr
+    env = place.env()
+    assert env["BASE_URL"] == f"http://127.0.0.1:{port}"
+    admin = login(env, "ADMIN")
+    state = place.state / f"mod_saas-{os.geteuid()}-{hashlib.sha256(str(place.path).encode()).hexdigest()[:10]}" / str(port)
+    pids = {name: pid for name, (pid, _) in json.loads((state / "processes.json").read_text()).items()}
+    assert {"httpd", "httpd2", "httpd3", "haproxy"} <= set(pids)
+    visitors = [Browser(env["BASE_URL"] + path, admin) for path in ("/premium/", "/api/v1/audits/", "/reports/")]
+    for visitor in visitors:
+        visitor.start()
+    try:
+        visitors[0].sees(30)
+        for pid in [*children(pids["httpd2"]), pids["httpd2"]]:
+            os.kill(pid, signal.SIGKILL)
+        visitors[0].sees(60)
+        os.kill(pids["httpd3"], signal.SIGUSR1)     # graceful
+        visitors[1].sees(60)
+        os.kill(pids["httpd3"], signal.SIGWINCH)    # graceful-stop
+        visitors[2].sees(60)
+    finally:
+        for visitor in visitors:
+            visitor.going = False
+        for visitor in visitors:
+            visitor.join(60)
+    for visitor in visitors:
+        assert set(visitor.seen) == {200} and len(visitor.seen) > 60, (visitor.url, [what for what in visitor.seen if what != 200][:5])
+    stopped = place.run("stop")
+    assert stopped.returncode == 0 and not processes_below(place.state) and not port_is_open(port)
+
+
+def children(pid):
+    return [int(line) for line in subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True).stdout.split()]
+
+
+@pytest.mark.only_db("sqlite")
+def test_several_nodes_need_a_database_that_they_share(checkout, db_kind):
+    done = checkout().start("sqlite", free_port(), "--nodes", "3")
+    assert done.returncode != 0 and "DB=pgsql" in done.stderr
 
 
 @pytest.mark.only_db("sqlite")

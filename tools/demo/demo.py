@@ -1,7 +1,7 @@
 """Starts and stops the demo: httpd with every plugin, the Stripe sandbox, with DB=pgsql a private PostgreSQL,
 and puts the main job through them once over HTTP. State is kept in a folder of /var/tmp that httpd's and
 PostgreSQL's users can enter, also when the checkout is below a home that only its owner may enter; several
-checkouts and ports live beside each other. Only processes that this script started are ever ended.
+checkouts and ports live beside each other. With --nodes several httpds stand behind HAProxy, on one PostgreSQL. Only processes that this script started are ever ended.
 """
 
 import argparse
@@ -27,8 +27,6 @@ CONF = """
 SaasMailRelay "smtp://127.0.0.1:{smtp}"
 SaasMailFrom noreply@demo.example
 SaasProductName "mod_saas demo"
-Listen 127.0.0.1:{lab}
-SSLSessionCache "shmcb:{state}/httpd/run/tls(65536)"
 {console}
 <Location "/premium">
     AuthType Saas
@@ -50,7 +48,12 @@ SSLSessionCache "shmcb:{state}/httpd/run/tls(65536)"
     </RequireAll>
     ProxyPass "http://127.0.0.1:{backend}" retry=0
 </Location>
-# A site to audit: some headers right, some wrong on purpose.
+"""
+
+# A site to audit: some headers right, some wrong on purpose. Of several nodes one has it.
+LAB = """
+Listen 127.0.0.1:{lab}
+SSLSessionCache "shmcb:{state}/httpd/run/tls(65536)"
 <VirtualHost 127.0.0.1:{lab}>
     ServerName 127.0.0.1
     DocumentRoot "{{docs}}/lab"
@@ -62,6 +65,13 @@ SSLSessionCache "shmcb:{state}/httpd/run/tls(65536)"
     Header always set Content-Security-Policy "default-src 'self'; script-src 'self' 'unsafe-inline'"
     Header always set Set-Cookie "sessionid=demo; Path=/"
 </VirtualHost>
+"""
+
+# A node of several: its name in the leases of background work, and HAProxy's word for who the client is.
+NODE = """
+SaasNodeName node{number}
+RemoteIPHeader X-Forwarded-For
+RemoteIPInternalProxy 127.0.0.1
 """
 
 # Built where npm is. What is gated sends a browser to it, to log in and to pay.
@@ -150,7 +160,7 @@ class State:
         self.ours(self.all)
         self.ours(self.path)
         live = [(name, pid) for name, (pid, began) in self.processes().items() if began is not None and started_at(pid) == began]
-        live.sort(key=lambda entry: ("httpd", "backend", "sandbox", "mail", "postgres").index(entry[0]))
+        live.sort(key=lambda entry: ("haproxy", "httpd", "backend", "sandbox", "mail", "postgres").index(entry[0].rstrip("0123456789")))
         for name, pid in live:
             os.kill(pid, signal.SIGINT if name == "postgres" else signal.SIGTERM)
             until = time.monotonic() + 15
@@ -218,6 +228,10 @@ def start(args):
     for needed in ("modules/mod_saas.so", "bin/saasctl"):
         if not (args.build / needed).exists():
             fail(f"{args.build / needed} is missing: run make first")
+    if args.nodes > 1 and args.db != "pgsql":
+        fail("several nodes need a database that they share: make demo NODES=3 DB=pgsql")
+    if not 1 <= args.nodes <= 9 or (args.nodes > 1 and args.action == "debug"):
+        fail("--nodes is a number from 1 to 9, and the debugger has one")
     port = args.port or 8080
     state = State(ROOT, port)
     if state.end():
@@ -260,19 +274,32 @@ def start(args):
 
         secret, key = "whsec_" + secrets.token_hex(24), "sk_test_" + secrets.token_hex(24)
         console = CONSOLE.format(files=args.build / "console", here=HERE) if has_console(args) else ""
-        site = Site(database, CONF.format(console=console, refused=REFUSED if console else "", lab=lab_port, backend=backend_port, smtp=smtp_port, state=state.path), places=places, port=port, detached=True,
-                    frontend=f"http://127.0.0.1:{port}/app" if console else f"http://127.0.0.1:{port}", modules=("rewrite", "ssl", "socache_shmcb"), webhook_secret=secret, secret_key=key,
-                    price=PRICE, workers="StartServers 2\nServerLimit 4\nThreadsPerChild 25\nMaxRequestWorkers 100")
-        state.note("sandbox", site.sandbox.process)
-        site.httpd.page("index.html", NO_CONSOLE)
-        site.httpd.page("premium/index.html", PREMIUM)
-        site.httpd.page("lab/index.html", "<!doctype html><title>Lab</title><p>A site with deliberately mixed headers.</p>\n")
-        try:
-            site.start()
-        finally:
-            if site.httpd.process is not None:
-                state.note("httpd", site.httpd.process)
-        story(args, site, out, f"https://127.0.0.1:{lab_port}/", secret, Person, wait_audit)
+        conf = CONF.format(console=console, refused=REFUSED if console else "", backend=backend_port, smtp=smtp_port)
+        lab = LAB.format(lab=lab_port, state=state.path)
+        front = port if args.nodes > 1 else None
+        sites = []
+        for number in range(1, args.nodes + 1):
+            more = (lab if number == 1 else "") + (NODE.format(number=number) if front else "")
+            own = places if number == 1 else Places(places.folder(f"node{number}"))
+            site = Site(database, conf + more, places=own, port=free_port() if front else port, detached=True, front=front,
+                        sandbox=sites[0].sandbox if sites else None, frontend=f"http://127.0.0.1:{port}/app" if console else f"http://127.0.0.1:{port}",
+                        modules=("rewrite", "ssl", "socache_shmcb", *(("remoteip",) if front else ())), webhook_secret=secret, secret_key=key,
+                        price=PRICE, workers="StartServers 2\nServerLimit 4\nThreadsPerChild 25\nMaxRequestWorkers 100")
+            sites.append(site)
+            if number == 1:
+                state.note("sandbox", site.sandbox.process)
+            site.httpd.page("index.html", NO_CONSOLE)
+            site.httpd.page("premium/index.html", PREMIUM)
+            site.httpd.page("lab/index.html", "<!doctype html><title>Lab</title><p>A site with deliberately mixed headers.</p>\n")
+            try:
+                site.start()
+            finally:
+                if site.httpd.process is not None:
+                    state.note(f"httpd{number if number > 1 else ''}", site.httpd.process)
+        site = sites[0]
+        if front:
+            balance(state, port, [each.httpd.port for each in sites], clean_environment, command_as, httpd_user, port_is_open, program)
+        story(args, sites, out, f"https://127.0.0.1:{lab_port}/", secret, Person, wait_audit)
         if args.action == "debug":
             debug(args, site, state)
     except BaseException as failure:
@@ -280,6 +307,25 @@ def start(args):
             tail(state)
         state.end()
         raise
+
+
+def balance(state, port, nodes, clean_environment, command_as, httpd_user, port_is_open, program):
+    """HAProxy before the nodes, as its example has it."""
+    lines = (ROOT / "conf/examples/nodes.cfg").read_text().replace("127.0.0.1:8080", f"127.0.0.1:{port}").splitlines()
+    lines = [line for line in lines if not line.strip().startswith("server node")]
+    lines += [f"    server node{number} 127.0.0.1:{each}" for number, each in enumerate(nodes, 1)]
+    path = state.path / "haproxy.cfg"
+    path.write_text("\n".join(lines) + "\n")
+    os.chmod(path, 0o644)
+    with open(state.path / "haproxy.log", "ab") as log:
+        process = subprocess.Popen(command_as(httpd_user(), [program("haproxy", "/usr/sbin/haproxy"), "-db", "-f", path], False), stdin=subprocess.DEVNULL,
+                                   stdout=log, stderr=log, env=clean_environment(), cwd="/", start_new_session=True)
+    state.note("haproxy", process)
+    until = time.monotonic() + 30
+    while not port_is_open(port):
+        if process.poll() is not None or time.monotonic() > until:
+            fail("HAProxy did not start")
+        time.sleep(0.05)
 
 
 def debug(args, site, state):
@@ -297,14 +343,15 @@ def debug(args, site, state):
 
 def tail(state):
     """What the servers said last, for whoever has to find out why."""
-    for name in ("httpd/error.log", "httpd/console.log", "sandbox.log", "postgres.log", "backend.log", "mail.log"):
+    for name in ("httpd/error.log", "httpd/console.log", "haproxy.log", "sandbox.log", "postgres.log", "backend.log", "mail.log"):
         path = state.path / name
         if path.exists() and path.stat().st_size:
             print(f"--- {path}", *path.read_text(errors="replace").splitlines()[-15:], sep="\n", file=sys.stderr)
 
 
-def story(args, site, out, lab, secret, Person, wait_audit):
+def story(args, sites, out, lab, secret, Person, wait_audit):
     """The main job, once, over HTTP."""
+    site = sites[0]
     base = site.base
     word = {who: secrets.token_urlsafe(12) for who in ("admin", "free")}
     section("Two people register, each gets an organization")
@@ -388,7 +435,7 @@ def story(args, site, out, lab, secret, Person, wait_audit):
   curl -b jar -X POST -H "Origin: $BASE_URL" $BASE_URL/api/v1/billing/checkout-session/   # open checkout_url, press Pay
   curl -b jar $BASE_URL/api/v1/audits/{audits[free]}/export/csv/        # the CSV
 
-  logs: {site.httpd.error_log}
+  logs: {", ".join(str(each.httpd.error_log) for each in sites)}
   make stop ends it.""")
 
 
@@ -397,6 +444,7 @@ def main():
     parser.add_argument("action", choices=("start", "debug", "stop"))
     parser.add_argument("--db", choices=("sqlite", "pgsql"), default="sqlite")
     parser.add_argument("--port", type=int, help="start: 8080 unless given; stop: only that instance, all of this checkout's unless given")
+    parser.add_argument("--nodes", type=int, default=1, help="start: so many httpds behind HAProxy, on one PostgreSQL")
     parser.add_argument("--gdb", default="gdb -q", help="debug: the debugger, and what it is told first")
     parser.add_argument("--build", type=Path, default=ROOT / "build")
     args = parser.parse_args()

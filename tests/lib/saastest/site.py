@@ -130,22 +130,23 @@ def serving(database):
 class Site:
     """database: a Sqlite or Pgsql. conf: more httpd configuration; `{docs}` in it is the document root,
     `{base}` the server's own URL. with_stripe: False runs
-    no sandbox and gives no secret key, so that webhooks alone decide."""
+    no sandbox and gives no secret key, so that webhooks alone decide. sandbox: another node's, which is not this one's to end.
+    front: the port by which everybody comes, of what stands before this node."""
 
     hashed = None   # the usual password as a server has hashed it once: a third of a second for each who registers
 
     def __init__(self, database, conf="", mpm="event", places=None, with_stripe=True, mounts=MOUNTS, modules=(), port=None,
                  detached=False, sandbox_port=0, frontend="https://app.example.test", workers=None, webhook_secret=WEBHOOK_SECRET,
-                 secret_key=SECRET_KEY, price=PRICE, sandbox_more=("--retry", "0.5,1,2,4")):
+                 secret_key=SECRET_KEY, price=PRICE, sandbox_more=("--retry", "0.5,1,2,4"), sandbox=None, front=None):
         self.places = places or Places()
         self.database = database
         port = port or free_port()
         self.webhook_secret, self.secret_key, self.price = webhook_secret, secret_key, price
         self.httpd = Httpd(places=self.places, mpm=mpm, port=port, modules=modules, detached=detached, workers=workers)
-        self.base = self.httpd.base
+        self.base = f"http://127.0.0.1:{front}" if front else self.httpd.base
         self.opened = False
-        self.sandbox = None
-        if with_stripe:
+        self.sandbox, self.shared = sandbox, sandbox is not None
+        if with_stripe and not sandbox:
             self.sandbox = Sandbox(self.base + WEBHOOK, webhook_secret, secret_key, price, self.places, detached,
                                    sandbox_port, sandbox_more)
         self.parts = [database.conf(), mounts, self.stripe_conf(frontend),
@@ -168,7 +169,7 @@ class Site:
 
     def close(self):
         self.httpd.stop()
-        if self.sandbox:
+        if self.sandbox and not self.shared:
             self.sandbox.close()
         self.database.close()
         if not os.environ.get("SAAS_KEEP"):
