@@ -258,6 +258,7 @@ PYTEST = $(PYTHON) -m pytest -p no:cacheprovider -q $(if $(K),-k '$(K)')
 # The Debian packages, their life in a clean Debian that is made of the registry's; root alone can.
 test-packages:
 	@sh tools/deps.sh apparmor debhelper fakeroot lintian mmdebstrap rpm rpmlint shellcheck systemd
+	@$(MAKE) -s --no-print-directory -j2 all
 	$(PYTEST) tests/packages
 
 # One part, of it what K selects: make test-api K=export. Installs and builds what is missing first.

@@ -111,6 +111,11 @@ class CleanRoot:
         assert not check or done.returncode == 0, f"{script}\nended with {done.returncode}: {done.stdout[-4000:]}"
         return done.stdout if check else done
 
+    def mount(self, folder, name):
+        """A folder of this machine is seen in there, too, under a name."""
+        self.file(name).mkdir()
+        subprocess.run([program("nsenter"), "-t", str(self.inner), "-m", "mount", "--bind", str(folder), str(self.file(name))], check=True)
+
     @contextlib.contextmanager
     def network(self):
         """What this thread opens meanwhile it opens in there."""

@@ -15,6 +15,7 @@ import pytest
 from cleanroot import CleanRoot, field
 from saastest import BUILD, ROOT, Api, Places
 from saastest.client import Person, wait_audit
+from saastest.postgres import Postgres
 from saastest.places import PLUGINS, clean_environment, program
 
 MANUAL = (ROOT / "docs" / "packages.md").read_text(encoding="utf-8")
@@ -125,8 +126,8 @@ def next_release(built, places):
 class Operator:
     """Somebody with the manual, and what they have set up."""
 
-    def __init__(self, root):
-        self.root = root
+    def __init__(self, root, db=DB):
+        self.root, self.db = root, db
 
     def install(self):
         """Everything of the manual's first part; a page and a gate of their own."""
@@ -157,7 +158,7 @@ class Operator:
         return self.root.file("/run/apache2/apache2.pid").read_text().strip()
 
     def ctl(self, *words):
-        return self.root.run(f"runuser -u www-data -- saasctl --db {DB} " + " ".join(words))
+        return self.root.run(f"runuser -u www-data -- saasctl --db '{self.db}' " + " ".join(words))
 
     def customer(self):
         """Somebody with an organization that may use everything, and an audit."""
@@ -297,6 +298,34 @@ def test_an_update_with_another_schema_waits_for_the_operator(root, built, place
     assert "applied" in root.run(finish)
     operator.answers()
     operator.served(ada)
+
+
+def test_with_postgresql(root, built, places):
+    cluster = Postgres().create()
+    try:
+        cluster.database("packaged")
+        root.mount(cluster.socket, "/srv/postgresql")
+        operator = Operator(root, "pgsql:host=/srv/postgresql dbname=packaged user=saas_owner")
+        root.run(commands("Installing")[0])
+        assert "applied" in operator.ctl("migrate")
+        example = root.file("/usr/share/doc/libapache2-mod-saas/examples/postgresql.conf").read_text()
+        conf, replaced = re.subn(r"^DBDParams .*$", 'DBDParams "host=/srv/postgresql dbname=packaged user=saas_app connect_timeout=3"', example, flags=re.M)
+        assert replaced == 1
+        root.file("/etc/apache2/conf-available/saas-site.conf").write_text(conf)
+        root.run("a2enconf -q saas-site; a2enmod -q saas saas_console; service apache2 restart")
+        operator.gate()
+        ada = operator.customer()
+        operator.served(ada)
+        root.put(next_release(built, places))
+        said = root.run(commands("Updating")[0])
+        assert "wants database schema" in said
+        operator.served(ada)
+        assert "applied" in operator.ctl("migrate")
+        root.run("service apache2 restart")
+        operator.answers()
+        operator.served(ada)
+    finally:
+        cluster.close()
 
 
 def test_the_capabilities_of_the_drop_in_are_enough(root):
