@@ -75,8 +75,9 @@ class CleanRoot:
             policy.chmod(0o755)
             self.put(debs)
             # A first process that takes leave of those that have ended, as init does: a shell that waits.
-            self.keeper = subprocess.Popen([program("unshare"), "--mount", "--pid", "--net", "--fork", "--kill-child", f"--mount-proc={self.path}/proc",
-                                            "chroot", str(self.path), "sh", "-c", "sleep infinity & wait"], stdin=subprocess.DEVNULL)
+            self.keeper = subprocess.Popen([program("setpriv"), "--pdeathsig", "KILL", program("unshare"), "--mount", "--pid", "--net", "--fork",
+                                            "--kill-child", f"--mount-proc={self.path}/proc", "chroot", str(self.path), "sh", "-c",
+                                            "sleep infinity & wait"], stdin=subprocess.DEVNULL)
             self.inner = self._inner()
             subprocess.run([program("nsenter"), f"--net=/proc/{self.inner}/ns/net", program("ip"), "link", "set", "lo", "up"], check=True)
         except BaseException:

@@ -66,8 +66,10 @@ class Container:
 @pytest.fixture(scope="module")
 def container(built):  # noqa: F811
     root = CleanRoot(installable(built))
-    yield Container(root, installable(built))
-    root.close()
+    try:
+        yield Container(root, installable(built))
+    finally:
+        root.close()
 
 
 def test_a_container(container):
