@@ -1,6 +1,7 @@
 """One name of a request in its reply, the trail, the logs and at a back end; a client's is taken if it is harmless."""
 
 import re
+import time
 
 import pytest
 
@@ -96,7 +97,10 @@ def test_the_trail_has_it(person):
 def test_the_logs_have_it(site, person):
     reply = site.nobody().get("/area/", headers={"X-Request-ID": "of-the-log"})
     assert reply.status_code == 401
-    assert "[id of-the-log]" in site.httpd.error_log.read_text()
+    end = time.monotonic() + 10     # the line of a refusal is written when the client has its answer
+    while "[id of-the-log]" not in site.httpd.error_log.read_text():
+        assert time.monotonic() < end, site.httpd.said()
+        time.sleep(0.05)
     name = named(person.get("/area/index.html"))
     assert logged(site)["/area/index.html"] == name
 

@@ -5,7 +5,10 @@ it again, and that is answered 200 and has no second effect.
 Here the test is Stripe: `Stripe` sends, notes what it was told, and sends again.
 """
 
+import contextlib
+import os
 import random
+import signal
 import subprocess
 import threading
 import time
@@ -15,7 +18,7 @@ import pytest
 import requests
 
 from saastest import Places, Site, stripe
-from saastest.places import AS_ROOT, clean_environment, give, postgres_user
+from saastest.places import AS_ROOT, clean_environment, give, halt, postgres_user
 
 pytestmark = pytest.mark.long(15)
 SITE_STRIPE = False
@@ -222,11 +225,18 @@ def test_postgresql_killed_between_request_and_answer(site, mode):
     lock = site.database.connect()
     lock.autocommit = False
     lock.cursor().execute("SELECT 1 FROM organizations WHERE id = %s FOR UPDATE", (person.org["id"],))
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(2) as pool:
         sending = pool.submit(theirs.send, event)
         until(lambda: somebody_waits(site, "Lock", "wait_event_type"))
-        site.database.cluster.stop(mode)
-        code = sending.result(60)
+        # Whoever has the lock ends last, or httpd's backend might get it, and commit, before it hears that all is over.
+        halt(lock.info.backend_pid)
+        try:
+            stopping = pool.submit(site.database.cluster.stop, mode)
+            code = sending.result(60)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(lock.info.backend_pid, signal.SIGCONT)
+        stopping.result(90)
     site.database.cluster.start()
     assert code is not LOST and code >= 500, code
     assert effect_of(site, event["id"]) == (0, 0) and access(site, person.org["id"]) == "free"
