@@ -187,10 +187,11 @@ def test_a_node_that_is_cut_off_from_the_database(nodes, databases, quiet_log, h
         while (status := keeper.ask(30)[1]) != 200:  # connections of the pool find out one by one
             assert status == 503 and time.monotonic() < end + 10
         assert cache(node)["hits"] == hits, "what was cached before is still in use"
-        well = 0
+        ready, well = Asker(node, right.token["token"], "/saas/ready"), 0
         while well < 24:    # twice as many as the node's connections
-            well = well + 1 if node.nobody().get("/saas/ready").status_code == 200 else 0
+            well = well + 1 if ready.ask(30)[1] == 200 else 0
             assert time.monotonic() < end + 30
+        ready.close()
         round_ = Round(Role(nodes[0]), [node, nodes[1]])
         round_.run(10)
         assert not round_.wrong
