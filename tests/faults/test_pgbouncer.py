@@ -9,24 +9,11 @@ import time
 import pytest
 
 from load import Load
-from nodes import cache
+from nodes import CONF, cache
 from saastest import Places, Site, seed
 from saastest.places import clean_environment, command_as, free_port, give, program
 
 pytestmark = [pytest.mark.only_db("pgsql"), pytest.mark.long(20)]
-CONF = """
-<Location "/user">
-    AuthType Saas
-    Require saas-user
-</Location>
-<Location "/premium">
-    AuthType Saas
-    <RequireAll>
-        Require saas-member
-        Require saas-subscription active
-    </RequireAll>
-</Location>
-"""
 INI = """[databases]
 * = host={socket} user={user}
 [pgbouncer]
