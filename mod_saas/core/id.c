@@ -42,14 +42,16 @@ static void put_hex(char *out, uint64_t value, int digits)
     }
 }
 
-apr_status_t saas_uuid7(char out[SAAS_UUID_LEN + 1])
-{
-    uint64_t random;
-    if (RAND_bytes((unsigned char *)&random, sizeof(random)) != 1) {
-        out[0] = '\0';
-        return APR_EGENERAL;
-    }
+/* Zero: none have been drawn. */
+static uint64_t process_bits;
 
+static apr_status_t draw(uint64_t *random)
+{
+    return RAND_bytes((unsigned char *)random, sizeof(*random)) == 1 ? APR_SUCCESS : APR_EGENERAL;
+}
+
+static void write_uuid7(char out[SAAS_UUID_LEN + 1], uint64_t random)
+{
     uint64_t stamp = next_stamp();
     uint64_t ms = stamp >> 12;
     put_hex(out, ms >> 16, 8);
@@ -62,6 +64,31 @@ apr_status_t saas_uuid7(char out[SAAS_UUID_LEN + 1])
     out[23] = '-';
     put_hex(out + 24, random & UINT64_C(0xffffffffffff), 12);
     out[SAAS_UUID_LEN] = '\0';
+}
+
+apr_status_t saas_uuid7(char out[SAAS_UUID_LEN + 1])
+{
+    uint64_t random;
+    apr_status_t rv = draw(&random);
+    if (rv != APR_SUCCESS) {
+        out[0] = '\0';
+        return rv;
+    }
+    write_uuid7(out, random);
+    return APR_SUCCESS;
+}
+
+apr_status_t saas_uuid7_process_init(void)
+{
+    return draw(&process_bits);
+}
+
+apr_status_t saas_uuid7_of_process(char out[SAAS_UUID_LEN + 1])
+{
+    if (!process_bits) {
+        return saas_uuid7(out);
+    }
+    write_uuid7(out, process_bits);
     return APR_SUCCESS;
 }
 

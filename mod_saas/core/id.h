@@ -21,6 +21,20 @@
 apr_status_t saas_uuid7(char out[SAAS_UUID_LEN + 1]);
 
 /**
+ * Draws the random bits that this process' ids of saas_uuid7_of_process() share. Called once in a process, after it has
+ * been forked and before it has threads.
+ * @return APR_SUCCESS, or APR_EGENERAL when OpenSSL's random generator fails.
+ */
+apr_status_t saas_uuid7_process_init(void);
+
+/**
+ * As saas_uuid7(), but with random bits that are the process' own and not each id's: for what is named once a request and
+ * kept nowhere as a key. Such an id tells which others are of the same process.
+ * @return As saas_uuid7(); where the process has drawn no bits, each id draws its own.
+ */
+apr_status_t saas_uuid7_of_process(char out[SAAS_UUID_LEN + 1]);
+
+/**
  * Writes the id that a name has in a space of names: the same on every machine, one of its own for every other name
  * (UUIDv8, RFC 9562, section 5.8, of a SHA-256).
  * @return APR_SUCCESS, or APR_EGENERAL when OpenSSL's digest fails; out is then the empty string.

@@ -125,6 +125,7 @@ static void child_init(apr_pool_t *pchild, server_rec *s)
     saas_hashing_child_init(pchild, s);
     saas_stream_child_init(pchild, s);
     saas_gather_child_init(pchild, s);
+    saas_request_id_child_init();
 }
 
 static void register_hooks(apr_pool_t *p)

@@ -16,7 +16,6 @@
 #include <http_log.h>
 
 #define HEADER "X-Request-ID"
-#define NOTE "saas-request-id"
 #define LONGEST 128
 
 /* No quote, separator or control character of any log's format. */
@@ -30,39 +29,49 @@ static int is_harmless(const char *id)
 
 static const char *made(request_rec *r)
 {
-    char id[SAAS_UUID_LEN + 1];
-    return saas_uuid7(id) == APR_SUCCESS ? apr_pstrdup(r->pool, id) : NULL;
+    char *id = apr_palloc(r->pool, SAAS_UUID_LEN + 1);
+    return saas_uuid7_of_process(id) == APR_SUCCESS ? id : NULL;
 }
 
-static const char *chosen(request_rec *r)
+static const char *chosen(request_rec *r, const char *named)
 {
-    const char *id = apr_table_get(r->headers_in, HEADER);
-    if (id && is_harmless(id)) {
-        return id;
+    if (named && is_harmless(named)) {
+        return named;
     }
-    id = apr_table_get(r->subprocess_env, "UNIQUE_ID");
+    const char *id = apr_table_get(r->subprocess_env, "UNIQUE_ID");
     if (id && is_harmless(id)) {
         return id;
     }
     return r->log_id && is_harmless(r->log_id) ? r->log_id : made(r);
 }
 
+/* A child that has drawn no bits draws them for each name. */
+void saas_request_id_child_init(void)
+{
+    (void)saas_uuid7_process_init();
+}
+
 void saas_request_id_begin(request_rec *r)
 {
-    const char *id = chosen(r);
+    const char *named = apr_table_get(r->headers_in, HEADER);
+    const char *id = chosen(r, named);
     if (!id) {
         apr_table_unset(r->headers_in, HEADER);
         return;
     }
     r->log_id = id;
-    apr_table_setn(r->notes, NOTE, id);
-    apr_table_setn(r->headers_in, HEADER, id);
+    if (!named) {
+        apr_table_addn(r->headers_in, HEADER, id);
+    }
+    else if (id != named) {
+        apr_table_setn(r->headers_in, HEADER, id);
+    }
     apr_table_setn(r->err_headers_out, HEADER, id);
 }
 
 const char *saas_request_id(request_rec *r)
 {
-    return apr_table_get(r->notes, NOTE);
+    return apr_table_get(r->err_headers_out, HEADER);
 }
 
 void saas_request_id_once(request_rec *r)

@@ -209,6 +209,8 @@ const char *saas_slug_make_impl(apr_pool_t *p, const char *name, int attempt);
 /** Names a request, in what is logged of it (%L), in its reply and for a back end: X-Request-ID.  Called once, before the first
  *  gate is asked. */
 void saas_request_id_begin(request_rec *r);
+/** Makes names cheap: once in a child, before it has threads. */
+void saas_request_id_child_init(void);
 /** That name, for as long as r is there; NULL: it has none, being none of ours. */
 const char *saas_request_id(request_rec *r);
 /** Drops the one that a back end has put into its reply, which would stand there twice. */

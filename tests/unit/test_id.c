@@ -56,6 +56,31 @@ START_TEST(random_part)
 }
 END_TEST
 
+/* What a process has drawn is in each of its ids, and none of them is another's; before, each draws its own. */
+START_TEST(of_process)
+{
+    char ids[3][SAAS_UUID_LEN + 1], own[2][SAAS_UUID_LEN + 1];
+    ck_assert_int_eq(saas_uuid7_of_process(own[0]), APR_SUCCESS);
+    ck_assert_int_eq(saas_uuid7_of_process(own[1]), APR_SUCCESS);
+    ck_assert_str_ne(own[0] + 19, own[1] + 19);
+
+    ck_assert_int_eq(saas_uuid7_process_init(), APR_SUCCESS);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(saas_uuid7_of_process(ids[i]), APR_SUCCESS);
+        ck_assert(saas_uuid_is(ids[i]));
+        ck_assert_int_eq(ids[i][14], '7');
+        ck_assert_str_eq(ids[i] + 19, ids[0] + 19);
+        ck_assert(i == 0 || strncmp(ids[i - 1], ids[i], 18) < 0);
+    }
+    ck_assert_int_eq(saas_uuid7_process_init(), APR_SUCCESS);
+    ck_assert_int_eq(saas_uuid7_of_process(own[0]), APR_SUCCESS);
+    ck_assert_str_ne(own[0] + 19, ids[0] + 19);
+    ck_assert_int_eq(saas_uuid7(own[0]), APR_SUCCESS);
+    ck_assert_int_eq(saas_uuid7(own[1]), APR_SUCCESS);
+    ck_assert_str_ne(own[0] + 19, own[1] + 19);
+}
+END_TEST
+
 static void *make_ids(void *out)
 {
     char(*ids)[SAAS_UUID_LEN + 1] = out;
@@ -153,6 +178,7 @@ Suite *suite_id(void)
     Suite *suite = unit_suite("id", 30, &tc);
     tcase_add_test(tc, layout);
     tcase_add_test(tc, random_part);
+    tcase_add_test(tc, of_process);
     tcase_add_test(tc, order_in_threads);
     tcase_add_test(tc, reading);
     tcase_add_test(tc, named);
