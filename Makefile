@@ -41,7 +41,7 @@ CORE_CPPFLAGS := $(call apxs_q,EXTRA_CPPFLAGS) $(shell apr-1-config --includes) 
     $(shell $(PKG_CONFIG) --cflags jansson libcrypto libargon2 libidn2)
 
 .PHONY: all help deps demo stop install clean sql-checksums sql-locks deb rpm \
-    test check debug test-unit test-api test-ctl test-faults test-browser test-plugin test-sandbox test-guards test-fuzz test-packages test-sanitized bench bench-quick format
+    test check debug test-unit test-api test-ctl test-faults test-browser test-plugin test-sandbox test-guards test-fuzz test-packages test-cluster test-sanitized bench bench-quick format
 
 all: $(MODULES) $(BUILD)/bin/saasctl $(BUILD)/bin/saaslog $(BUILD)/console/index.html
 
@@ -53,6 +53,7 @@ help:
 	@echo 'make check      the inner loop: unit tests, guards, a smoke run on both databases'
 	@echo 'make debug      the demo in one process under gdb; make compile_commands.json for editors'
 	@echo 'make test       everything; parts: test-unit test-sandbox test-api test-ctl test-faults test-browser test-plugin test-guards test-fuzz (K=name selects)'
+	@echo 'make test-cluster    three nodes and two databases, broken by chance under load for MINUTES=3; SEED=n says how'
 	@echo 'make test-sanitized  the api part with AddressSanitizer and UBSan in httpd'
 	@echo 'make fuzz       look for inputs that break a parser: T=event MINUTES=10; installs clang'
 	@echo 'make bench      install the peers, measure against them; make bench-quick in under two minutes'
@@ -260,6 +261,13 @@ test-packages:
 	@sh tools/deps.sh apparmor debhelper fakeroot lintian mmdebstrap rpm rpmlint shellcheck systemd
 	@$(MAKE) -s --no-print-directory -j2 all
 	$(PYTEST) tests/packages
+
+# Three nodes and two databases under load, broken in an order of chance for as long as is wanted: make test-cluster MINUTES=10
+# SEED=… (of which it prints what it took).
+test-cluster:
+	@sh tools/deps.sh
+	@$(MAKE) -s --no-print-directory -j2 all
+	SAAS_CLUSTER_SECONDS=$$(( $(or $(MINUTES),3) * 60 )) SAAS_CLUSTER_SEED='$(SEED)' $(PYTEST) -s tests/faults/test_cluster.py -k by_chance
 
 # One part, of it what K selects: make test-api K=export. Installs and builds what is missing first.
 test-sandbox test-api test-ctl test-faults test-browser test-plugin test-guards test-fuzz:

@@ -24,7 +24,8 @@ CANCEL_REQUEST = (16).to_bytes(4, "big") + (80877102).to_bytes(4, "big")
 
 class Relay:
     """TCP on `host` to a unix socket. cut(): connections stay, bytes do not move; new ones are not answered.
-    cancels: False keeps connections that bring a cancel, and neither forwards nor answers them."""
+    cancels: False keeps connections that bring a cancel, and neither forwards nor answers them. late: seconds that each
+    piece of what is said waits."""
 
     def __init__(self, target, host, cancels=True):
         self.target, self.host, self.cancels = str(target), host, cancels
@@ -33,6 +34,7 @@ class Relay:
         self.open = threading.Event()
         self.open.set()
         self.closing = False
+        self.late = 0.0
 
     def __enter__(self):
         threading.Thread(target=self._accept, daemon=True).start()
@@ -49,10 +51,22 @@ class Relay:
     def mend(self):
         self.open.set()
 
+    def refuse(self):
+        """Nobody listens here any more, as on a machine without the server."""
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+    def listen(self, target):
+        """Somebody does again: this one."""
+        self.target = str(target)
+        self.listener = socket.create_server((self.host, self.port))
+        threading.Thread(target=self._accept, daemon=True).start()
+
     def _accept(self):
+        listener = self.listener
         while not self.closing:
             try:
-                client = self.listener.accept()[0]
+                client = listener.accept()[0]
             except OSError:
                 return
             threading.Thread(target=self._serve, args=(client,), daemon=True).start()
@@ -73,6 +87,7 @@ class Relay:
                     for end in select.select(list(ends), [], [], 0.5)[0]:
                         self.open.wait()
                         data = end.recv(65536)
+                        time.sleep(self.late)
                         self.open.wait()
                         if not data:
                             return

@@ -311,11 +311,10 @@ def start(args):
 
 def balance(state, port, nodes, clean_environment, command_as, httpd_user, port_is_open, program):
     """HAProxy before the nodes, as its example has it."""
-    lines = (ROOT / "conf/examples/nodes.cfg").read_text().replace("127.0.0.1:8080", f"127.0.0.1:{port}").splitlines()
-    lines = [line for line in lines if not line.strip().startswith("server node")]
-    lines += [f"    server node{number} 127.0.0.1:{each}" for number, each in enumerate(nodes, 1)]
+    from saastest.fronts import nodes_configuration
+
     path = state.path / "haproxy.cfg"
-    path.write_text("\n".join(lines) + "\n")
+    path.write_text(nodes_configuration(port, nodes))
     os.chmod(path, 0o644)
     with open(state.path / "haproxy.log", "ab") as log:
         process = subprocess.Popen(command_as(httpd_user(), [program("haproxy", "/usr/sbin/haproxy"), "-db", "-f", path], False), stdin=subprocess.DEVNULL,

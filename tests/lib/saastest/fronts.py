@@ -83,4 +83,24 @@ class Caddy(Front):
         return [program("caddy"), "run", "--adapter", "caddyfile", "--config", self.put("Caddyfile", conf)]
 
 
+def nodes_configuration(port, nodes):
+    """HAProxy before several nodes, as conf/examples/nodes.cfg has it; nodes are ports."""
+    lines = (ROOT / "conf" / "examples" / "nodes.cfg").read_text().replace("127.0.0.1:8080", f"127.0.0.1:{port}").splitlines()
+    lines = [line for line in lines if not line.strip().startswith("server node")]
+    return "\n".join([*lines, *(f"    server node{n} 127.0.0.1:{each}" for n, each in enumerate(nodes, 1)), ""])
+
+
+class Balancer(Front):
+    """HAProxy before several nodes."""
+
+    name = "balancer"
+
+    def __init__(self, nodes):
+        self.nodes = nodes
+        super().__init__(None, None)
+
+    def command(self):
+        return [program("haproxy"), "-db", "-f", self.put("haproxy.cfg", nodes_configuration(self.port, self.nodes))]
+
+
 FRONTS = {front.name: front for front in (Nginx, Haproxy, Caddy)}

@@ -70,6 +70,26 @@ class Postgres:
         self.sql("postgres", f"CREATE ROLE {self.OWNER} LOGIN CREATEROLE", f"CREATE ROLE {self.APP} LOGIN NOINHERIT")
         return self
 
+    def standby(self):
+        """A streaming replica of this one, running, with a socket of its own."""
+        made = Postgres(durable=self.durable, detached=self.detached)
+        made.data.mkdir(mode=0o700)
+        give(made.data, made.user)
+        made._run(bindir() / "pg_basebackup", "-D", made.data, "-d", f"host={self.socket} user=postgres application_name=standby", "-R", "-X", "stream",
+                  "-c", "fast", "--no-sync")
+        with open(made.data / "postgresql.conf", "a", encoding="utf-8") as conf:
+            conf.write(f"unix_socket_directories = '{made.socket}'\n")
+        return made.start()
+
+    def synchronous(self, names):
+        """What is committed here waits for these standbys; '' for none."""
+        self.sql("postgres", f"ALTER SYSTEM SET synchronous_standby_names = '{names}'", "SELECT pg_reload_conf()")
+
+    def promote(self):
+        """The standby is the primary from now on, and waits for nobody."""
+        self.sql("postgres", "SELECT pg_promote(true, 60)")
+        self.synchronous("")
+
     def start(self):
         self.log = self.places.path / "postgres.log"
         out = open(self.log, "ab")
