@@ -100,6 +100,9 @@ int saas_reply_rows_impl(saas_request_t *rq, const saas_json_member_t *members, 
 int saas_reply_throttled_impl(saas_request_t *rq, int seconds);
 int saas_reply_verdict_impl(saas_request_t *rq, saas_verdict_e verdict);
 int saas_reply_refusal(request_rec *r, const saas_refusal_t *refusal);
+/** Whether the caller wants to know of the gates' verdict alone; says it, whatever it is but SAAS_UNAVAILABLE. */
+int saas_dry_run_is(request_rec *r);
+int saas_dry_run_reply(saas_call_t *call, saas_verdict_e verdict);
 /** Writes a JSON text as the whole reply. */
 int saas_reply_text(request_rec *r, int status, const char *json, apr_size_t len);
 /** One row as a tree; a new reference. */

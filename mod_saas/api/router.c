@@ -247,7 +247,12 @@ static int admit(saas_call_t *call)
     if (worst != SAAS_GRANTED) {
         call->ctx->refused_by = by;
         saas_why_route(r, call->ctx, worst, call->mounted->plugin, call->mounted->route, by);
-        saas_reply_verdict_impl(&call->pub, worst);
+        if (worst != SAAS_UNAVAILABLE && saas_dry_run_is(r)) {
+            saas_dry_run_reply(call, worst);
+        }
+        else {
+            saas_reply_verdict_impl(&call->pub, worst);
+        }
         return DONE;
     }
     return OK;
@@ -261,6 +266,9 @@ static int serve(saas_call_t *call)
     call->pub.route = call->mounted->route;
     if ((call->mounted->ngates || call->pub.route->identity == SAAS_IDENTITY_OPTIONAL) && (status = admit(call)) != OK) {
         return OK;
+    }
+    if (saas_dry_run_is(r)) {
+        return saas_dry_run_reply(call, SAAS_GRANTED);
     }
     status = saas_request_read_body(call);
     if (status == DONE) {

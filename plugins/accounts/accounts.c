@@ -227,6 +227,7 @@ static const saas_route_t routes[] = {
     { SAAS_POST, "/auth/register/", accounts_register, .body = SAAS_BODY_JSON },
     { SAAS_POST, "/auth/login/", accounts_login, .body = SAAS_BODY_JSON },
     { SAAS_POST, "/auth/logout/", accounts_logout, SAAS_GATES(saas_is_account) },
+    { SAAS_GET, "/auth/session/", accounts_session, .identity = SAAS_IDENTITY_OPTIONAL },
     { SAAS_GET, "/auth/me/", accounts_me, SAAS_GATES(saas_is_account) },
     { SAAS_PATCH, "/auth/me/", accounts_me_update, SAAS_GATES(saas_is_account), .body = SAAS_BODY_JSON },
     { SAAS_DELETE, "/auth/me/", accounts_me_delete, SAAS_GATES(saas_is_account), .body = SAAS_BODY_JSON },

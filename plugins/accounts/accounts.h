@@ -270,6 +270,7 @@ saas_handler_fn accounts_register;
 saas_handler_fn accounts_login;
 saas_handler_fn accounts_logout;
 saas_handler_fn accounts_me;
+saas_handler_fn accounts_session;
 saas_handler_fn accounts_me_update;
 saas_handler_fn accounts_me_delete;
 saas_handler_fn accounts_password;

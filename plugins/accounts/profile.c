@@ -82,11 +82,27 @@ json_t *accounts_profile_json(apr_pool_t *p, const saas_rows_t *rows)
                      "memberships", memberships);
 }
 
+static apr_status_t profile_of_caller(saas_request_t *rq, saas_rows_t **rows)
+{
+    return saas_query(rq, &accounts_statements[PROFILE], rows, SAAS_ARGS(rq->who->user_id, accounts_calling_token(rq)));
+}
+
+/* For whoever wants to know whether there is anybody: that there is nobody is no refusal. */
+int accounts_session(saas_request_t *rq)
+{
+    saas_rows_t *rows = NULL;
+    apr_status_t rv = rq->who->user_id ? profile_of_caller(rq, &rows) : APR_SUCCESS;
+
+    if (rv != APR_SUCCESS) {
+        return saas_reply_failure(rq, rv);
+    }
+    return saas_reply_json(rq, HTTP_OK, json_pack("{s:o}", "profile", rows && rows->count ? accounts_profile_json(rq->pool, rows) : json_null()));
+}
+
 int accounts_me(saas_request_t *rq)
 {
     saas_rows_t *rows;
-    apr_status_t rv = saas_query(rq, &accounts_statements[PROFILE], &rows,
-                                 SAAS_ARGS(rq->who->user_id, accounts_calling_token(rq)));
+    apr_status_t rv = profile_of_caller(rq, &rows);
 
     if (rv != APR_SUCCESS) {
         return saas_reply_failure(rq, rv);

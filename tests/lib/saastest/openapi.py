@@ -131,6 +131,10 @@ class Document:
             return self.refusal("method_not_allowed", method, body) if status == 405 else ["the method is not described"]
         if method in ("GET", "HEAD") and template.endswith("/") and not path.endswith("/"):
             return [] if status == 308 and urlsplit(headers.get("Location", "")).path.endswith("/") else ["not sent to the path with its slash"]
+        if headers.get("Preference-Applied") == "dry-run":
+            if status != 200 or kind != "application/json":
+                return [f"a dry run is answered {status}, {kind}"]
+            return [] if method == "HEAD" or body is None else self.errors(self.document["components"]["schemas"]["DryRun"], json.loads(body))
         if str(status) not in operation["responses"]:
             return [f"{template}: the status is not described"]
         return self.judge_response(self.follow(operation["responses"][str(status)]), method, kind, headers, body)
