@@ -22,7 +22,7 @@ const steps = {
         made.setDefaultTimeout(timeout);
         made.problems = [];
         made.on("pageerror", error => made.problems.push(String(error)));
-        made.on("console", message => !["verbose", "debug", "info", "log"].includes(message.type()) && made.problems.push(message.text()));
+        made.on("console", message => !["verbose", "debug", "info", "log"].includes(message.type()) && made.problems.push(`${message.text()} ${message.location().url}`.trim()));
         made.on("dialog", dialog => { made.problems.push(`a dialog: ${dialog.message()}`); dialog.dismiss(); });
         pages.set(key, made);
     },

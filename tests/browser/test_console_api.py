@@ -94,6 +94,7 @@ def test_the_commands_work(console, person):
 
 @pytest.mark.only_db("sqlite")
 def test_a_document_that_does_not_come_is_asked_for_again(console):
+    console.meets(503, "openapi.json")
     console.page.route("**/openapi.json", 503)
     console.goto("/api")
     console.page.wait("main [role=alert]")

@@ -75,6 +75,7 @@ def test_every_format_is_exported(site, console, payer):
 
 
 def test_two_are_compared(site, console, person):
+    console.meets(409, "audits/")
     before = seed.audit(site.database, person.org["id"], [("r1", "fixed", "FAIL", "high", ""), ("r1", "stays", "FAIL", "low", ""), ("r1", "fog", "FAIL", "low", "")])
     after = seed.audit(site.database, person.org["id"], [("r1", "fixed", "PASS", "high", ""), ("r1", "stays", "FAIL", "low", ""),
                                                         ("r1", "fog", "MANUAL", "low", ""), (EVIL, EVIL, "FAIL", "critical", EVIL)])
@@ -167,6 +168,8 @@ def test_the_score_is_explained(site, console, person):
 
 
 def test_hosts_of_ones_own(site, console, person):
+    console.meets(400, "audits/hosts/")
+    console.meets(409, "audits/hosts/")
     console.page.session(person)
     console.goto(at(person))
     console.follow("Your hosts")
@@ -205,6 +208,7 @@ def test_hosts_of_ones_own(site, console, person):
 
 
 def test_schedules(site, console, person):
+    console.meets(400, "audits/schedules/")
     console.page.session(person)
     console.goto(at(person))
     console.follow("Schedules")

@@ -53,6 +53,8 @@ def link(smtp, email, kind):
 
 
 def test_signing_up_and_in_and_out(site, console):
+    console.meets(400, "auth/register/")
+    console.meets(401, "auth/login/")
     email = somebody()
     assert console.goto("/") == 200
     console.heading("Example Audits")
@@ -95,6 +97,7 @@ def test_signing_up_and_in_and_out(site, console):
 
 
 def test_a_forgotten_password(site, console, smtp, person):
+    console.meets(400, "auth/password/reset/")
     console.goto("/login")
     console.follow("Forgot your password?")
     console.fill(email="nothing")
@@ -174,6 +177,7 @@ def test_a_brand(site, browser, person, smtp):
 
 def test_invites(site, console, browser, person):
     """Somebody new, somebody known, somebody else, and a link that is none."""
+    console.meets(400, "auth/register/")
     def invited(email, role="MEMBER"):
         return "/invite?token=" + invite_token(person.ok("POST", f"organizations/{person.org['id']}/invites/", {"email": email, "role": role}))
 
@@ -195,6 +199,8 @@ def test_invites(site, console, browser, person):
     path = invited(known.email)
     window = Console(browser.page(), site, "auth")
     try:
+        window.meets(400, "invites/")
+        window.meets(404, "invites/")
         window.page.session(other)
         window.goto(path)
         window.press("Accept the invite")
@@ -247,6 +253,7 @@ def test_german(site, browser, person):
 
 def test_a_service_that_is_away_comes_back_by_itself(site, console, person):
     """What was typed stays; a page asks again by itself."""
+    console.meets(503, "auth/")
     console.goto("/login")
     console.page.route("**/api/v1/**", 503)
     console.fill(email=person.email, password=PASSWORD)

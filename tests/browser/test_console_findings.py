@@ -64,6 +64,7 @@ def test_a_finding_is_explained(site, console, person, audit):
 
 
 def test_one_is_decided(site, console, person, audit):
+    console.meets(400, "audits/")
     console.page.session(person)
     console.goto(at(person, audit))
     opened(console, 1)
@@ -106,6 +107,7 @@ def test_one_is_decided(site, console, person, audit):
 
 
 def test_all_that_a_filter_finds_are_decided(site, console, person, audit):
+    console.meets(400, "audits/")
     console.page.session(person)
     console.goto(at(person, audit))
     console.page.wait(".gridbody [role=row]")

@@ -174,6 +174,9 @@ def test_hostile_text_is_text(site, browser, house):
     paths, seen = addresses(house), set()
     for role, locale in (("ADMIN", "de-DE"), ("MEMBER", "en-GB"), ("VIEWER", "en-GB"), (None, "de-DE")):
         window = Console(browser.page(userAgent=evil("browser"), locale=locale), site, "hostile")
+        window.meets(404, "billing/return/")
+        window.meets(403, "organizations/")   # a page of an ADMIN, by its address
+        window.meets(403, "notify/")
         try:
             if role:
                 window.page.session(house.members[role])

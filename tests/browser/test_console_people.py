@@ -43,6 +43,10 @@ def colleague(site, person, role, name=EVIL):
 @pytest.mark.long(20)
 def test_a_colleague_comes_and_goes(site, console, other, person):
     """Invited, in by the link in a second browser, demoted, removed, and each shows without a reload."""
+    console.meets(400, "organizations/")
+    console.meets(409, "organizations/")
+    other.meets(403, "organizations/")
+    other.meets(404, "audits/")
     site.database.execute("UPDATE organizations SET name = ? WHERE id = ?", EVIL, person.org["id"])
     console.page.session(person)
     console.goto(org(person, "team"))
@@ -134,6 +138,7 @@ def test_activity(site, console, person):
 
 
 def test_settings(site, console, person):
+    console.meets(400, "organizations/")
     console.page.session(person)
     console.goto(org(person, "settings"))
     console.fill(slug="a")
@@ -175,6 +180,7 @@ def test_the_switcher_goes_from_one_to_the_other(site, console, person):
 
 
 def test_account(site, console, person):
+    console.meets(400, "auth/password/")
     console.page.session(person)
     console.goto(org(person))
     console.follow("Test Person")
@@ -207,6 +213,7 @@ def test_account(site, console, person):
 
 
 def test_an_account_ends(site, console):
+    console.meets(400, "auth/me/")
     person = site.newcomer()
     console.page.session(person)
     console.goto("/account")
@@ -266,6 +273,8 @@ def receiver():
 
 
 def test_outgoing_webhooks(site, console, person, receiver):
+    console.meets(400, "notify/endpoints/")
+    console.meets(409, "notify/endpoints/")
     console.page.session(person)
     console.goto(org(person, "webhooks"))
     console.fill(url="ftp://nowhere.example")

@@ -46,6 +46,7 @@ def org(person, page=""):
 @pytest.mark.long(30)
 def test_from_the_first_audit_to_the_export(site, console, person):
     """With the mouse: audit, refusal, paying at Stripe's, waiting for its webhook, export."""
+    console.meets(400, "audits/start/")
     console.page.session(person)
     console.goto("/")
     console.follow("Start your first audit.")
@@ -95,6 +96,7 @@ def test_from_the_first_audit_to_the_export(site, console, person):
 
 
 def test_a_limit_is_told_with_the_way_out(site, console, person):
+    console.meets(403, "audits/start/")
     console.page.session(person)
     for _ in range(3):
         person.ok("POST", "audits/start/", {"targets": [site.base]})
@@ -164,6 +166,7 @@ def test_the_overview_tells_how_a_target_has_fared(site, console, person):
 
 
 def test_an_audit_can_be_deleted_by_an_admin(site, console, person):
+    console.meets(404, "audits/")
     audit = seed.audit(site.database, person.org["id"], [("r", "c", "FAIL", "high", "x")])
     console.page.session(person)
     console.goto(org(person, f"audits/{audit}"))
@@ -177,6 +180,7 @@ def test_an_audit_can_be_deleted_by_an_admin(site, console, person):
 
 
 def test_a_checkout_that_is_left_comes_back_to_its_organization(site, console, person):
+    console.meets(404, "billing/return/")
     other = person.ok("POST", "organizations/", {"name": "Second"})
     console.page.session(person)
     console.goto(f"/o/{other['slug']}/billing")
@@ -190,6 +194,8 @@ def test_a_checkout_that_is_left_comes_back_to_its_organization(site, console, p
 
 
 def test_a_demotion_shows_without_a_reload(site, console, person, as_role):
+    console.meets(403, "audits/start/")
+    console.meets(404, "audits/")
     admin = as_role("ADMIN")
     console.page.session(admin)
     console.goto(org(person, "audits"))

@@ -9,8 +9,8 @@ from .places import BUILD, ROOT
 # What an operator may make the console theirs with.
 BRAND = ROOT / "tests" / "data" / "brand"
 
-# Chromium tells of a refused call itself; refusals are meant.
-SHOWN = re.compile(r"Failed to load resource: the server responded with a status of (400|401|403|404|409|429|503)")
+# What Chromium says itself of a call that was refused: status, address.
+REFUSED = re.compile(r"Failed to load resource: the server responded with a status of (\d+) .* \S+?/api/v1/(\S*)")
 
 
 def conf(api="/api/v1", at="/app", more=""):
@@ -39,6 +39,7 @@ class Console:
 
     def __init__(self, page, site, folder="console", at="/app"):
         self.page, self.site, self.base, self.folder = page, site, site.base + at, folder
+        self.met = []
 
     def goto(self, path="/"):
         return self.page.goto(self.base + path)
@@ -98,7 +99,15 @@ class Console:
             self.picture(f"{name}-{width}")
             assert found == [], f"{name} at {width}, {scheme}:\n" + "\n".join(found)
 
+    def meets(self, status, path):
+        """A call that the test has refused: of this is told in the browser's console. path: the beginning of it."""
+        self.met.append((str(status), path))
+
     def silent(self):
-        """Nothing in the browser's console, and nothing that the page's policy has kept from happening."""
-        said = [line for line in self.page.problems() if not SHOWN.search(line)]
+        """Nothing in the browser's console but what the test has had refused, and nothing that the page's policy has kept from
+        happening."""
+        said = [line for line in self.page.problems() if not self._was_meant(REFUSED.search(line))]
         assert not said, "\n".join(said)
+
+    def _was_meant(self, told):
+        return told and any(told[1] == status and told[2].startswith(path) for status, path in self.met)

@@ -121,6 +121,22 @@ export async function answered<T>(call: Promise<Answer<T>>): Promise<Answer<T>> 
     return asked && answer.data !== undefined ? { ...answer, data: complete(asked.path, answer.data) } : answer;
 }
 
+/** Throws the Problem that a GET of this address would be refused with, and asks without being refused, which a browser would tell
+ *  of. An API that is older than the console cannot be asked so, and begins to answer: nothing is thrown then. */
+export async function allowed(url: string): Promise<void> {
+    const asked = await fetch(url, { headers: { Prefer: "dry-run" } }).catch(() => {
+        throw new Problem(0, "", t.offline);
+    });
+    if (asked.headers.get("Preference-Applied") !== "dry-run") {
+        await asked.body?.cancel();
+        return;
+    }
+    const said = await asked.json() as Schemas["DryRun"];
+    if (!said.allowed) {
+        throw refused(said.status ?? 403, said, null);
+    }
+}
+
 /** Any failure as a Problem; one of ours is told in the browser's console too. */
 export function asProblem(failure: unknown): Problem {
     if (failure instanceof Problem) {

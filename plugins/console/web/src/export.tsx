@@ -2,7 +2,7 @@
 // itself is the browser's to fetch, however large it is.
 import { useState } from "preact/hooks";
 
-import { api, type Audit, must, Problem } from "./api";
+import { allowed, api, type Audit, must, Problem } from "./api";
 import { filterOf } from "./findings";
 import { apiBase } from "./page";
 import { usePlace } from "./router";
@@ -24,7 +24,8 @@ function addressOf(audit: string, format: Format, query: URLSearchParams): strin
 }
 
 /* What a browser would show instead of a file, in the API's words. */
-async function allowed(audit: string, format: Format, url: string): Promise<void> {
+async function comes(audit: string, format: Format, url: string): Promise<void> {
+    await allowed(url);
     const asked = await fetch(url, { method: "HEAD" }).catch(() => {
         throw new Problem(0, "", t.offline);
     });
@@ -44,7 +45,7 @@ export function Export({ audit }: { audit: Audit }) {
             query.set("compress", "gzip");
         }
         const url = addressOf(audit.id, format, query);
-        await allowed(audit.id, format, url);
+        await comes(audit.id, format, url);
         const link = document.createElement("a");
         link.href = url;
         if (format === "html" && !gzip) {

@@ -38,18 +38,32 @@ export function setProfile(now: Profile | null): void {
     }
 }
 
-/** Asks who it is; a failure other than "nobody" leaves what was known and is thrown. */
-export async function refresh(): Promise<void> {
+/* Nobody is an answer, and no refusal that a browser would tell of; but of an API that is older than the console. */
+async function who(): Promise<Profile | null> {
     try {
-        setProfile(await must(api.GET("/auth/me/")));
+        return (await must(api.GET("/auth/session/"))).profile;
+    }
+    catch (failure) {
+        if (asProblem(failure).code !== "older") {
+            throw failure;
+        }
+    }
+    try {
+        return await must(api.GET("/auth/me/"));
     }
     catch (failure) {
         if (asProblem(failure).status !== 401) {
             throw failure;
         }
-        if (!stays()) {
-            setProfile(null);
-        }
+        return null;
+    }
+}
+
+/** Asks who it is; a failure other than "nobody" leaves what was known and is thrown. */
+export async function refresh(): Promise<void> {
+    const now = await who();
+    if (now || !stays()) {
+        setProfile(now);
     }
 }
 
