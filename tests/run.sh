@@ -55,6 +55,13 @@ told() {
     return "$(sed -n 's/^exit=//p' "$1" | tail -n 1)"
 }
 
+# Runs a part beside the next ones, which leave it a core; what it says is told when its turn comes.
+beside() {
+    name=$1
+    shift
+    { "$@"; echo "exit=$?"; } > "$out/$name.beside" 2>&1 &
+}
+
 # Of four workers two wait at any time, for a server, a clock or a database that is away.
 several() {
     pytest -n 4 --dist loadgroup "$@"
@@ -62,18 +69,23 @@ several() {
 
 if [ "${1:-all}" = check ]; then
     # All unit tests in one process, which looks for leaks once and not after each test; beside them the guards, which
-    # wait for PostgreSQL half of the time. What it says is told below, as of every part.
-    { CK_FORK=no timeout 300 build/unit/run-unit; echo "exit=$?"; } > "$out/unit.check" 2>&1 &
+    # wait for PostgreSQL half of the time.
+    beside unit env CK_FORK=no timeout 300 build/unit/run-unit
     part guards pytest -n 2 --dist loadgroup tests/guards
     wait
-    part unit told "$out/unit.check"
+    part unit told "$out/unit.beside"
     part smoke pytest -n 2 --dist loadgroup -m smoke tests/api
 else
-    part unit build/unit/run-unit
+    beside unit build/unit/run-unit
     part guards pytest tests/guards
-    part fuzz pytest tests/fuzz
-    part sandbox pytest tests/sandbox
+    wait
+    part unit told "$out/unit.beside"
+    beside sandbox pytest tests/sandbox
+    beside fuzz pytest tests/fuzz
     part plugin pytest tests/plugins
+    wait
+    part sandbox told "$out/sandbox.beside"
+    part fuzz told "$out/fuzz.beside"
     part api several tests/api
     part ctl several tests/ctl
     part faults several tests/faults
