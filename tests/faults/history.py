@@ -192,10 +192,16 @@ class Recovery:
         return f"{self.fault}: back after {self.seconds:.2f} s; of {self.asked} operations unanswered: {lost}"
 
 
+def ended(operation):
+    """When whoever asked knew that there would be no answer."""
+    return operation.begin if operation.given_up == NEVER else operation.given_up
+
+
 def recoveries(operations):
     faults = of(operations, "fault")
     for fault, following in zip(faults, [*(each.begin for each in faults[1:]), NEVER]):
         met = [each for each in operations if each.kind != "fault" and fault.begin <= each.begin < following]
-        lost = [each for each in met if each.outcome == "info"]
-        last = max((each.begin if each.given_up == NEVER else each.given_up for each in lost), default=fault.begin)
+        # What one fault has let through may have been the next one's.
+        lost = [each for each in operations if each.outcome == "info" and fault.begin <= ended(each) < following]
+        last = max(map(ended, lost), default=fault.begin)
         yield Recovery(fault.key, len(met), dict(collections.Counter(each.kind for each in lost)), last - fault.begin)

@@ -176,8 +176,8 @@ def test_one_that_ends_twice_is_no_history():
 
 def test_recoveries():
     story = Story().add("use", "ann", 1, 1.1, "info").add("fault", "kill", 10, 11).add("use", "ann", 10.5, 12, "info").add("use", "ann", 13, 13.1, result=True)
-    story.add("fault", "cut", 20, 30).add("use", "ann", 25, 25.1, result=True)
+    story.add("use", "ann", 19.9, 20.1, "info").add("fault", "cut", 20, 30).add("use", "ann", 25, 25.1, result=True)
     kill, cut = history.recoveries(story.read())
-    assert (kill.fault, kill.asked, kill.unanswered, kill.seconds) == ("kill", 2, {"use": 1}, 2.0)
-    assert (cut.fault, cut.asked, cut.unanswered, cut.seconds) == ("cut", 1, {}, 0.0)
-    assert str(cut) == "cut: back after 0.00 s; of 1 operations unanswered: none"
+    assert (kill.fault, kill.asked, kill.unanswered, kill.seconds) == ("kill", 3, {"use": 1}, 2.0)
+    assert (cut.fault, cut.asked, cut.unanswered, round(cut.seconds, 3)) == ("cut", 1, {"use": 1}, 0.1)
+    assert str(cut) == "cut: back after 0.10 s; of 1 operations unanswered: 1 use"
