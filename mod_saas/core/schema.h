@@ -10,7 +10,7 @@
 #define SAAS_CORE_SCHEMA_H
 
 #ifndef SAAS_SCHEMA_VERSION /* a test builds the next version's */
-#define SAAS_SCHEMA_VERSION 26
+#define SAAS_SCHEMA_VERSION 27
 #endif
 
 /** The first version whose file can say "-- works-from: N". */

@@ -27,10 +27,25 @@ SAAS_DIRECTIVES_DEFINE(audits_config, saas_audits_module, AUDITS_DIRECTIVES)
 #define AUDIT_FILTER(t) \
     t "org_id = $1 AND ($2::text IS NULL OR " t "status = $2) AND ($3::text IS NULL OR " t "engine = $3)" \
     " AND ($4::uuid IS NULL OR " t "schedule_id = $4)"
-#define AUDIT_PAGE(order) \
-    .scope = SAAS_TENANT, .sql = \
-    "SELECT " AUDIT_COLUMNS ", (SELECT count(*) FROM audits c WHERE " AUDIT_FILTER("c.") ")" \
-    " FROM audits WHERE " AUDIT_FILTER("") " ORDER BY " order " LIMIT CAST($5 AS bigint) OFFSET CAST($6 AS bigint)"
+#define AUDIT_PAGE_OF(order, index, found) \
+    "SELECT " AUDIT_COLUMNS ", (SELECT count(*) FROM audits AS c" index " WHERE " AUDIT_FILTER("c.") found ")" \
+    " FROM audits" index " WHERE " AUDIT_FILTER("") found " ORDER BY " order " LIMIT CAST($5 AS bigint) OFFSET CAST($6 AS bigint)"
+#define AUDIT_PAGE(order, index, found) \
+    .scope = SAAS_TENANT, .sql = AUDIT_PAGE_OF(order, "", found), .sqlite = AUDIT_PAGE_OF(order, index, found)
+/* In the order of audits_orders.  index: SQLite's, which else reads all of the organization where that needs no sorting. */
+#define AUDIT_PAGES(name_, index, found) \
+    { .name = name_ "_created_desc", AUDIT_PAGE("id DESC", index, found) }, \
+    { .name = name_ "_created", AUDIT_PAGE("id", index, found) }, \
+    { .name = name_ "_name", AUDIT_PAGE("name, id", index, found) }, \
+    { .name = name_ "_name_desc", AUDIT_PAGE("name DESC, id DESC", index, found) }, \
+    { .name = name_ "_status", AUDIT_PAGE("status, id", index, found) }, \
+    { .name = name_ "_status_desc", AUDIT_PAGE("status DESC, id DESC", index, found) }, \
+    { .name = name_ "_engine", AUDIT_PAGE("engine, id", index, found) }, \
+    { .name = name_ "_engine_desc", AUDIT_PAGE("engine DESC, id DESC", index, found) }, \
+    { .name = name_ "_score", AUDIT_PAGE("score NULLS LAST, id", index, found) }, \
+    { .name = name_ "_score_desc", AUDIT_PAGE("score DESC NULLS LAST, id DESC", index, found) }, \
+    { .name = name_ "_finished", AUDIT_PAGE("finished_at NULLS LAST, id", index, found) }, \
+    { .name = name_ "_finished_desc", AUDIT_PAGE("finished_at DESC NULLS LAST, id DESC", index, found) }
 
 /* Without filters, in the order of the key: an index alone tells how many. */
 #define AUDIT_WHOLE(order) \
@@ -53,6 +68,10 @@ SAAS_DIRECTIVES_DEFINE(audits_config, saas_audits_module, AUDITS_DIRECTIVES)
     EVIDENCE_SHOWN("SELECT " EVIDENCE_COLUMNS ", (SELECT count(*) " EVIDENCE_FOUND(part) ") AS total " \
     EVIDENCE_FOUND(part) " ORDER BY " ORDERED_BY("$9", "") " LIMIT CAST($10 AS bigint) OFFSET CAST($11 AS bigint)", \
     ORDERED_BY("$9", "e."))
+/* The same of what the index of texts has found. */
+#define EVIDENCE_FOUND_PAGE(rows) \
+    EVIDENCE_SHOWN_TEXT("SELECT f.*, count(*) OVER () AS total FROM (" rows("$10", "") ") f ORDER BY " ORDERED_BY("$9", "") \
+    " LIMIT CAST($11 AS bigint) OFFSET CAST($12 AS bigint)", ", e.total", ORDERED_BY("$9", "e."))
 /* Without filters, in the order of the rows: nothing is counted or sorted.  (One
  * statement that decides by CASE would not do: PostgreSQL's parallel plans count
  * before they know that nobody asks.) */
@@ -99,6 +118,9 @@ SAAS_DIRECTIVES_DEFINE(audits_config, saas_audits_module, AUDITS_DIRECTIVES)
 #define EVIDENCE_LOAD \
     "INSERT INTO evidence (org_id, audit_id, number, resource_id, check_name, status, severity, observed_at, comment," \
     " content_key)"
+/* A segment that rows have been added to has what it had, and more. */
+#define SEARCH_INSERT "INSERT INTO evidence_trigrams (org_id, audit_id, segment, slice, postings)"
+#define SEARCH_AGAIN " ON CONFLICT (org_id, audit_id, slice, segment) DO UPDATE SET postings = excluded.postings"
 /* Not now(), which is when the transaction began: one that writes the rows of a file takes its time. */
 #define END_AT(clock) \
     "UPDATE audits SET status = $3, score = CAST($4 AS integer), error = $5," \
@@ -110,27 +132,41 @@ SAAS_DIRECTIVES_DEFINE(audits_config, saas_audits_module, AUDITS_DIRECTIVES)
  * all of an audit than look into the index of those that are critical. */
 #define ALERT_CRITICAL(index, audit) \
     "SELECT resource_id, check_name FROM evidence" index " WHERE org_id = $1 AND audit_id = " audit \
-    " AND status = 'FAIL' AND severity = 'critical'"
+    " AND " KIND " = 5"
 #define ALERT_TEXT(index) \
     "SELECT f.resource_id, f.check_name, count(*) OVER () FROM (" ALERT_CRITICAL(index, "$2") " EXCEPT " \
     ALERT_CRITICAL(index, "$3") " EXCEPT SELECT m.resource_id, m.check_name FROM triage m WHERE m.org_id = $1 AND " SAAS_FINDING_MUTED("m.") \
     ") f ORDER BY f.resource_id, f.check_name LIMIT CAST($4 AS integer)"
+
+/* Audits of a target, as t; of each its row, as a.  (PostgreSQL is to look it up by its key, not among all that have a
+ * status: in the order that only the key has.) */
+#define OF_TARGET \
+    " FROM audit_targets t CROSS JOIN LATERAL (SELECT * FROM audits WHERE org_id = $1 AND id >= t.audit_id" \
+    " AND id <= t.audit_id ORDER BY id LIMIT 1) a"
+#define OF_TARGET_SQLITE " FROM audit_targets t CROSS JOIN audits a ON a.org_id = $1 AND a.id = t.audit_id"
+
+/* The audit before $2 of the same targets: of those of one of them, the latest that has the others, too, and no more. */
+#define ALERT_BEFORE_OF(of_target, target, same) \
+    "SELECT a.id" of_target " WHERE t.org_id = $1 AND t.target = " target " AND t.audit_id < $2 AND a.status = 'completed' AND a.engine = $3 AND " same \
+    " ORDER BY t.audit_id DESC LIMIT 1"
 
 /* What findings of a severity have cost, and how many resources. */
 #define LOST(severity) \
     ", CAST(sum(r." severity ") AS bigint), count(CASE WHEN r." severity " > 0 THEN 1 END)"
 #define LOST_OF(word) ", sum(CASE WHEN e.severity = '" word "' THEN e.cost ELSE 0 END) AS " word
 
-/* How a target fared in each completed audit of it, the latest first: a page of the audits, then the rows about it. */
+/* How a target fared in each completed audit of it, the latest first: a page of the audits, then the rows about it, by the
+ * index that walks have (walk.h). */
 #define FAILED(severity) "count(CASE WHEN e.severity = '" severity "' THEN 1 END)"
-#define TREND_OF(has) "a.org_id = $1 AND a.status = 'completed' AND ($3::text IS NULL OR a.engine = $3) AND " has
-#define TREND(has, targets) \
+#define TREND_OF(of_target, columns) \
+    "SELECT " columns of_target " WHERE t.org_id = $1 AND t.target = $2 AND a.status = 'completed' AND ($3::text IS NULL OR a.engine = $3)"
+#define TREND(of_target, targets, evidence) \
     "SELECT p.id, p.name, p.engine, p.finished_at, p.targets, p.score, p.grade, " FAILED("critical") ", " FAILED("high") \
     ", " FAILED("medium") ", " FAILED("low") ", " FAILED("informational") ", p.total" \
-    " FROM (SELECT a.id, a.name, a.engine, a.finished_at, " targets " AS targets, a.score, a.score_details ->> 'grade' AS grade," \
-    " (SELECT count(*) FROM audits a WHERE " TREND_OF(has) ") AS total" \
-    " FROM audits a WHERE " TREND_OF(has) " ORDER BY a.id DESC LIMIT CAST($4 AS bigint) OFFSET CAST($5 AS bigint)) p" \
-    " LEFT JOIN evidence e ON e.org_id = $1 AND e.audit_id = p.id AND e.resource_id = $2 AND e.status = 'FAIL'" \
+    " FROM (" TREND_OF(of_target, "a.id, a.name, a.engine, a.finished_at, " targets " AS targets, a.score, a.score_details ->> 'grade'" \
+    " AS grade, (" TREND_OF(of_target, "count(*)") ") AS total") " ORDER BY t.audit_id DESC LIMIT CAST($4 AS bigint)" \
+    " OFFSET CAST($5 AS bigint)) p" \
+    " LEFT JOIN " evidence \
     " GROUP BY p.id, p.name, p.engine, p.finished_at, p.targets, p.score, p.grade, p.total ORDER BY p.id DESC"
 
 const char *const audits_orders[] = {
@@ -156,7 +192,7 @@ saas_statement_t audits_statements[] = {
         "DELETE FROM audits WHERE org_id = $1 AND id = $2 AND status <> 'running' RETURNING " AUDIT_COLUMNS },
     [AUDIT_RUN] = { .name = "audit_run", .scope = SAAS_TENANT, .sql =
         "UPDATE audits SET status = 'running', started_at = coalesce(started_at, now()), evidence_count = 0,"
-        " counts = '{}' WHERE org_id = $1 AND id = $2 AND status IN ('queued', 'running')"
+        " searchable_to = 0, counts = '{}' WHERE org_id = $1 AND id = $2 AND status IN ('queued', 'running')"
         " RETURNING " AUDIT_COLUMNS },
     [AUDIT_PROGRESS] = { .name = "audit_progress", .scope = SAAS_TENANT, .sql =
         "UPDATE audits SET progress_done = CASE WHEN CAST($3 AS integer) > progress_done"
@@ -177,7 +213,15 @@ saas_statement_t audits_statements[] = {
         " value ->> 6 FROM json_each($3) WHERE TRUE ON CONFLICT DO NOTHING" },
     [EVIDENCE_TIME] = { .name = "evidence_time", .scope = SAAS_TENANT, .sql =
         "SELECT observed_at " EVIDENCE_OF " AND number = CAST($3 AS bigint)" },
-    [EVIDENCE_SETTINGS] = { .name = "evidence_settings", .scope = SAAS_TENANT, WALK_SETTINGS },
+    [EVIDENCE_SETTINGS] = { .name = "evidence_settings", .scope = SAAS_TENANT, WALK_SETTINGS("") },
+    [EVIDENCE_SEARCH] = { .name = "evidence_search", .scope = SAAS_TENANT, WALK_SETTINGS(WALK_SEARCH) },
+    [EVIDENCE_TRIGRAMS] = { .name = "evidence_trigrams", .scope = SAAS_TENANT, .sql =
+        "SELECT t.segment, t.slice, t.postings FROM (SELECT CAST(value AS integer) AS slice"
+        " FROM json_array_elements_text(CAST($3 AS json)) OFFSET 0) s CROSS JOIN LATERAL (SELECT segment, slice, postings"
+        " FROM evidence_trigrams WHERE org_id = $1 AND audit_id = $2 AND slice = s.slice AND segment >= CAST($4 AS integer)"
+        " AND segment <= CAST($5 AS integer) OFFSET 0) t", .sqlite =
+        "SELECT segment, slice, postings FROM json_each($3) CROSS JOIN evidence_trigrams WHERE org_id = $1 AND audit_id = $2"
+        " AND slice = json_each.value AND segment >= CAST($4 AS integer) AND segment <= CAST($5 AS integer)" },
     [EVIDENCE_ALL] = { .name = "evidence_all", EVIDENCE_WHOLE("number") },
     [EVIDENCE_ALL_DESC] = { .name = "evidence_all_desc", EVIDENCE_WHOLE("number DESC") },
     [EVIDENCE_ONE] = { .name = "evidence_one", EVIDENCE_SHOWN("SELECT " EVIDENCE_COLUMNS ", 1 AS total FROM evidence"
@@ -189,8 +233,10 @@ saas_statement_t audits_statements[] = {
         " WHERE org_id = $1 AND audit_id = $2 AND " SAAS_FINDING_FILTER " ORDER BY resource_id, check_name LIMIT CAST($15 AS bigint)",
         "$9", "$10", "$11", "$12", "$13", "$14") },
     [TREND_LIST] = { .name = "trend_list", .scope = SAAS_TENANT,
-        .sql = TREND("a.targets @> jsonb_build_array($2::text)", "jsonb_array_length(a.targets)"),
-        .sqlite = TREND("EXISTS (SELECT 1 FROM json_each(a.targets) WHERE value = $2)", "json_array_length(a.targets)") },
+        .sql = TREND(OF_TARGET, "jsonb_array_length(a.targets)", "LATERAL (SELECT severity FROM evidence WHERE org_id = $1 AND audit_id = p.id"
+        " AND (resource_id, number) > ($2, 0) AND resource_id <= $2 AND status = 'FAIL' ORDER BY resource_id, number OFFSET 0) e ON TRUE"),
+        .sqlite = TREND(OF_TARGET_SQLITE, "json_array_length(a.targets)", "evidence AS e INDEXED BY evidence_resource ON e.org_id = $1"
+        " AND e.audit_id = p.id AND e.resource_id = $2 AND e.status = 'FAIL'") },
     [DIFF_STATES] = { .name = "diff_states", .scope = SAAS_TENANT, .sql =
         "SELECT status FROM audits WHERE org_id = $1 AND id IN ($2, $3)" },
     [DIFF_LIST] = { .name = "diff_list", .scope = SAAS_TENANT, .sql =
@@ -258,13 +304,11 @@ saas_statement_t audits_statements[] = {
         " RETURNING name, engine, targets" },
     /* The same targets, in whatever order they were named. */
     [ALERT_BEFORE] = { .name = "alert_before", .scope = SAAS_TENANT, .sql =
-        "SELECT id FROM audits WHERE org_id = $1 AND id < $2 AND status = 'completed' AND engine = $3"
-        " AND targets @> $4::jsonb AND targets <@ $4::jsonb ORDER BY id DESC LIMIT 1", .sqlite =
-        "SELECT id FROM audits WHERE org_id = $1 AND id < $2 AND status = 'completed' AND engine = $3"
-        " AND (SELECT json_group_array(value) FROM (SELECT value FROM json_each(targets) ORDER BY value))"
-        " = (SELECT json_group_array(value) FROM (SELECT value FROM json_each($4) ORDER BY value)) ORDER BY id DESC LIMIT 1" },
+        ALERT_BEFORE_OF(OF_TARGET, "$4::jsonb ->> 0", "a.targets @> $4::jsonb AND a.targets <@ $4::jsonb"), .sqlite =
+        ALERT_BEFORE_OF(OF_TARGET_SQLITE, "$4 ->> 0", "(SELECT json_group_array(value) FROM (SELECT value FROM json_each(a.targets) ORDER BY value))"
+        " = (SELECT json_group_array(value) FROM (SELECT value FROM json_each($4) ORDER BY value))") },
     [ALERT_FINDINGS] = { .name = "alert_findings", .scope = SAAS_TENANT, .sql = ALERT_TEXT(""),
-        .sqlite = ALERT_TEXT(" INDEXED BY evidence_critical") },
+        .sqlite = ALERT_TEXT(" INDEXED BY evidence_kind") },
     [ALERT_PEOPLE] = { .name = "alert_people", .scope = SAAS_SYSTEM, .sql =
         "SELECT u.email, u.name, o.name, o.slug FROM audit_alerts a JOIN users u ON u.id = a.user_id AND u.is_active"
         " AND u.email_verified_at IS NOT NULL JOIN organizations o ON o.id = a.org_id AND o.deleted_at IS NULL WHERE a.org_id = $1" },
@@ -273,6 +317,20 @@ saas_statement_t audits_statements[] = {
     [AUDIT_ALL] = { .name = "audit_all", AUDIT_WHOLE("id DESC") },
     [AUDIT_ALL_OLDEST] = { .name = "audit_all_oldest", AUDIT_WHOLE("id") },
 
+    /* How far the audit is indexed, and the first row that is not. */
+    [SEARCH_STATE] = { .name = "search_state", .scope = SAAS_TENANT, .sql =
+        "SELECT a.searchable_to, (SELECT min(e.number) FROM evidence e WHERE e.org_id = $1 AND e.audit_id = $2"
+        " AND e.number > a.searchable_to) FROM audits a WHERE a.org_id = $1 AND a.id = $2" },
+    /* As SAAS_FINDING_FILTER compares them. */
+    [SEARCH_ROWS] = { .name = "search_rows", .scope = SAAS_TENANT, .sql =
+        "SELECT number, lower(resource_id), lower(check_name), lower(comment) FROM evidence WHERE org_id = $1"
+        " AND audit_id = $2::uuid AND number >= CAST($3 AS bigint) AND number < CAST($4 AS bigint) ORDER BY number" },
+    [SEARCH_DONE] = { .name = "search_done", .scope = SAAS_TENANT, .sql =
+        "UPDATE audits SET searchable_to = CAST($4 AS bigint) WHERE org_id = $1 AND id = $2"
+        " AND searchable_to = CAST($3 AS bigint) RETURNING id" },
+    [SEARCH_LOAD] = { .name = "search_load", .scope = SAAS_TENANT, .sql =
+        SEARCH_INSERT " SELECT $1::uuid, $2::uuid, CAST(c1 AS integer), CAST(c2 AS integer), c3 FROM saas_rows WHERE TRUE"
+        SEARCH_AGAIN, .sqlite = SEARCH_INSERT " VALUES ($1, $2, $3, $4, $5)" SEARCH_AGAIN },
     [IMPORT_AGAIN] = { .name = "import_again", .scope = SAAS_TENANT, .sql =
         "UPDATE audits SET status = 'queued', progress_done = 0, progress_total = 100, error = NULL, started_at = NULL,"
         " finished_at = NULL WHERE org_id = $1 AND id = $2 AND engine = $3"
@@ -315,24 +373,17 @@ saas_statement_t audits_statements[] = {
     [PARTS_REMOVE] = { .name = "parts_remove", .scope = SAAS_TENANT, .sql =
         "DELETE FROM import_parts WHERE org_id = $1 AND audit_id = $2" },
 
-    [AUDIT_LIST] = { .name = "audit_list_created_desc", AUDIT_PAGE("id DESC") },
-    { .name = "audit_list_created", AUDIT_PAGE("id") },
-    { .name = "audit_list_name", AUDIT_PAGE("name, id") },
-    { .name = "audit_list_name_desc", AUDIT_PAGE("name DESC, id DESC") },
-    { .name = "audit_list_status", AUDIT_PAGE("status, id") },
-    { .name = "audit_list_status_desc", AUDIT_PAGE("status DESC, id DESC") },
-    { .name = "audit_list_engine", AUDIT_PAGE("engine, id") },
-    { .name = "audit_list_engine_desc", AUDIT_PAGE("engine DESC, id DESC") },
-    { .name = "audit_list_score", AUDIT_PAGE("score NULLS LAST, id") },
-    { .name = "audit_list_score_desc", AUDIT_PAGE("score DESC NULLS LAST, id DESC") },
-    { .name = "audit_list_finished", AUDIT_PAGE("finished_at NULLS LAST, id") },
-    { .name = "audit_list_finished_desc", AUDIT_PAGE("finished_at DESC NULLS LAST, id DESC") },
+    [AUDIT_LIST] = AUDIT_PAGES("audit_list", "", ""),
+    [AUDIT_SCHEDULED] = AUDIT_PAGES("audit_scheduled", " INDEXED BY audits_schedule", " AND schedule_id = $4"),
 
     [EVIDENCE_LIST + PART_OF_ALL] = { .name = "evidence_list", EVIDENCE_PAGE("") },
     [EVIDENCE_LIST + PART_OF_STATUS] = { .name = "evidence_list_status", EVIDENCE_PAGE(PART_STATUS) },
     [EVIDENCE_LIST + PART_OF_CHECK] = { .name = "evidence_list_check", EVIDENCE_PAGE(" AND check_name = $5") },
     [EVIDENCE_LIST + PART_OF_RESOURCE] = { .name = "evidence_list_resource", EVIDENCE_PAGE(" AND resource_id = $7") },
     [EVIDENCE_LIST + PART_OF_MUTED] = { .name = "evidence_list_muted", EVIDENCE_PAGE(PART_MUTED) },
+
+    [EVIDENCE_LIST + PART_OF_FOUND] = { .name = "evidence_list_found", .scope = SAAS_TENANT,
+        .sql = EVIDENCE_FOUND_PAGE(FOUND_ROWS), .sqlite = EVIDENCE_FOUND_PAGE(FOUND_ROWS_SQLITE) },
 
     /* In the order of evidence.c's table, each up and down. */
     [EVIDENCE_WALK] = WALK_MUTED("evidence_walk_muted"),
@@ -344,6 +395,8 @@ saas_statement_t audits_statements[] = {
     WALK_ALL("evidence_walk"),
     WALK_TIME("evidence_walk_time_muted", RANGE_TIME_MUTED, RANGE_TIME_MUTED_SQLITE),
     WALK_TIME("evidence_walk_time", RANGE_TIME, RANGE_TIME_SQLITE),
+    WALK_FOUND("evidence_walk_found"),
+    WALK_TIME("evidence_walk_time_found", RANGE_TIME_FOUND, RANGE_TIME_FOUND_SQLITE),
     [EVIDENCE_END] = WALK_END_OF("evidence_end_resource", "evidence_resource", "resource_id"),
     WALK_END_OF("evidence_end_check", "evidence_check", "check_name"),
     WALK_END("evidence_end"),
@@ -424,6 +477,7 @@ static const saas_object_t objects[] = { { "audit", "audits" }, { "audit_host", 
 static saas_job_kind_t jobs[] = {
     { .kind = AUDIT_JOB, .run = audits_job_run, .gave_up = audits_job_gave_up, .max_attempts = AUDIT_ATTEMPTS },
     { .kind = ALERT_JOB, .run = audits_job_alert, .max_attempts = 5 },
+    { .kind = SEARCH_JOB, .run = audits_job_search, .max_attempts = 5, .per_node = 1 },
     { .kind = SCHEDULE_JOB, .run = audits_job_schedules, .max_attempts = 3 },
     { .kind = NULL }
 };

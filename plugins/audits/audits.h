@@ -41,6 +41,9 @@ SAAS_DIRECTIVES_DECLARE(audits_config, saas_audits_module, AUDITS_DIRECTIVES)
 /** The kind of the job that tells of new critical findings; its object is the audit. */
 #define ALERT_JOB "audit.alert"
 
+/** The kind of the job that makes an audit's index of texts; its object is the audit. */
+#define SEARCH_JOB "audit.search"
+
 /** What plans may limit: audits that are started, targets of one, and schedules that there are. */
 #define AUDITS_LIMIT "audits"
 #define AUDITS_LIMIT_TARGETS "targets"
@@ -61,6 +64,8 @@ enum {
     EVIDENCE_ADD,
     EVIDENCE_TIME,
     EVIDENCE_SETTINGS,
+    EVIDENCE_SEARCH,
+    EVIDENCE_TRIGRAMS,
     EVIDENCE_ALL,
     EVIDENCE_ALL_DESC,
     EVIDENCE_ONE,
@@ -94,6 +99,10 @@ enum {
     ALERT_PEOPLE,
     AUDIT_ALL,
     AUDIT_ALL_OLDEST,
+    SEARCH_STATE,
+    SEARCH_ROWS,
+    SEARCH_DONE,
+    SEARCH_LOAD,
     IMPORT_AGAIN,
     IMPORT_RUN,
     IMPORT_PROGRESS,
@@ -107,14 +116,19 @@ enum {
     PARTS_REMOVE,
     /* The list, one statement for each order: see audits_orders. */
     AUDIT_LIST,
+    /* The same of what a schedule has started. */
+    AUDIT_SCHEDULED = AUDIT_LIST + 12,
     /* One for each part of an audit that an index finds. */
-    EVIDENCE_LIST = AUDIT_LIST + 12,
+    EVIDENCE_LIST = AUDIT_SCHEDULED + 12,
     /* Up and down, see evidence.c: walks, and where ranges end. */
-    EVIDENCE_WALK = EVIDENCE_LIST + 5,
-    EVIDENCE_END = EVIDENCE_WALK + 2 * 9,
+    EVIDENCE_WALK = EVIDENCE_LIST + 6,
+    EVIDENCE_END = EVIDENCE_WALK + 2 * 11,
     AUDITS_STATEMENTS = EVIDENCE_END + 2 * 4
 };
-enum { PART_OF_ALL, PART_OF_STATUS, PART_OF_CHECK, PART_OF_RESOURCE, PART_OF_MUTED };
+enum { PART_OF_ALL, PART_OF_STATUS, PART_OF_CHECK, PART_OF_RESOURCE, PART_OF_MUTED, PART_OF_FOUND };
+/** Columns of EVIDENCE_SEARCH behind the number of rows: up to which row the audit is indexed, the last one, and the text
+ *  that is looked for as it is compared. */
+enum { SEARCH_TO = 1, SEARCH_LAST, SEARCH_TEXT };
 extern saas_statement_t audits_statements[];
 
 /** ?ordering= of the list of audits: the n-th is statement AUDIT_LIST + n.  NULL-terminated; the first is the default. */
@@ -253,6 +267,9 @@ void audits_job_gave_up(saas_job_t *job, const char *why);
 /** In the transaction that ends an audit, whose row this is: has it looked at whether anybody wants to be told. */
 apr_status_t audits_alert(saas_db_t *db, saas_job_t *job, const saas_rows_t *rows);
 apr_status_t audits_job_alert(saas_job_t *job);
+/** In the transaction that ends an audit, whose row this is: has the index of its texts made, if it has many rows. */
+apr_status_t audits_searchable(saas_db_t *db, saas_job_t *job, const saas_rows_t *rows);
+apr_status_t audits_job_search(saas_job_t *job);
 /** Starts what is due, of all organizations. */
 apr_status_t audits_job_schedules(saas_job_t *job);
 

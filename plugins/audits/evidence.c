@@ -9,6 +9,7 @@
 
 #include "audits.h"
 #include "score.h"
+#include "search.h"
 #include "walk.h"
 
 #include <apr_encode.h>
@@ -33,11 +34,36 @@ static const char *const orders[] = {
 /* The first orders have cursors; each of these is two of them, up and down. */
 typedef enum { BY_NUMBER, BY_SEVERITY, BY_TIME, WALKED } by_e;
 
+/* Numbers in which a text is rather looked for than among the rows of a check or a resource. */
+#define FEW 2048
+
 /* ------------------------------------------------------------ by number -- */
+
+/** Where the text that is asked for may be; NULL: anywhere, as far as can be told. */
+static apr_status_t find_text(saas_request_t *rq, const char *audit, const char *text, const char **blocks)
+{
+    audits_search_t search;
+    saas_rows_t *rows;
+    saas_db_t *db;
+    apr_status_t rv = saas_request_db(rq, &db);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if ((rv = saas_db_begin(db, SAAS_READ)) == APR_SUCCESS
+        && (rv = saas_db_query(db, &audits_statements[EVIDENCE_SEARCH], &rows, SAAS_ARGS(audit, text))) == APR_SUCCESS) {
+        audits_search_begin(&search, rq->pool, audit, rows->count ? rows : NULL);
+        if ((rv = audits_search_all(&search, db, rq->pool, WALK_MOST, blocks)) == APR_SUCCESS) {
+            rv = saas_db_commit(db);
+        }
+    }
+    saas_db_close(db);
+    return rv;
+}
 
 static int reply_numbered(saas_request_t *rq, const saas_finding_filter_t *filter, int order)
 {
-    const char *audit = saas_request_parameter(rq, "audit");
+    const char *audit = saas_request_parameter(rq, "audit"), *blocks = NULL;
     int part = filter->resource                         ? PART_OF_RESOURCE
                : filter->check                          ? PART_OF_CHECK
                : filter->muted && *filter->muted == 't' ? PART_OF_MUTED
@@ -47,6 +73,16 @@ static int reply_numbered(saas_request_t *rq, const saas_finding_filter_t *filte
     if (order <= 1 && saas_finding_filter_is_empty(filter)) {
         return saas_reply_list(rq, evidence_members, &audits_statements[order ? EVIDENCE_ALL_DESC : EVIDENCE_ALL],
                                SAAS_ARGS(audit));
+    }
+    if (filter->search && !rq->errors) {
+        apr_status_t rv = find_text(rq, audit, filter->search, &blocks);
+        if (rv != APR_SUCCESS) {
+            return saas_reply_failure(rq, rv);
+        }
+    }
+    if (blocks) {
+        return saas_reply_list(rq, evidence_members, &audits_statements[EVIDENCE_LIST + PART_OF_FOUND],
+                               SAAS_ARGS(audit, SAAS_FINDING_FILTER_ARGS(filter), orders[order], blocks));
     }
     return saas_reply_list(rq, evidence_members, &audits_statements[EVIDENCE_LIST + part],
                            SAAS_ARGS(audit, SAAS_FINDING_FILTER_ARGS(filter), orders[order]));
@@ -79,6 +115,8 @@ static const struct {
     { 1, MUTED, ALL, NO_END },
     { 1, 0, ALL, END_TIME },
 };
+/* Behind them: of what the index of texts has found. */
+enum { WALK_FOUND_NUMBER = sizeof(walks) / sizeof(walks[0]), WALK_FOUND_TIME };
 
 /** A row that a range begins after or ends with. */
 typedef struct place_t {
@@ -96,6 +134,7 @@ typedef struct walk_t {
     int size;
     int severity;              /* the page begins in this one: an index of saas_finding_severities */
     place_t after;
+    audits_search_t search;
     saas_rows_t rows;          /* found: one more than wanted, where there is one */
     const char **cells;
     const char *next;          /* the place of the next page, as cursors have it; NULL: there is none */
@@ -226,20 +265,29 @@ static apr_status_t find_end(walk_t *walk, saas_db_t *db, end_e end, place_t *un
     return rv;
 }
 
-static apr_status_t find_rows(const walk_t *walk, saas_db_t *db, int number, const place_t *until, saas_rows_t **rows)
+static apr_status_t find_rows(const walk_t *walk, saas_db_t *db, int number, const place_t *until, const char *blocks,
+                              saas_rows_t **rows)
 {
     saas_statement_t *st = &audits_statements[EVIDENCE_WALK + 2 * number + walk->down];
     const saas_finding_filter_t *f = &walk->filter;
     const place_t *after = &walk->after;
     const char *missing = apr_itoa(walk->rq->pool, walk->size + 1 - walk->rows.count);
 
-    return walk->by == BY_TIME
-               ? saas_db_query(db, st, rows,
-                               SAAS_ARGS(walk->audit, SAAS_FINDING_FILTER_ARGS(f), after->number, after->time,
-                                         until->number, until->time, missing))
-               : saas_db_query(db, st, rows,
-                               SAAS_ARGS(walk->audit, SAAS_FINDING_FILTER_ARGS(f), after->number, until->number,
-                                         missing));
+    const char *args[14] = { walk->audit, SAAS_FINDING_FILTER_ARGS(f), after->number };
+    int n = 8;
+
+    if (walk->by == BY_TIME) {
+        args[n++] = after->time;
+    }
+    args[n++] = until->number;
+    if (walk->by == BY_TIME) {
+        args[n++] = until->time;
+    }
+    args[n++] = missing;
+    if (blocks) {
+        args[n++] = blocks;
+    }
+    return saas_db_query(db, st, rows, args, n);
 }
 
 static void add_rows(walk_t *walk, const saas_rows_t *rows)
@@ -254,24 +302,90 @@ static void add_rows(walk_t *walk, const saas_rows_t *rows)
     walk->rows.count += rows->count;
 }
 
-/** Goes on from walk->after until the page is full, or the range ends, which is told in walk->next. */
-static apr_status_t go(walk_t *walk, saas_db_t *db)
+/** Where there is more than the page holds, the next one begins behind its last row. */
+static int is_full(walk_t *walk)
 {
-    place_t until = { walk->down ? "0" : NUMBER_LAST, NULL };
-    saas_rows_t *rows;
-    end_e end;
-    const int number = choose_walk(walk, &end);
-    apr_status_t rv = end == NO_END ? APR_SUCCESS : find_end(walk, db, end, &until);
-
-    if (rv != APR_SUCCESS || (rv = find_rows(walk, db, number, &until, &rows)) != APR_SUCCESS) {
-        return rv;
-    }
-    add_rows(walk, rows);
     if (walk->rows.count > walk->size) {
         const int last = walk->size - 1;
         walk->next = place_text(walk, rank_of(saas_cell(&walk->rows, last, E_SEVERITY)),
                                 saas_cell(&walk->rows, last, E_NUMBER));
     }
+    return walk->rows.count > walk->size;
+}
+
+/** Goes on where the index of texts says that the text may be, in more and more of it, for where it often is the page is
+ *  full soon.  Behind what is indexed goes the next page on. */
+static apr_status_t go_found(walk_t *walk, saas_db_t *db)
+{
+    const place_t until = { walk->down ? "0" : NUMBER_LAST, NULL };
+    apr_int64_t at = apr_atoi64(walk->after.number), read = 0, most = 4 * TRIGRAMS_ROWS, numbers;
+    const char *blocks;
+    saas_rows_t *rows;
+    apr_status_t rv;
+
+    walk->next = NULL;
+    do {
+        rv = audits_search_next(&walk->search, db, walk->rq->pool, walk->down,
+                                most < WALK_MOST - read ? most : WALK_MOST - read, &at, &blocks, &numbers);
+        if (rv != APR_SUCCESS
+            || (blocks && (rv = find_rows(walk, db, WALK_FOUND_NUMBER, &until, blocks, &rows)) != APR_SUCCESS)) {
+            return rv;
+        }
+        if (!blocks) {
+            if (!walk->down && walk->search.last > walk->search.to) {
+                walk->next = place_text(walk, walk->severity, apr_psprintf(walk->rq->pool, "%" APR_INT64_T_FMT, walk->search.to));
+            }
+            return APR_SUCCESS;
+        }
+        add_rows(walk, rows);
+        read += numbers;
+        most *= 8;
+    } while (!is_full(walk) && read < WALK_MOST);
+    if (walk->rows.count <= walk->size) {
+        walk->next = place_text(walk, walk->severity, apr_psprintf(walk->rq->pool, "%" APR_INT64_T_FMT, at));
+    }
+    return APR_SUCCESS;
+}
+
+/** Whether the index of texts has anything to say about what comes after the place. */
+static int is_indexed(const walk_t *walk)
+{
+    const audits_search_t *search = &walk->search;
+    apr_int64_t after = apr_atoi64(walk->after.number);
+
+    return search->to && (walk->down ? search->last <= search->to || after <= search->to + 1 : after < search->to);
+}
+
+/** Goes on from walk->after until the page is full, or the range ends, which is told in walk->next. */
+static apr_status_t go(walk_t *walk, saas_db_t *db)
+{
+    place_t until = { walk->down ? "0" : NUMBER_LAST, NULL };
+    const char *blocks = NULL;
+    saas_rows_t *rows;
+    end_e end;
+    int number = choose_walk(walk, &end);
+    apr_status_t rv = APR_SUCCESS;
+
+    if (end == END_NUMBER && is_indexed(walk)) {
+        return go_found(walk, db);
+    }
+    if (end != NO_END) {
+        rv = audits_search_all(&walk->search, db, walk->rq->pool, end == END_TIME ? WALK_MOST : FEW, &blocks);
+        if (rv == APR_SUCCESS && blocks) {
+            number = end == END_TIME ? WALK_FOUND_TIME : WALK_FOUND_NUMBER;
+        }
+        else if (rv == APR_SUCCESS) {
+            rv = find_end(walk, db, end, &until);
+        }
+    }
+    if (rv == APR_SUCCESS && walk->next && (end == END_RESOURCE || end == END_CHECK) && is_indexed(walk)) {
+        return go_found(walk, db);
+    }
+    if (rv != APR_SUCCESS || (rv = find_rows(walk, db, number, &until, blocks, &rows)) != APR_SUCCESS) {
+        return rv;
+    }
+    add_rows(walk, rows);
+    is_full(walk);
     return APR_SUCCESS;
 }
 
@@ -294,7 +408,11 @@ static apr_status_t find_page(walk_t *walk, saas_db_t *db, int first, apr_int64_
     saas_rows_t *audit;
     apr_status_t rv = saas_db_begin(db, SAAS_READ);
 
-    if (rv == APR_SUCCESS) {
+    if (rv == APR_SUCCESS && walk->filter.search) {
+        rv = saas_db_query(db, &audits_statements[EVIDENCE_SEARCH], &audit, SAAS_ARGS(walk->audit, walk->filter.search));
+        audits_search_begin(&walk->search, walk->rq->pool, walk->audit, rv == APR_SUCCESS && audit->count ? audit : NULL);
+    }
+    else if (rv == APR_SUCCESS) {
         rv = saas_db_queue_rows(db, &audits_statements[EVIDENCE_SETTINGS], &audit, SAAS_ARGS(walk->audit));
     }
     if (rv == APR_SUCCESS && walk->by == BY_TIME && !first) {

@@ -442,7 +442,8 @@ static apr_status_t end_body(saas_db_t *db, void *baton)
                             SAAS_ARGS(job->object_id, status, score, end->error, total, counts, details)))
             != APR_SUCCESS
         || (rv = saas_db_queue(db, &audits_statements[PARTS_REMOVE], SAAS_ARGS(job->object_id))) != APR_SUCCESS
-        || (rv = audits_alert(db, job, rows)) != APR_SUCCESS) {
+        || (rv = audits_alert(db, job, rows)) != APR_SUCCESS
+        || (rv = audits_searchable(db, job, rows)) != APR_SUCCESS) {
         return rv;
     }
     return audits_activity(db, NULL, job->id, apr_pstrcat(p, "audit.", status, NULL), p, rows);

@@ -164,7 +164,8 @@ static apr_status_t write_body(saas_db_t *db, void *baton)
     }
     rv = saas_db_query(db, &audits_statements[AUDIT_END], &rows,
                        SAAS_ARGS(job->object_id, write->status, score, write->error, NULL, NULL, details));
-    if (rv == APR_SUCCESS && (rv = audits_alert(db, job, rows)) == APR_SUCCESS) {
+    if (rv == APR_SUCCESS && (rv = audits_alert(db, job, rows)) == APR_SUCCESS
+        && (rv = audits_searchable(db, job, rows)) == APR_SUCCESS) {
         rv = audits_activity(db, NULL, job->id, apr_pstrcat(p, "audit.", write->status, NULL), p, rows);
     }
     return rv;

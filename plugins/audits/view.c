@@ -92,7 +92,8 @@ int audits_list(saas_request_t *rq)
         return saas_reply_list(rq, audits_members, &audits_statements[order ? AUDIT_ALL_OLDEST : AUDIT_ALL],
                                SAAS_NO_ARGS);
     }
-    return saas_reply_list(rq, audits_members, &audits_statements[AUDIT_LIST + order], SAAS_ARGS(status, engine, schedule));
+    return saas_reply_list(rq, audits_members, &audits_statements[(schedule ? AUDIT_SCHEDULED : AUDIT_LIST) + order],
+                           SAAS_ARGS(status, engine, schedule));
 }
 
 int audits_view(saas_request_t *rq)

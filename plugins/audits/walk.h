@@ -18,6 +18,9 @@
 #define AUDITS_WALK_H
 
 #include "audits.h"
+#include "trigrams.h"
+
+#include <apr_general.h>
 
 #define EVIDENCE_COLUMNS "number, resource_id, check_name, status, severity, observed_at, comment"
 #define EVIDENCE_STORED "(SELECT a.evidence_count FROM audits a WHERE a.org_id = $1 AND a.id = $2)"
@@ -53,13 +56,16 @@
 
 #define NUMBER_LAST "9223372036854775807"
 
-/* Before a walk, in its transaction: how many rows the audit has, and how the walk is planned.  (jit: a sort that is
- * not wanted, where there is no way without, looks dear enough for a compiler.) */
-#define WALK_SETTINGS \
-    .sql = "SELECT evidence_count, set_config('enable_sort', 'off', true), set_config('enable_seqscan', 'off', true)," \
+/* Before a walk, in its transaction: how many rows the audit has, what else is asked for, and how the walk is planned.
+ * (jit: a sort that is not wanted, where there is no way without, looks dear enough for a compiler.) */
+#define WALK_SETTINGS(more) \
+    .sql = "SELECT evidence_count" more ", set_config('enable_sort', 'off', true), set_config('enable_seqscan', 'off', true)," \
            " set_config('enable_bitmapscan', 'off', true), set_config('jit', 'off', true)" \
            " FROM audits WHERE org_id = $1 AND id = $2", \
-    .sqlite = "SELECT evidence_count FROM audits WHERE org_id = $1 AND id = $2"
+    .sqlite = "SELECT evidence_count" more " FROM audits WHERE org_id = $1 AND id = $2"
+/* Of a text that is looked for: the columns SEARCH_TO and so on. */
+#define WALK_SEARCH \
+    ", searchable_to, (SELECT coalesce(max(number), 0) " EVIDENCE_OF "), lower($3::text)"
 
 /* ---------------------------------------------------------------- ranges -- */
 
@@ -134,6 +140,21 @@
 #define RANGE_TIME_MUTED(from, to, gt, le, desc) MUTED_ROWS(TIMES("::timestamptz", from, to, gt, le))
 #define RANGE_TIME_MUTED_SQLITE(from, to, gt, le, desc) MUTED_ROWS_SQLITE(TIMES("", from, to, gt, le))
 
+/* Where the index of texts says that a text may be: numbers from and to of blocks, as JSON (search.h).  (Taken apart before
+ * they are compared with rows: PostgreSQL takes what reads JSON for a leak.  And it has to know how few rows they are.) */
+#define FOUND_ROWS(blocks, where) \
+    "SELECT r.* FROM (SELECT CAST(value ->> 0 AS bigint) AS low, CAST(value ->> 1 AS bigint) AS high" \
+    " FROM json_array_elements(CAST(" blocks " AS json)) OFFSET 0) d CROSS JOIN LATERAL (SELECT " EVIDENCE_COLUMNS \
+    " " EVIDENCE_OF " AND number >= d.low AND number <= d.high AND " SAAS_FINDING_FILTER \
+    " ORDER BY number LIMIT " APR_STRINGIFY(TRIGRAMS_ROWS) ") r WHERE TRUE" where
+#define FOUND_ROWS_SQLITE(blocks, where) \
+    "SELECT " EVIDENCE_COLUMNS " FROM json_each(" blocks ") CROSS JOIN evidence WHERE org_id = $1 AND audit_id = $2" \
+    " AND number >= json_each.value ->> 0 AND number <= json_each.value ->> 1" where " AND " SAAS_FINDING_FILTER
+#define RANGE_FOUND(gt, le, desc) FOUND_ROWS("$12", NUMBERS(gt, le))
+#define RANGE_FOUND_SQLITE(gt, le, desc) FOUND_ROWS_SQLITE("$12", NUMBERS(gt, le))
+#define RANGE_TIME_FOUND(from, to, gt, le, desc) FOUND_ROWS("$14", TIMES("::timestamptz", from, to, gt, le))
+#define RANGE_TIME_FOUND_SQLITE(from, to, gt, le, desc) FOUND_ROWS_SQLITE("$14", TIMES("", from, to, gt, le))
+
 /* Of a status all severities, of a severity all statuses. */
 #define OF_STATUS(range, ...) \
     range("(" STATUS_ASKED ")", __VA_ARGS__) " UNION ALL " \
@@ -174,6 +195,9 @@
 #define WALK_MUTED(name_) \
     WALKED_UP(name_, WITH(RANGE_MUTED, UP), WITH(RANGE_MUTED_SQLITE, UP)), \
     WALKED_DOWN(name_, WITH(RANGE_MUTED, DOWN), WITH(RANGE_MUTED_SQLITE, DOWN))
+#define WALK_FOUND(name_) \
+    WALKED_UP(name_, WITH(RANGE_FOUND, UP), WITH(RANGE_FOUND_SQLITE, UP)), \
+    WALKED_DOWN(name_, WITH(RANGE_FOUND, DOWN), WITH(RANGE_FOUND_SQLITE, DOWN))
 #define WALK_TIME(name_, range, range_sqlite) \
     WALKED(name_, TIMES_ORDER(""), "$13", WITH(range, TIMES_UP), WITH(range_sqlite, TIMES_UP_SQLITE)), \
     WALKED(name_ "_desc", TIMES_ORDER(" DESC"), "$13", WITH(range, TIMES_DOWN), WITH(range_sqlite, TIMES_DOWN_SQLITE))

@@ -219,7 +219,14 @@ def alert(site, person):
                                               site.database.execute("SELECT count(*) FROM jobs WHERE kind = 'mail' AND object_id = ?", key))
 
 
-KINDS = (told, replay, ask, due, cancel, purge, audit, file, reset, mail, deliveries, schedule, alert)
+def search(site, person):
+    """An audit whose rows are to be indexed."""
+    key = seed.varied_audit(site.database, person.org["id"], 100)
+    return "audit.search", key, None, lambda: (seed.searchable_to(site.database, key),
+                                               site.database.execute("SELECT count(*) FROM evidence_trigrams WHERE audit_id = ?", key))
+
+
+KINDS = (told, replay, ask, due, cancel, purge, audit, file, reset, mail, deliveries, schedule, alert, search)
 
 
 @pytest.mark.parametrize("make", KINDS, ids=lambda make: make.__name__)
@@ -306,5 +313,6 @@ def test_no_kind_of_work_is_left_out(site, person):
     """Of the plugins that are loaded; a new one belongs into KINDS."""
     known = {line.split('kind="')[1].split('"')[0] for line in scrape(site) if line.startswith("saas_jobs{")} - {"other"}
     made = {"told": "stripe.told", "replay": "stripe.replay", "ask": "stripe.ask", "due": "stripe.due", "cancel": "stripe.cancel",
-            "purge": "organization.purge", "audit": "audit", "file": "audit", "reset": "password-reset", "mail": "mail", "deliveries": "notify.purge", "schedule": "audit.schedule", "alert": "audit.alert"}
+            "purge": "organization.purge", "audit": "audit", "file": "audit", "reset": "password-reset", "mail": "mail", "deliveries": "notify.purge", "schedule": "audit.schedule", "alert": "audit.alert",
+            "search": "audit.search"}
     assert known == {made[make.__name__] for make in KINDS}

@@ -212,6 +212,13 @@ ROWS = {
                                              status="completed", progress_done=1, progress_total=1, evidence_count=0, counts=COUNTS, score=None, error=None,
                                              idempotency_key=None, created_by=None, created_at=THEN, started_at=THEN, finished_at=THEN, alerted_at=THEN)])),
     ],
+    27: [
+        ("audit_targets", None),  # written by triggers
+        ("evidence_trigrams", both(lambda n, org: [dict(org_id=org, audit_id=key(5, n), slice=7, segment=0, postings="BQEAAA==")])),
+        ("audits", both(lambda n, org: [dict(org_id=org, id=key(15, n), name="searched", engine="web", targets=json.dumps(["https://example.test/"]),
+                                             status="completed", progress_done=1, progress_total=1, evidence_count=0, counts=COUNTS, score=None, error=None,
+                                             idempotency_key=None, created_by=None, created_at=THEN, started_at=THEN, finished_at=THEN, searchable_to=2)])),
+    ],
 }
 # What SQLite has instead of notifications: triggers fill it, and a migration may add to it. By the version that made it.
 TRIGGERED = {"sqlite": {"principal_changes": 6}, "pgsql": {}}

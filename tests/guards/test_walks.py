@@ -3,6 +3,7 @@ tried on rows is tried on no more than a page may read. Counted is what the data
 pages of PostgreSQL's plans, whether it has statistics or not, and steps of SQLite's machine.
 """
 
+import json
 import re
 import uuid
 
@@ -16,6 +17,10 @@ ROWS, SIZE, NEVER = 30_000, 50, str(2**63 - 1)
 MOST = int(re.search(r"#define WALK_MOST (\d+)", (ROOT / "plugins" / "audits" / "walk.h").read_text())[1])
 ORG, MUTES = str(uuid.uuid4()), 20
 HOST = "https://host-{}.example.test/"
+TARGET, SCHEDULE, NEWEST = "https://aimed-at.example.test/", str(uuid.uuid4()), "ffffffff-ffff-7fff-bfff-ffffffffffff"
+INDEX = "INSERT INTO evidence_trigrams (org_id, audit_id, slice, segment, postings) SELECT {key}, n % 1024, n / 1024, 'AAEAAA==' FROM {series}"
+AUDITS = ("INSERT INTO audits (org_id, id, engine, targets, status, schedule_id, created_at) SELECT {org}, {id}, 'web', {targets}, 'completed', {schedule},"
+          " {now} FROM {series}")
 MUTE = ("INSERT INTO triage (org_id, resource_id, check_name, muted, updated_at) SELECT '{org}'{uuid}, 'https://host-' || n || '.example.test/',"
         " 'check_5', {true}, {now}")
 NOWHERE = "%there is no such text%"
@@ -50,7 +55,13 @@ def page(name, down, asked, after, until=None):
     return name + ("_desc" if down else ""), [ORG, None, *asked, *place, str(SIZE + 1)]
 
 
-class Pgsql:
+class Walked:
+    def of_audit(self, name, args):
+        """What is about evidence is about this audit's."""
+        return [args[0], self.audit, *args[2:]] if "evidence" in name else args
+
+
+class Pgsql(Walked):
     def __init__(self, database, statements):
         self.statements = {s["name"]: s["pgsql"] for s in statements}
         self.owner, self.app = database.connect(), database.cluster.connect(database.name, database.cluster.APP)
@@ -67,8 +78,19 @@ class Pgsql:
         with self.owner.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE")
 
+    def fill_index(self, segments):
+        self.fill(INDEX.format(key=f"'{ORG}'::uuid, '{self.audit}'::uuid", series=f"generate_series(0, {segments * 1024 - 1}) n"))
+
+    def fill_audits(self, count, aimed):
+        self.fill(AUDITS.format(org=f"'{ORG}'::uuid", id="gen_random_uuid()", now="now()", series=f"generate_series(0, {count - 1}) n",
+                                targets=f"jsonb_build_array(CASE WHEN n % {count // aimed} = 0 THEN '{TARGET}' ELSE 'https://' || n || '.example.test/' END)",
+                                schedule=f"CASE WHEN n % {count // aimed} = 0 THEN '{SCHEDULE}'::uuid ELSE gen_random_uuid() END"))
+
+    def fill(self, insert):
+        with self.owner.cursor() as cursor:
+            cursor.execute(insert)
+
     def run(self, cursor, name, args):
-        args[1] = self.audit
         cursor.execute("PREPARE walk AS " + self.statements[name])
         cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE walk({', '.join(['%s'] * len(args))})", args)
         plan = cursor.fetchone()[0][0]["Plan"]
@@ -77,12 +99,13 @@ class Pgsql:
 
     def cost(self, name, args):
         """(rows found, rows of evidence that were read, pages of the database), of the dearer plan."""
-        found = []
+        found, args = [], self.of_audit(name, args)
         for mode in ("force_generic_plan", "force_custom_plan"):
             with self.app.cursor() as cursor:
                 cursor.execute("BEGIN")
                 cursor.execute(f"SET LOCAL plan_cache_mode = {mode}")
-                self.run(cursor, "evidence_settings", [ORG, None])
+                if "evidence" in name:
+                    self.run(cursor, "evidence_settings", [ORG, self.audit])
                 plan = self.run(cursor, name, args)
                 cursor.execute("COMMIT")
             found.append((plan["Actual Rows"], self.read(plan), plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]))
@@ -106,7 +129,7 @@ class Pgsql:
         self.owner.close(), self.app.close()
 
 
-class Sqlite:
+class Sqlite(Walked):
     def __init__(self, database, statements):
         self.statements = {s["name"]: s["sqlite"] for s in statements}
         self.connection = database.connect()
@@ -122,9 +145,21 @@ class Sqlite:
     def analyze(self):
         self.connection.execute("ANALYZE")
 
+    def fill_index(self, segments):
+        self.fill(segments * 1024, INDEX.format(key=f"'{ORG}', '{self.audit}'", series="s"))
+
+    def fill_audits(self, count, aimed):
+        self.fill(count, AUDITS.format(org=f"'{ORG}'", id="lower(hex(randomblob(16)))", now="'2026'", series="s",
+                                       targets=f"json_array(CASE WHEN n % {count // aimed} = 0 THEN '{TARGET}' ELSE 'https://' || n || '.example.test/' END)",
+                                       schedule=f"CASE WHEN n % {count // aimed} = 0 THEN '{SCHEDULE}' ELSE lower(hex(randomblob(16))) END"))
+
+    def fill(self, count, insert):
+        self.connection.execute(f"WITH RECURSIVE s(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM s WHERE n < {count - 1}) " + insert)
+        self.connection.commit()
+
     def cost(self, name, args):
         """(rows found, 0, tens of steps)."""
-        steps, args[1] = [0], self.audit
+        steps, args = [0], self.of_audit(name, args)
 
         def count():
             steps[0] += 1
@@ -198,6 +233,41 @@ def test_what_is_muted_is_found_from_what_was_decided(audited, db_kind, name):
     assert read <= MUTES * ROWS // 750 and done <= 5000
     if db_kind == "pgsql":
         assert read == MUTES * ROWS // 750
+
+
+BLOCKS = [[12_032, 12_159], [20_096, 20_223]]
+
+
+@pytest.mark.parametrize("name", ("evidence_walk_found", "evidence_walk_found_desc", "evidence_walk_time_found", "evidence_list_found"))
+def test_where_the_index_of_texts_says_that_a_text_may_be_is_read_and_no_more(audited, db_kind, name):
+    asked = filters(pattern="%number 20100%")
+    if name == "evidence_list_found":
+        args = [ORG, None, *asked, "check_name", json.dumps(BLOCKS), str(SIZE), "0"]
+    else:
+        args = page(name.replace("_desc", ""), name.endswith("desc"), asked, NEVER if name.endswith("desc") else "0")[1] + [json.dumps(BLOCKS)]
+    found, read, done = audited.cost(name, args)
+    assert found == 1 and done <= 300 + 256 * PER_ROW[db_kind]
+    if db_kind == "pgsql":
+        assert read == 256
+
+
+def test_a_page_of_the_index_of_texts_is_little(audited, db_kind):
+    """Of an audit of some million rows: eight slices of 64 segments, of all that there are."""
+    audited.fill_index(128)
+    found, _, done = audited.cost("evidence_trigrams", [ORG, None, json.dumps(list(range(0, 1024, 128))), "64", "127"])
+    assert found == 8 * 64 and done <= (600 if db_kind == "pgsql" else 1500)
+
+
+def test_the_audits_of_a_target_or_a_schedule_are_found_among_many(audited, request):
+    """Twenty of three thousand."""
+    audited.fill_audits(3000, 20)
+    if "analyzed" in request.node.name:
+        audited.analyze()
+    rows = {"trend_list": [ORG, TARGET, None, "50", "0"], "audit_scheduled_created_desc": [ORG, None, None, SCHEDULE, "50", "0"],
+            "alert_before": [ORG, NEWEST, "web", json.dumps([TARGET])]}
+    for name, args in rows.items():
+        found, _, done = audited.cost(name, args)
+        assert found == (1 if name == "alert_before" else 20) and done <= 400, (name, found, done)
 
 
 def test_a_search_without_an_end_would_be_seen(audited, db_kind):

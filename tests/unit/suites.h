@@ -1,6 +1,7 @@
 /* One line for each tests/unit/test_NAME.c: SUITE(NAME) stands for its Suite *suite_NAME(void). */
 SUITE(audits_cron)
 SUITE(audits_score)
+SUITE(audits_trigrams)
 SUITE(audits_zone)
 SUITE(billing_stripe)
 SUITE(cachecontrol)

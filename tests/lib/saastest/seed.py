@@ -244,3 +244,26 @@ def activity(database, org_id, action="member.removed", count=1, **more):
         values = [value for key in part for value in {**row, "id": key}.values()]
         database.execute(insert + ", ".join([f"({', '.join('?' * len(row))})"] * len(part)), *values)
     return keys
+
+
+def more_evidence(database, org_id, audit_id, first, count, comment):
+    """So many rows more of an audit, from a number on."""
+    database.execute("INSERT INTO evidence (org_id, audit_id, number, resource_id, check_name, status, severity, observed_at, comment) VALUES "
+                     + ", ".join(["(?, ?, ?, 'https://later.example.test/', 'check_5', 'FAIL', 'high', '2026-01-01T00:00:02.000000Z', ?)"] * count),
+                     *(value for number in range(first, first + count) for value in (org_id, audit_id, number, comment)))
+    database.execute("UPDATE audits SET evidence_count = evidence_count + ? WHERE id = ?", count, audit_id)
+
+
+def make_searchable(database, org_id, audit_id, patience=60):
+    """Has a server make an audit's index of texts, as at the audit's end."""
+    key, end = uuid7(), time.monotonic() + patience
+    database.execute("INSERT INTO jobs (id, kind, organization_id, object_id, run_after, created_at) VALUES (?, 'audit.search', ?, ?, ?, ?)",
+                     key, org_id, audit_id, now(), now())
+    while database.execute("SELECT count(*) FROM jobs WHERE id = ?", key)[0][0]:
+        assert time.monotonic() < end, database.execute("SELECT state, attempts, error FROM jobs WHERE id = ?", key)
+        time.sleep(0.05)
+    return searchable_to(database, audit_id)
+
+
+def searchable_to(database, audit_id):
+    return database.execute("SELECT searchable_to FROM audits WHERE id = ?", audit_id)[0][0]
