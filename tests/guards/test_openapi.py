@@ -366,7 +366,9 @@ def test_a_test_that_sees_a_wrong_reply_fails(site):
     url = site.base + MOUNT + "/auth/me/"
     with pytest.raises(AssertionError, match="'more' was unexpected"):
         openapi.witness(site.base, "GET", url, 200, JSON, json.dumps({**ME, "more": 1}).encode())
-    openapi.witness(site.base, "GET", url, 200, JSON, json.dumps(ME).encode())
+    with pytest.raises(AssertionError, match="no X-Request-ID"):
+        openapi.witness(site.base, "GET", url, 200, JSON, json.dumps(ME).encode())
+    openapi.witness(site.base, "GET", url, 200, {**JSON, "X-Request-ID": "named"}, json.dumps(ME).encode())
 
 
 def test_the_client_shows_every_reply(site, monkeypatch):

@@ -192,6 +192,8 @@ def witness(base, method, url, status, headers, body):
         if operation and "default" in operation["responses"]:
             return
     wrong = document.judge(method, path, status, headers, body)
+    if not headers.get("X-Request-ID"):
+        wrong = [*wrong, "the answer has no X-Request-ID"]
     if wrong:
         raise AssertionError(f"{method} {url} answered {status}, and not as docs/openapi says:\n" + "\n".join(wrong[:5])
                              + (f"\n{body[:1000]!r}" if body else ""))
