@@ -18,7 +18,7 @@ void audits_search_begin(audits_search_t *search, apr_pool_t *p, const char *aud
     memset(search, 0, sizeof(*search));
     search->pool = p;
     search->audit = audit;
-    if (!text || !(search->nbuckets = trigrams_of(text, search->buckets, 8))) {
+    if (!text || !(search->nbuckets = trigrams_of(text, search->buckets, SEARCH_BUCKETS))) {
         return;
     }
     search->to = saas_cell_int(row, 0, SEARCH_TO);
@@ -46,33 +46,30 @@ static const char *slices_json(const audits_search_t *search)
     return apr_pstrcat(search->pool, json, "]", NULL);
 }
 
-static const char *stored(const saas_rows_t *rows, int segment, int slice)
-{
-    int i;
-    for (i = 0; i < rows->count; i++) {
-        if (saas_cell_int(rows, i, 0) == segment && saas_cell_int(rows, i, 1) == slice) {
-            return saas_cell(rows, i, 2);
-        }
-    }
-    return NULL;
-}
-
 /** Looks up the blocks of the portion that a segment is in. */
 static apr_status_t look_up(audits_search_t *search, saas_db_t *db, int segment)
 {
     const int first = segment / PORTION * PORTION;
     const int last = first + PORTION < search->segments ? first + PORTION - 1 : search->segments - 1;
+    const char *stored[PORTION][SEARCH_BUCKETS] = { { NULL } };
     saas_rows_t *rows;
-    apr_status_t rv = saas_db_query(db, &audits_statements[EVIDENCE_TRIGRAMS], &rows,
-                                    SAAS_ARGS(search->audit, slices_json(search), apr_itoa(search->pool, first),
-                                              apr_itoa(search->pool, last)));
+    apr_status_t rv = saas_db_query(
+        db, &audits_statements[EVIDENCE_TRIGRAMS], &rows,
+        SAAS_ARGS(search->audit, slices_json(search), apr_itoa(search->pool, first), apr_itoa(search->pool, last)));
     int i, j;
 
+    for (i = 0; rv == APR_SUCCESS && i < rows->count; i++) {
+        const int slice = (int)saas_cell_int(rows, i, 1);
+        for (j = 0; j < search->nbuckets; j++) {
+            if (TRIGRAMS_SLICE_OF(search->buckets[j]) == slice) {
+                stored[saas_cell_int(rows, i, 0) - first][j] = saas_cell(rows, i, 2);
+            }
+        }
+    }
     for (i = first; rv == APR_SUCCESS && i <= last; i++) {
         memset(&search->blocks[i], 0xff, sizeof(search->blocks[i]));
         for (j = 0; j < search->nbuckets; j++) {
-            const int bucket = search->buckets[j];
-            trigrams_narrow(&search->blocks[i], stored(rows, i, TRIGRAMS_SLICE_OF(bucket)), bucket);
+            trigrams_narrow(&search->blocks[i], stored[i - first][j], search->buckets[j]);
         }
     }
     if (rv == APR_SUCCESS) {
@@ -115,7 +112,8 @@ apr_status_t audits_search_next(audits_search_t *search, saas_db_t *db, apr_pool
         high = down && high >= *at ? *at - 1 : high > search->to ? search->to : high;
         *at = down ? low : high;
         if (maybe) {
-            APR_ARRAY_PUSH(found, const char *) = apr_psprintf(p, "[%" APR_INT64_T_FMT ",%" APR_INT64_T_FMT "]", low, high);
+            APR_ARRAY_PUSH(found, const char *) =
+                apr_psprintf(p, "[%" APR_INT64_T_FMT ",%" APR_INT64_T_FMT "]", low, high);
             *numbers += high - low + 1;
         }
     }

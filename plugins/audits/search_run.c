@@ -1,13 +1,13 @@
 /* Licensed under the Apache License, Version 2.0: see LICENSE. */
 
 /*
- * Makes the index by which a text is found in an audit of many rows (trigrams.h), behind the audit's end: neither an import
- * nor an engine waits for it, and until it is there a search reads what it would have read without.
+ * Makes the index by which a text is found in an audit of many rows (trigrams.h), behind the audit's end: neither an
+ * import nor an engine waits for it, and until it is there a search reads what it would have read without.
  *
- * Segment after segment: its rows are read, in the letter case in which the database compares, and its index is written in
- * one transaction together with how far the audit is indexed.  Rows of evidence never change, and later ones have greater
- * numbers; so what is indexed stays right, and a job that is interrupted, or comes twice, goes on from there.  Rows that
- * another file adds to a segment have it made anew.
+ * Segment after segment: its rows are read, in the letter case in which the database compares, and its index is written
+ * in one transaction together with how far the audit is indexed.  Rows of evidence never change, and later ones have
+ * greater numbers; so what is indexed stays right, and a job that is interrupted, or comes twice, goes on from there.
+ * Rows that another file adds to a segment have it made anew.
  */
 
 #include "search.h"
@@ -17,12 +17,12 @@
 
 typedef struct making_t {
     saas_job_t *job;
-    apr_pool_t *pool;          /* of a segment */
+    apr_pool_t *pool; /* of a segment */
     trigrams_t *trigrams;
-    const char *to;            /* how far the audit is indexed */
-    apr_int64_t first;         /* the next row */
-    apr_int64_t last;          /* row that has been read */
-    const char **cells;        /* rows of the index: segment, slice, what it has */
+    const char *to;     /* how far the audit is indexed */
+    apr_int64_t first;  /* the next row */
+    apr_int64_t last;   /* row that has been read */
+    const char **cells; /* rows of the index: segment, slice, what it has */
 } making_t;
 
 apr_status_t audits_searchable(saas_db_t *db, saas_job_t *job, const saas_rows_t *rows)
@@ -60,9 +60,10 @@ static apr_status_t read_segment(making_t *making, saas_db_t *db)
     trigrams_clear(making->trigrams);
     return saas_db_stream_cells(
         db, &audits_statements[SEARCH_ROWS],
-        SAAS_ARGS(making->job->object_id,
-                  apr_psprintf(making->pool, "%" APR_INT64_T_FMT, making->first / TRIGRAMS_SEGMENT * TRIGRAMS_SEGMENT),
-                  apr_psprintf(making->pool, "%" APR_INT64_T_FMT, (making->first / TRIGRAMS_SEGMENT + 1) * TRIGRAMS_SEGMENT)),
+        SAAS_ARGS(
+            making->job->object_id,
+            apr_psprintf(making->pool, "%" APR_INT64_T_FMT, making->first / TRIGRAMS_SEGMENT * TRIGRAMS_SEGMENT),
+            apr_psprintf(making->pool, "%" APR_INT64_T_FMT, (making->first / TRIGRAMS_SEGMENT + 1) * TRIGRAMS_SEGMENT)),
         take_row, making);
 }
 
@@ -92,13 +93,14 @@ static apr_status_t write_body(saas_db_t *db, void *baton)
     apr_status_t rv;
 
     if ((rv = saas_job_fence(making->job, db)) != APR_SUCCESS
-        || (rv = saas_db_query(db, &audits_statements[SEARCH_DONE], &updated,
-                               SAAS_ARGS(audit, making->to, apr_psprintf(making->pool, "%" APR_INT64_T_FMT, making->last))))
+        || (rv = saas_db_query(
+                db, &audits_statements[SEARCH_DONE], &updated,
+                SAAS_ARGS(audit, making->to, apr_psprintf(making->pool, "%" APR_INT64_T_FMT, making->last))))
                != APR_SUCCESS) {
         return rv;
     }
     if (!updated->count) {
-        return APR_SUCCESS;    /* somebody else has gone on meanwhile */
+        return APR_SUCCESS; /* somebody else has gone on meanwhile */
     }
     rows.count = make_rows(making);
     return saas_db_load(db, &audits_statements[SEARCH_LOAD], &rows, SAAS_ARGS(audit), NULL);
@@ -121,7 +123,8 @@ static apr_status_t make_segment(making_t *making)
 
 apr_status_t audits_job_search(saas_job_t *job)
 {
-    making_t making = { .job = job, .trigrams = trigrams_make(job->pool),
+    making_t making = { .job = job,
+                        .trigrams = trigrams_make(job->pool),
                         .cells = apr_palloc(job->pool, sizeof(char *) * 3 * TRIGRAMS_SLICES) };
     apr_status_t rv = APR_SUCCESS;
 

@@ -3,9 +3,9 @@
 /*
  * The index of trigrams: made block by block, kept slice by slice, asked bucket by bucket.
  *
- * A slice as it is stored has, for each of its buckets that any block is in, a byte with the bucket's place in the slice,
- * and a byte with how many blocks follow: each as two bytes, or, where that byte is 0, all blocks as bits.  The whole in
- * base64, for databases are spoken to in text.
+ * A slice as it is stored has, for each of its buckets that any block is in, a byte with the bucket's place in the
+ * slice, and a byte with how many blocks follow: each as two bytes, or, where that byte is 0, all blocks as bits.  The
+ * whole in base64, for databases are spoken to in text.
  */
 
 #include "trigrams.h"
@@ -18,8 +18,8 @@
 #define LISTED (BITMAP / 2 - 1) /* blocks that take less as a list */
 
 struct trigrams_t {
-    int block;                                 /* the open one, -1: none */
-    apr_uint64_t open[TRIGRAMS_BUCKETS / 64];  /* buckets that it is in: small, so that adding stays in the cache */
+    int block;                                /* the open one, -1: none */
+    apr_uint64_t open[TRIGRAMS_BUCKETS / 64]; /* buckets that it is in: small, so that adding stays in the cache */
     unsigned char blocks[TRIGRAMS_BUCKETS][BITMAP];
 };
 
@@ -111,8 +111,7 @@ const char *trigrams_slice(trigrams_t *t, int slice, apr_pool_t *p)
             to = put_blocks(to, bits);
         }
     }
-    return to == bytes ? NULL
-                       : apr_pencode_base64_binary(p, bytes, (apr_size_t)(to - bytes), APR_ENCODE_NONE, NULL);
+    return to == bytes ? NULL : apr_pencode_base64_binary(p, bytes, (apr_size_t)(to - bytes), APR_ENCODE_NONE, NULL);
 }
 
 int trigrams_of(const char *text, int *buckets, int max)

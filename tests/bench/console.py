@@ -51,6 +51,7 @@ class Console:
             self.audit = seed.large_audit(database, org, rows)
             database.execute(RARE[0], org, self.audit)
             database.execute(RARE[1], org, self.audit, rows - 1)
+            seed.make_searchable(database, org, self.audit)
             database.execute("ANALYZE evidence")
             self.slug = self.person.org["slug"]
             self.browser = Browser()
