@@ -114,10 +114,12 @@ def test_an_index_is_no_ones_but_its_audits(site, person, audit):
     other = site.newcomer()
     mine = seed.varied_audit(site.database, person.org["id"], 300)
     theirs = seed.varied_audit(site.database, other.org["id"], 300)
+    seed.more_evidence(site.database, person.org["id"], mine, 1_001, 1, "said of mine")
+    seed.more_evidence(site.database, other.org["id"], theirs, 70_001, 1, "told of theirs")
     seed.make_searchable(site.database, person.org["id"], mine)
     seed.make_searchable(site.database, other.org["id"], theirs)
-    assert walk(person, mine, "search=needle", 300) == [] and walk(other, theirs, "search=needle", 300) == []
-    assert len(walk(person, mine, "search=number 299", 300)) == len(walk(other, theirs, "search=number 299", 300)) == 1
+    assert walk(person, mine, "search=needle", 301) == [] and walk(other, theirs, "search=needle", 301) == []
+    assert len(walk(person, mine, "search=said of mine", 301)) == len(walk(other, theirs, "search=told of theirs", 301)) == 1
     assert other.get(f"audits/{audit}/evidence/?cursor=&search=needle").status_code == 404
 
 
