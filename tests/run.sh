@@ -77,7 +77,7 @@ if [ "${1:-all}" = check ]; then
     part smoke pytest -n 2 --dist loadgroup -m smoke tests/api
 else
     beside unit build/unit/run-unit
-    part guards pytest tests/guards
+    part guards pytest -n 2 --dist loadgroup tests/guards
     wait
     part unit told "$out/unit.beside"
     beside sandbox pytest tests/sandbox

@@ -111,27 +111,30 @@ def test_memory_is_bounded(looked_at):
 def test_many_targets_on_one_host_are_no_attack_on_it(person, ill):
     """Thirty pages of one host, behind which another does not wait."""
     slow, other = ill.more(hostile.takes_its_time, ["127.9.9.1", "127.9.9.2"])
+    before = ill.asks.get("127.9.9.1", 0)
     targets = [f"http://{slow[0]}:{slow[1]}/{n}" for n in range(30)] + [f"http://{other[0]}:{other[1]}/"]
     body = wait_audit(person, start(person, targets).json()["id"], 60)
     rows = evidence(person, body["id"])
     assert set(rows) == set(targets) and all(of["content_type_nosniff"]["status"] == "FAIL" for of in rows.values())
-    assert ill.asks["127.9.9.1"] >= 30 and 5 <= ill.most["127.9.9.1"] <= 10
+    assert ill.asks["127.9.9.1"] - before >= 30 and 5 <= ill.most["127.9.9.1"] <= 10
     assert list(rows)[-1] != targets[-1], "another host waited for the last of the many"
 
 
 def test_a_silent_host_is_not_asked_again_and_again(person, ill):
     host, port = ill.more(hostile.says_nothing, ["127.9.9.3"])[0]
+    before = ill.asks.get(host, 0)     # on the other database
     targets = [f"http://{host}:{port}/{n}" for n in range(40)]
     body = wait_audit(person, start(person, targets).json()["id"], 60)
     rows = evidence(person, body["id"])
     assert set(rows) == set(targets) and all(of["content_type_nosniff"]["status"] == "ERROR" for of in rows.values())
-    assert 3 <= ill.asks[host] <= 10
+    assert 3 <= ill.asks[host] - before <= 10
     assert any("asked no more" in of["content_type_nosniff"]["comment"] for of in rows.values())
 
 
 def test_hellos_to_one_address_are_few_at_a_time_too(person, ill):
     host, port = ill.more(hostile.half_open_tls, ["127.9.9.4"])[0]
+    before = ill.asks.get(host, 0)
     targets = [f"https://{host}:{port}/{n}" for n in range(20)]
     body = wait_audit(person, start(person, targets).json()["id"], 60)
     assert set(evidence(person, body["id"])) == set(targets)
-    assert 10 <= ill.asks[host] <= 10 + 10   # requests, then hellos; without these bounds 180
+    assert 10 <= ill.asks[host] - before <= 10 + 10   # requests, then hellos; without these bounds 180

@@ -92,7 +92,7 @@ def test_the_table_is_the_contracts(routes):
     assert wanted <= have, wanted - have
 
 
-PUBLIC = {"auth/register", "auth/login", "billing/plans", "billing/webhooks/stripe", "auth/password/reset", "auth/password/reset/confirm", "auth/verify/confirm", "openapi.json", "invites/{token}",
+PUBLIC = {"auth/register", "auth/login", "auth/session", "billing/plans", "billing/webhooks/stripe", "auth/password/reset", "auth/password/reset/confirm", "auth/verify/confirm", "openapi.json", "invites/{token}",
           "invites/accept"}  # asks for the caller itself: its 401 has a hint
 
 

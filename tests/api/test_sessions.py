@@ -335,7 +335,7 @@ def test_who_needs_more_memory_gets_his_turn(site):
         while not done.is_set():
             login(site, person.email, person.password)
 
-    threads = [threading.Thread(target=knock) for _ in range(12)]
+    threads = [threading.Thread(target=knock) for _ in range(6)]
     for thread in threads:
         thread.start()
     time.sleep(1)
