@@ -11,7 +11,7 @@ from saastest import TargetServer, hostile, wait_audit
 from test_audits import start
 
 SITE_STRIPE = False
-SITE_CONF = "SaasScanTimeout 2s\nSaasAuditsPerOrganization 4\n"
+SITE_CONF = "SaasScanTimeout 4s\nSaasAuditsPerOrganization 4\n"
 pytestmark = pytest.mark.long(20)
 MIB = 1 << 20
 

@@ -2,7 +2,6 @@
 that has logged in before (OWASP's device cookies). Each client here has an address of its choice.
 """
 
-import functools
 import hashlib
 import itertools
 import re
@@ -15,6 +14,7 @@ from saastest import Api, Person
 from saastest.client import PASSWORD
 from saastest.smtp import SmtpServer
 from saastest.places import free_port
+from saastest.windows import in_one_window
 
 PORT = free_port()
 SITE_STRIPE = False
@@ -65,21 +65,6 @@ def attempt(site, email, password, address, device=None):
 
 def guess(site, email, address, times, device=None):
     return [attempt(site, email, WRONG, address, device)[0] for _ in range(times)]
-
-
-def in_one_window(test):
-    """Counts are of windows of five minutes by the clock, the one before weighted by what is left of it: a test across two of
-    them has a few attempts more, and is begun again."""
-    @functools.wraps(test)
-    def run(*args, **more):
-        while True:
-            window = time.time() // 300
-            try:
-                return test(*args, **more)
-            except AssertionError:
-                if time.time() // 300 == window:
-                    raise
-    return run
 
 
 def known_device(site, person):

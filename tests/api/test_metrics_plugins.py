@@ -170,7 +170,7 @@ def test_audits_evidence_and_the_jobs_that_run_them(site, person):
     assert rows > 30
     assert change.of("audits") == {'event="started"': 3, 'event="completed"': 3}
     assert change.of("audits_evidence_rows") == {"": rows}
-    assert {labels: n for labels, n in change.of("job_runs").items() if "audit" in labels} == {'kind="audit",outcome="done"': 3}
+    assert {labels: n for labels, n in change.of("job_runs").items() if '"audit"' in labels} == {'kind="audit",outcome="done"': 3}
 
 
 @pytest.mark.expects("SAAS2202")

@@ -17,6 +17,7 @@ import pytest
 from saastest import Api, Httpd, seed
 from saastest.client import PASSWORD
 from saastest.places import free_port, port_is_open, program
+from saastest.windows import in_one_window
 
 pytestmark = pytest.mark.long(60)
 SITE_CONF = "SaasHashConcurrency 2\n"
@@ -399,6 +400,7 @@ def ask_reset(base, email):
     return Api(base).post("auth/password/reset/", {"email": email}).status_code
 
 
+@in_one_window
 def test_attempts_on_one_node_count_on_the_other(nodes):
     site, second = nodes
     person = site.newcomer()
