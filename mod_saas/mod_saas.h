@@ -808,6 +808,7 @@ typedef struct saas_host_t {
                                             const apr_array_header_t *ports);
     const char *(*guard_ports)(apr_pool_t *p, const saas_guard_t *guard);
     apr_status_t (*organization_found)(saas_request_t *rq, saas_db_t *db, saas_founding_t *founding);
+    int (*db_to_replica)(saas_db_t *db);
 } saas_host_t;
 
 APR_DECLARE_OPTIONAL_FN(const saas_host_t *, saas_host_services, (const char *abi, unsigned minor));
@@ -1378,6 +1379,15 @@ static inline void saas_db_close(saas_db_t *db)
 static inline apr_status_t saas_db_set_organization(saas_db_t *db, const char *org_id)
 {
     return saas_host()->db_set_organization(db, org_id);
+}
+
+/** Since minor 6.  Before a long read: from here on the unit of work is one on the standby that SaasExportDB names, if that
+ *  has what the database has committed by now, and mod_dbd's connection is free for others.  Else, and where there is no
+ *  such directive, all stays as it was.  Not inside a transaction, and nothing is written afterwards.  Waits at most
+ *  SaasDBTimeout.  True: it is the standby. */
+static inline int saas_db_to_replica(saas_db_t *db)
+{
+    return saas_host()->db_to_replica(db);
 }
 
 /** Begins a transaction (SQLite: BEGIN IMMEDIATE for SAAS_WRITE). */

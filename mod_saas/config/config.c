@@ -8,6 +8,7 @@
 #include "config.h"
 #include "core/cachecontrol.h"
 #include "core/origin.h"
+#include "drivers/drivers.h"
 
 #include <apr_lib.h>
 #include <apr_network_io.h>
@@ -54,6 +55,12 @@ static const char *saas_config_check_node(apr_pool_t *p, const char *arg, const 
     for (c = arg; apr_isalnum(*c) || (*c && strchr(".-_", *c)); c++) {
     }
     return *c || !*arg || strlen(arg) > 64 ? "1 to 64 letters, digits, '.', '-' or '_'" : NULL;
+}
+
+static const char *saas_config_check_export_db(apr_pool_t *p, const char *arg, const char **value)
+{
+    (void)value;
+    return saas_pgsql_params_fault(p, arg);
 }
 
 /* ------------------------------------------------- cookies and origins -- */

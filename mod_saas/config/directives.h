@@ -37,6 +37,8 @@
       "where attempts are counted: shm (this node), redis:host:port or memcache:host:port (all nodes)") \
     X(of, NUMBER, exports_max, "SaasExportsMax", SAAS_GLOBAL, "8", SAAS_RANGE(1, 10000), \
       "exports at once of each child, at most half of DBDMax") \
+    X(of, TEXT, export_db, "SaasExportDB", SAAS_GLOBAL, NULL, SAAS_CHECKED(saas_config_check_export_db), \
+      "a standby that exports are read of: libpq's parameters, as in DBDParams (default: the primary)") \
     X(of, SIZE, export_buffer, "SaasExportBuffer", SAAS_GLOBAL, "1M", SAAS_RANGE(64 * SAAS_KIB, SAAS_GIB), \
       "bytes of an export kept in memory for a slow client, the rest in a file") \
     X(of, TEXT, spool_dir, "SaasSpoolDir", SAAS_GLOBAL, NULL, SAAS_CHECKED(saas_check_folder), \

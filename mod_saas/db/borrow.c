@@ -44,8 +44,7 @@ static volatile int arrays;
 
 /* ------------------------------------------------------------- logging -- */
 
-/* True at the first call for a tag (SAAS11nn) and then once in LOG_INTERVAL. */
-static int may_log(const char *tag)
+int saas_db_may_log(const char *tag)
 {
     static apr_uint32_t last[100];
     apr_uint32_t now = (apr_uint32_t)apr_time_sec(apr_time_now()), then;
@@ -56,7 +55,7 @@ static int may_log(const char *tag)
 
 static void on_driver_log(void *baton, apr_status_t rv, const char *tag, const char *message)
 {
-    if (rv != SAAS_EUNAVAILABLE || may_log(tag)) {
+    if (rv != SAAS_EUNAVAILABLE || saas_db_may_log(tag)) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, baton, "%s: %s", tag, message);
     }
 }
@@ -73,6 +72,7 @@ apr_status_t saas_db_misuse(const saas_db_t *db, const char *tag, const char *st
 typedef struct directives_t {
     int max; /* smallest DBDMax, 0: none */
     int drivers, params;
+    int pgsql;              /* one of the drivers is */
     const char *strange;    /* a DBDriver that is none of ours */
     const char *no_timeout; /* DBDParams of PostgreSQL without connect_timeout */
 } directives_t;
@@ -88,6 +88,7 @@ static void read_directives(const ap_directive_t *at, directives_t *found, apr_p
         else if (!strcasecmp(at->directive, "DBDriver")) {
             word = ap_getword_conf(p, &args);
             found->drivers++;
+            found->pgsql |= !strcmp(word, saas_driver_pgsql.name);
             if (strcmp(word, drivers[0]->name) && strcmp(word, drivers[1]->name)) {
                 found->strange = word;
             }
@@ -104,8 +105,7 @@ static void read_directives(const ap_directive_t *at, directives_t *found, apr_p
 
 const char *saas_db_check_config(apr_pool_t *ptemp, server_rec *s)
 {
-    directives_t found = { 0, 0, 0, NULL, NULL };
-    (void)s;
+    directives_t found = { 0 };
     if (!APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open) || !APR_RETRIEVE_OPTIONAL_FN(ap_dbd_close)) {
         return "mod_saas needs mod_dbd for its database: a2enmod dbd, or LoadModule dbd_module modules/mod_dbd.so";
     }
@@ -120,19 +120,22 @@ const char *saas_db_check_config(apr_pool_t *ptemp, server_rec *s)
     if (found.strange) {
         return apr_psprintf(ptemp, "DBDriver %s: mod_saas works with pgsql and sqlite3", found.strange);
     }
+    if (saas_config_export_db(s) && !found.pgsql) {
+        return "SaasExportDB names a standby of PostgreSQL, and no DBDriver is pgsql: leave it out";
+    }
     return NULL;
 }
 
 int saas_db_pool_size(apr_pool_t *p)
 {
-    directives_t found = { 0, 0, 0, NULL, NULL };
+    directives_t found = { 0 };
     read_directives(ap_conftree, &found, p);
     return found.max ? found.max : DBDMAX_DEFAULT;
 }
 
 int saas_db_post_config(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s)
 {
-    directives_t found = { 0, 0, 0, NULL, NULL };
+    directives_t found = { 0 };
     const char *wrong = saas_db_check_config(ptemp, s);
     (void)pconf;
     if (wrong) {
@@ -159,6 +162,7 @@ void saas_db_child_init(apr_pool_t *pchild, server_rec *s)
     options.statements = saas_statements_count();
     options.log = on_driver_log;
     saas_db_statements_child_init(pchild);
+    saas_replica_child_init(pchild, s, &options);
     borrowed = 0;
     closed_until = 0;
     if (apr_thread_mutex_create(&count_lock, APR_THREAD_MUTEX_DEFAULT, pchild) != APR_SUCCESS
@@ -284,17 +288,30 @@ int saas_db_has_arrays(const saas_db_t *db)
     return db ? db->c->driver == &saas_driver_pgsql : arrays;
 }
 
-static void give_back(saas_db_t *db)
+/* The connection; the thread still holds the unit of work. */
+static void let_go(saas_db_t *db)
 {
     db->c->driver->release(db->c);
     count_connections(db->c);
-    dbd_close(db->s, db->rec);
+    if (db->replica) {
+        saas_replica_give(db->replica);
+    }
+    else {
+        dbd_close(db->s, db->rec);
+        give_slot();
+    }
     db->rec = NULL;
+    db->replica = NULL;
+    db->c = NULL;
     db->transaction = 0;
+}
+
+static void give_back(saas_db_t *db)
+{
+    let_go(db);
     if (held == db) {
         held = db->beside;
     }
-    give_slot();
 }
 
 /* Before the subpools go: with DBDPersist Off the connection is in one. */
@@ -374,7 +391,7 @@ apr_status_t saas_db_open_impl(saas_db_t **db, apr_pool_t *p, server_rec *s, con
                               "this thread has a connection already: close it before opening another");
     }
     rv = open_db(db, p, s, org_id, &tag, &why);
-    if (rv != APR_SUCCESS && may_log(tag)) {
+    if (rv != APR_SUCCESS && saas_db_may_log(tag)) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "%s: %s", tag, why);
     }
     return rv;
@@ -405,12 +422,28 @@ apr_status_t saas_db_open_beside(saas_db_t **db, apr_pool_t *p, server_rec *s, c
 
 void saas_db_close_impl(saas_db_t *db)
 {
-    if (!db || !db->rec) {
+    if (!db || !db->c) {
         return;
     }
     apr_pool_cleanup_kill(db->scratch, db, on_pool_end);
     give_back(db);
     apr_pool_destroy(db->scratch);
+}
+
+int saas_db_to_replica_impl(saas_db_t *db)
+{
+    saas_replica_t *replica;
+    if (!db->c || db->transaction) {
+        saas_db_misuse(db, "SAAS1107", NULL, "a replica was asked for inside a transaction, or after the connection was closed");
+        return 0;
+    }
+    if (db->replica || !(replica = saas_replica_take(db->scratch, db->s, db->c))) {
+        return db->replica != NULL;
+    }
+    let_go(db);
+    db->replica = replica;
+    db->c = saas_replica_connection(replica);
+    return 1;
 }
 
 int saas_db_capacity(void)

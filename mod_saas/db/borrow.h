@@ -10,6 +10,7 @@
 #include "db.h"
 #include "drivers/drivers.h"
 #include "feed/feed.h"
+#include "replica.h"
 
 #include <apr_dbd.h>
 #include <mod_dbd.h>
@@ -27,7 +28,8 @@ struct saas_db_t {
     apr_pool_t *scratch; /* ends with the unit of work */
     server_rec *s;
     ap_dbd_t *rec; /* NULL: given back */
-    saas_connection_t *c;
+    saas_replica_t *replica; /* in the place of rec; NULL: there is none */
+    saas_connection_t *c; /* NULL: the unit of work is over */
     const char *organization;
     saas_db_t *beside; /* the thread's other one, whose transaction stays open meanwhile; NULL: none */
     int transaction;
@@ -38,6 +40,8 @@ struct saas_db_t {
 
 /** Logs a mistake of the program, not of the database. */
 apr_status_t saas_db_misuse(const saas_db_t *db, const char *tag, const char *statement, const char *what);
+/** True at the first call for a tag (SAAS11nn) and then once in five seconds, in each child. */
+int saas_db_may_log(const char *tag);
 /** Counts a failure by its class. */
 void saas_db_count_failure(apr_status_t rv);
 /** Makes what a child keeps about the statements; before its first unit of work. */

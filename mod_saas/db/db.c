@@ -39,7 +39,7 @@ static apr_status_t judged(saas_db_t *db, apr_status_t rv)
 static apr_status_t resolve(saas_db_t *db, saas_statement_t *st, const char *const **args, int *nargs,
                             saas_driver_statement_t *out)
 {
-    if (!db->rec) {
+    if (!db->c) {
         return saas_db_misuse(db, "SAAS1107", st->name, "its connection has been closed");
     }
     if (st->number < 0 || st->number >= numbered) {
@@ -192,7 +192,7 @@ apr_status_t saas_db_load_impl(saas_db_t *db, saas_statement_t *st, const saas_r
 
 apr_uint64_t saas_db_stream_blanks_impl(const saas_db_t *db)
 {
-    return db->rec ? db->c->blanks : 0;
+    return db->c ? db->c->blanks : 0;
 }
 
 /* -------------------------------------------------------- transactions -- */
@@ -211,9 +211,9 @@ const char *saas_db_organization(const saas_db_t *db)
 apr_status_t saas_db_begin_impl(saas_db_t *db, saas_transaction_e mode)
 {
     apr_status_t rv;
-    if (!db->rec || db->transaction) {
+    if (!db->c || db->transaction) {
         return saas_db_misuse(db, "SAAS1107", NULL,
-                              db->rec ? "a transaction was begun inside another one"
+                              db->c ? "a transaction was begun inside another one"
                                       : "a transaction was begun on a closed connection");
     }
     db->failed = 0;
@@ -227,7 +227,7 @@ apr_status_t saas_db_begin_impl(saas_db_t *db, saas_transaction_e mode)
 apr_status_t saas_db_commit_impl(saas_db_t *db)
 {
     apr_status_t rv;
-    if (!db->rec || !db->transaction) {
+    if (!db->c || !db->transaction) {
         return saas_db_misuse(db, "SAAS1107", NULL, "a commit without a transaction");
     }
     db->transaction = 0;
@@ -239,7 +239,7 @@ apr_status_t saas_db_commit_impl(saas_db_t *db)
 
 void saas_db_rollback_impl(saas_db_t *db)
 {
-    if (db->rec && db->transaction) {
+    if (db->c && db->transaction) {
         db->transaction = db->failed = 0;
         db->c->driver->rollback(db->c);
     }

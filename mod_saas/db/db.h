@@ -27,6 +27,9 @@ int saas_statements_count(void);
 /** The one of a number. */
 const saas_statement_t *saas_statements_at(int number);
 
+/** Numbers the gateway's own. */
+const char *saas_replica_prepare(apr_pool_t *p);
+
 /* -------------------------------------------------------- the gateway -- */
 
 /** NULL, or why the database configuration cannot work: mod_dbd is not loaded, DBDriver or DBDParams is missing,
@@ -69,6 +72,8 @@ apr_status_t saas_db_stream_cells_impl(saas_db_t *db, saas_statement_t *st, cons
 apr_uint64_t saas_db_stream_blanks_impl(const saas_db_t *db);
 apr_status_t saas_db_load_impl(saas_db_t *db, saas_statement_t *st, const saas_rows_t *rows, const char *const *args,
                                int nargs, apr_int64_t *affected);
+/** See saas_db_to_replica() in mod_saas.h. */
+int saas_db_to_replica_impl(saas_db_t *db);
 /** A second connection for a thread that has one with a transaction on it: the one exception to the rule that a thread has
  *  one.  Both waits are bounded, so that threads which wait for each other give up.  APR_EBUSY: the first one is SQLite's
  *  only writer. */

@@ -9,6 +9,7 @@
 #include "db.h"
 #include "core/schema.h"
 #include "drivers/drivers.h"
+#include "replica.h"
 
 #include <apr_lib.h>
 #include <apr_strings.h>
@@ -20,6 +21,9 @@
 #include <sys/stat.h>
 
 #define CHECK "database"
+#define REPLICA "replica"
+/* Bytes of the write-ahead log that a standby may be behind. */
+#define BEHIND (16 << 20)
 #define TIMEOUT apr_time_from_sec(10)
 /* As many statements are named. */
 #define NAMED 3
@@ -135,22 +139,28 @@ static void plan_all(saas_examination_t *e, saas_connection_t *c)
 
 /* --------------------------------------------------------------- its drivers -- */
 
-static void examine_connection(saas_examination_t *e, const saas_driver_t *driver, void *native)
+/* True: httpd can work with it. */
+static int examine_connection(saas_examination_t *e, const char *check, const saas_driver_t *driver, void *native)
 {
     const saas_driver_options_t options = { TIMEOUT, SAAS_SCHEMA_VERSION, saas_statements_count(), keep_complaint };
     saas_connection_t *c;
     apr_pool_t *p;
+    int fit = 0;
     apr_pool_create(&p, e->p);
     if (driver->attach(&c, p, native, &options) != APR_SUCCESS || driver->ready(c, p) != APR_SUCCESS) {
-        saas_found(e, SAAS_FOUND_WRONG, CHECK, apr_pstrcat(e->p, "httpd cannot work with it: ", c->why, NULL),
+        saas_found(e, SAAS_FOUND_WRONG, check, apr_pstrcat(e->p, "httpd cannot work with it: ", c->why, NULL),
                    "see the reason; every request that needs the database is answered 503 until then");
     }
     else {
-        saas_found(e, SAAS_FOUND_WELL, CHECK, "httpd's role can work with it, and its schema is this build's", NULL);
-        plan_all(e, c);
+        fit = 1;
+        if (!strcmp(check, CHECK)) {
+            saas_found(e, SAAS_FOUND_WELL, check, "httpd's role can work with it, and its schema is this build's", NULL);
+            plan_all(e, c);
+        }
         driver->release(c);
     }
     apr_pool_destroy(p);
+    return fit;
 }
 
 static const char *one_line(apr_pool_t *p, const char *text)
@@ -166,18 +176,91 @@ static const char *one_line(apr_pool_t *p, const char *text)
     return copy;
 }
 
-static void examine_pgsql(saas_examination_t *e, const char *params)
+static PGconn *connect_pgsql(const char *params)
 {
     static const char *const keywords[] = { "dbname", "connect_timeout", "application_name", NULL };
     const char *const values[] = { params, "5", "mod_saas doctor", NULL };
-    PGconn *conn = PQconnectdbParams(keywords, values, 1);
+    return PQconnectdbParams(keywords, values, 1);
+}
+
+static void examine_pgsql(saas_examination_t *e, const char *params)
+{
+    PGconn *conn = connect_pgsql(params);
     if (PQstatus(conn) != CONNECTION_OK) {
         saas_found(e, SAAS_FOUND_WRONG, CHECK,
                    apr_pstrcat(e->p, "httpd cannot connect (DBDParams): ", one_line(e->p, PQerrorMessage(conn)), NULL),
                    "let the database run and take connections from here, or mend DBDParams");
     }
     else {
-        examine_connection(e, &saas_driver_pgsql, conn);
+        examine_connection(e, CHECK, &saas_driver_pgsql, conn);
+    }
+    PQfinish(conn);
+}
+
+/* One row of a statement with at most one argument; NULL: none. */
+static PGresult *row_of(PGconn *conn, const char *sql, const char *arg)
+{
+    PGresult *res = PQexecParams(conn, sql, arg != NULL, NULL, &arg, NULL, NULL, 0);
+    if (PQresultStatus(res) == PGRES_TUPLES_OK && PQntuples(res) == 1) {
+        return res;
+    }
+    PQclear(res);
+    return NULL;
+}
+
+/* As far as httpd's role is let see it: what a standby has in common with its primary, and how far behind it is. */
+static void compare(saas_examination_t *e, PGconn *conn, PGconn *primary)
+{
+    PGresult *there = row_of(primary, "SELECT " SAAS_REPLICA_IDENTITY ", pg_current_wal_lsn()" SAAS_REPLICA_OF, NULL);
+    PGresult *here = there ? row_of(conn, "SELECT " SAAS_REPLICA_IDENTITY ", pg_is_in_recovery(),"
+                                          " current_setting('hot_standby_feedback') = 'on',"
+                                          " pg_wal_lsn_diff($1::pg_lsn, pg_last_wal_replay_lsn())" SAAS_REPLICA_OF,
+                                    PQgetvalue(there, 0, 2))
+                           : NULL;
+    if (!here) {
+        saas_found(e, SAAS_FOUND_DOUBTFUL, REPLICA, "it cannot be compared with the primary, of which exports are read then",
+                   "see whether both run, and whether httpd's role may call pg_control_system()");
+    }
+    else if (*PQgetvalue(here, 0, 2) != 't') {
+        saas_found(e, SAAS_FOUND_WRONG, REPLICA, "it is no standby: exports are read of the primary",
+                   "have SaasExportDB name a standby, or leave it out");
+    }
+    else if (strcmp(PQgetvalue(here, 0, 0), PQgetvalue(there, 0, 0)) || strcmp(PQgetvalue(here, 0, 1), PQgetvalue(there, 0, 1))) {
+        saas_found(e, SAAS_FOUND_WRONG, REPLICA,
+                   "it is a standby of another server, or another database of it, than DBDParams names",
+                   "have SaasExportDB name a standby of this one");
+    }
+    else if (apr_atoi64(PQgetvalue(here, 0, 4)) > BEHIND) {
+        saas_found(e, SAAS_FOUND_DOUBTFUL, REPLICA,
+                   apr_psprintf(e->p, "it is %" APR_INT64_T_FMT " MiB of changes behind: exports are read of the primary",
+                                apr_atoi64(PQgetvalue(here, 0, 4)) >> 20),
+                   "see pg_stat_replication on the primary, and what holds up replay on the standby");
+    }
+    else if (*PQgetvalue(here, 0, 3) != 't') {
+        saas_found(e, SAAS_FOUND_DOUBTFUL, REPLICA,
+                   "hot_standby_feedback is off: a long export is broken off when the primary has cleaned up behind it",
+                   "ALTER SYSTEM SET hot_standby_feedback = on, on the standby");
+    }
+    else {
+        saas_found(e, SAAS_FOUND_WELL, REPLICA, "it is a standby of this database, and up to date", NULL);
+    }
+    PQclear(here);
+    PQclear(there);
+}
+
+static void examine_replica(saas_examination_t *e, const char *params, const char *primary_params)
+{
+    PGconn *conn = connect_pgsql(params), *primary;
+    if (PQstatus(conn) != CONNECTION_OK) {
+        saas_found(e, SAAS_FOUND_DOUBTFUL, REPLICA,
+                   apr_pstrcat(e->p, "httpd cannot connect (SaasExportDB), exports are read of the primary: ",
+                               one_line(e->p, PQerrorMessage(conn)), NULL),
+                   "let the standby run and take connections from here, or mend SaasExportDB");
+    }
+    else if (examine_connection(e, REPLICA, &saas_driver_pgsql, conn)) {
+        primary = connect_pgsql(primary_params);
+        compare(e, conn, primary);
+        PQfinish(primary);
     }
     PQfinish(conn);
 }
@@ -233,7 +316,7 @@ static void examine_sqlite(saas_examination_t *e, const char *path)
                    "mend DBDParams, or make it: saasctl --db sqlite:FILE migrate");
     }
     else {
-        examine_connection(e, &saas_driver_sqlite, db);
+        examine_connection(e, CHECK, &saas_driver_sqlite, db);
     }
     sqlite3_close_v2(db);
 }
@@ -245,6 +328,9 @@ void saas_db_examine(saas_examination_t *e)
     read_target(e->p, ap_conftree, &main_target);
     if (main_target.driver && main_target.params) {
         (!strcmp(main_target.driver, "pgsql") ? examine_pgsql : examine_sqlite)(e, main_target.params);
+        if (!strcmp(main_target.driver, "pgsql") && saas_config_export_db(e->s)) {
+            examine_replica(e, saas_config_export_db(e->s), main_target.params);
+        }
     }
     for (node = ap_conftree; node; node = node->next) {
         target_t target = main_target;

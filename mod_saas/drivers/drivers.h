@@ -106,6 +106,8 @@ struct saas_driver_t {
 
 /** The native handle is a PGconn. */
 extern const saas_driver_t saas_driver_pgsql;
+/** What is wrong with parameters for libpq, in p: never a value of theirs.  NULL: it understands them. */
+const char *saas_pgsql_params_fault(apr_pool_t *p, const char *params);
 /** The native handle is a sqlite3. */
 extern const saas_driver_t saas_driver_sqlite;
 

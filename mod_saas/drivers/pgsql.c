@@ -15,6 +15,8 @@
  */
 #include "pgsql.h"
 
+#include <apr_strings.h>
+
 #include <libpq-events.h>
 #include <string.h>
 
@@ -215,6 +217,28 @@ static void release(saas_connection_t *base)
         saas_pgsql_lost(c, NULL, PQerrorMessage(c->conn));
     }
     c->scratch = NULL;
+}
+
+const char *saas_pgsql_params_fault(apr_pool_t *p, const char *params)
+{
+    PQconninfoOption *options, *at;
+    const char *fault = NULL;
+    char *why = NULL;
+    int host = 0;
+
+    if (!(options = PQconninfoParse(params, &why))) {
+        /* Its other messages quote what stands there, which may be the password. */
+        fault = why && !strncmp(why, "invalid connection option", 25) ? apr_pstrmemdup(p, why, strcspn(why, "\r\n"))
+                                                                        : "it is not what libpq takes: keyword=value …, or a URI";
+        PQfreemem(why);
+        return fault;
+    }
+    for (at = options; at->keyword; at++) {
+        host |= at->val && *at->val && (!strcmp(at->keyword, "host") || !strcmp(at->keyword, "hostaddr")
+                                        || !strcmp(at->keyword, "service"));
+    }
+    PQconninfoFree(options);
+    return host ? NULL : "it names no host";
 }
 
 const saas_driver_t saas_driver_pgsql = {

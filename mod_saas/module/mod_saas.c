@@ -47,6 +47,9 @@ static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
         err = saas_statements_register(pconf, "mod_saas", saas_metrics_statements);
     }
     if (!err) {
+        err = saas_replica_prepare(pconf);
+    }
+    if (!err) {
         err = saas_limits_prepare(pconf);
     }
     if (!err) {

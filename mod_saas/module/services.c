@@ -223,6 +223,7 @@ static const saas_host_t services = {
     .temporary_file = saas_temporary_file_impl,
     .db_queue_rows = saas_db_queue_rows_impl,
     .organization_found = saas_organization_found_impl,
+    .db_to_replica = saas_db_to_replica_impl,
 };
 
 static const saas_host_t *saas_host_services(const char *abi, unsigned minor)

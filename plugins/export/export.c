@@ -81,9 +81,11 @@ static const char *const compressions[] = { "gzip", NULL };
 /* Bytes are counted in portions of this size while an export runs: one addition a record would be felt. */
 #define PORTION 262144
 
-enum { EXPORTS, EXPORT_BYTES };
+enum { EXPORTS, EXPORT_BYTES, EXPORT_READS };
+enum { PRIMARY, REPLICA };
 enum { STARTED, FINISHED, ABORTED, FAILED, REFUSED };
 
+static const char *const sources[] = { "primary", "replica", NULL };
 static const char *const outcomes[] = { "started", "finished", "aborted", "failed", "refused", NULL };
 
 static saas_counter_t counters[] = {
@@ -96,6 +98,11 @@ static saas_counter_t counters[] = {
     [EXPORT_BYTES] = { .name = "export_bytes",
                        .help = "Bytes that exports have made, as they are sent, before any compression of httpd's; "
                                "those of a running one a little late." },
+    [EXPORT_READS] = { .name = "exports_read",
+                       .label = "from",
+                       .values = sources,
+                       .help = "What exports were read of: replica (SaasExportDB) or primary. One whose replica failed "
+                               "before the first row counts for both." },
     { 0 }
 };
 
@@ -347,13 +354,30 @@ static apr_status_t stream_rows(export_t *export, saas_db_t *db)
                  : saas_db_stream(db, st, args, nargs, take_record, export);
 }
 
+/* Of the standby, if there is one that is fit; of the primary, too, when nothing came from there. */
+static apr_status_t read_rows(export_t *export, saas_db_t *db)
+{
+    int replica = saas_db_to_replica(db);
+    apr_status_t rv;
+    saas_count(&counters[EXPORT_READS], replica ? REPLICA : PRIMARY, 1);
+    rv = stream_rows(export, db);
+    if (rv != APR_SUCCESS && replica && !export->begun) {
+        saas_db_close(db);
+        if ((rv = saas_request_db(export->rq, &db)) == APR_SUCCESS) {
+            saas_count(&counters[EXPORT_READS], PRIMARY, 1);
+            rv = stream_rows(export, db);
+        }
+    }
+    warn_of_blanks(export, db ? saas_db_stream_blanks(db) : 0);
+    saas_db_close(db);
+    return rv;
+}
+
 static int stream_all(export_t *export, saas_db_t *db)
 {
     apr_status_t rv;
     saas_count(&counters[EXPORTS], STARTED, 1);
-    rv = stream_rows(export, db);
-    warn_of_blanks(export, saas_db_stream_blanks(db));
-    saas_db_close(db);
+    rv = read_rows(export, db);
     if (rv == APR_SUCCESS) {
         rv = complete(export);
     }

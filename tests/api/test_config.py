@@ -51,6 +51,21 @@ def test_bad_values_are_refused(httpd, line):
     assert line.split()[0] in said
 
 
+@pytest.mark.parametrize("said, fault", [
+    ("hots=a dbname=b", 'invalid connection option "hots"'), ("verysecretvalue", "it is not what libpq takes"), ("dbname=b", "it names no host"),
+    ("host=db2 dbname=saas password=verysecretvalue", "no DBDriver is pgsql")])
+def test_a_standby_that_is_none(httpd, said, fault):
+    status, told = httpd.configtest(DB + MOUNTS + f'SaasExportDB "{said}"\n')
+    assert status != 0 and fault in told and "verysecretvalue" not in told.replace(f'"{said}"', ""), told
+
+
+def test_a_standby_of_postgresql(httpd):
+    refused(httpd, DB + MOUNTS + '<VirtualHost *:1>\nSaasExportDB "host=a"\n</VirtualHost>\n', "SaasExportDB")
+    conf = 'DBDriver pgsql\nDBDParams "host=a dbname=b connect_timeout=2"\n' + MOUNTS
+    for said in ("host=db2 dbname=saas user=saas_app passfile=/etc/mod_saas/pgpass", "postgresql://saas_app@db2,db3/saas?sslmode=require"):
+        assert httpd.configtest(conf + f'SaasExportDB "{said}"\n')[0] == 0
+
+
 def test_a_secret_is_never_shown(httpd):
     said = httpd.configtest(DB + MOUNTS + "SaasStripeWebhookSecret whsec_verysecretvalue extra_argument_9931 x y z\n")[1]
     assert "verysecretvalue" not in said

@@ -191,7 +191,7 @@ def test_the_reference_configuration_passes_as_it_is(httpd):
 
 # Lines that are good only together with another one, or with a file that is there: the api suite has them.
 NEED_MORE = {"SaasMailRelay", "SaasMailUser", "SaasMailCA", "SaasMailTemplates", "SaasNotifyCA", "SaasConsole",
-             "SaasConsoleLogo", "SaasConsoleIcon", "SaasConsoleStyle", "SaasConsoleWelcome"}
+             "SaasConsoleLogo", "SaasConsoleIcon", "SaasConsoleStyle", "SaasConsoleWelcome", "SaasExportDB"}
 
 
 def test_the_defaults_of_the_reference_are_accepted(httpd):

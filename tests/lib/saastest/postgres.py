@@ -171,11 +171,13 @@ class Postgres:
         return connection
 
     def sql(self, db, *statements, user="postgres"):
+        """The rows of the last one, if it has any."""
         connection = self.connect(db, user)
         try:
             with connection.cursor() as cursor:
                 for statement in statements:
                     cursor.execute(statement)
+                return cursor.fetchall() if cursor.description else None
         finally:
             connection.close()
 
