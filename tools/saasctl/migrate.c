@@ -151,6 +151,26 @@ static apr_status_t record(ctl_t *ctl, const ctl_migration_t *m)
                : ctl_query(ctl, CTL_MIGRATION_RECORD_FROM, NULL, CTL_ARGS(version, m->name, m->checksum, from));
 }
 
+/* What an operator can do about what PostgreSQL or SQLite says; "" for the rest. */
+static const char *way_out(const char *error)
+{
+    static const char *const ways[][2] = {
+        { "permission denied to create role",
+          " (it makes the roles saas_app and saas_system: ALTER ROLE … CREATEROLE for the one that migrates, or CREATE ROLE the two first)" },
+        { "must be owner of", " (whoever migrates owns all of it: ALTER … OWNER TO that role, and run it again)" },
+        { "No space left", " (make room, and run it again)" },
+        { "disk is full", " (make room, and run it again)" },
+        { "disk I/O error", " (see whether the disk is full or broken, and run it again)" },
+    };
+    unsigned i;
+    for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+        if (strstr(error, ways[i][0])) {
+            return ways[i][1];
+        }
+    }
+    return "";
+}
+
 /* Applies one in the transaction that is open, and ends that.  CTL_AGAIN: a lock was not to be had. */
 static int apply(ctl_t *ctl, const ctl_migration_t *m)
 {
@@ -174,7 +194,7 @@ static int apply(ctl_t *ctl, const ctl_migration_t *m)
         return CTL_AGAIN;
     }
     if (rv != APR_SUCCESS) {
-        int code = ctl_say(CTL_DATABASE, "%s.sql failed, nothing of it was applied: %s", m->name, error);
+        int code = ctl_say(CTL_DATABASE, "%s.sql failed, nothing of it was applied: %s%s", m->name, error, way_out(error));
         ctl_script(ctl, "ROLLBACK", &ignored);
         return code;
     }
@@ -249,6 +269,27 @@ static int last_version(ctl_t *ctl, int *last)
     return CTL_OK;
 }
 
+/* What is added belongs to whom the rest belongs to: the next run could not change a superuser's tables. */
+static int become_owner(ctl_t *ctl)
+{
+    saas_driver_rows_t *rows;
+    const char *error;
+    apr_status_t rv = ctl_query(ctl, CTL_SCHEMA_OWNER, &rows, CTL_NO_ARGS);
+    if (rv != APR_SUCCESS) {
+        return ctl_database_failure(ctl, "cannot look up the schema's owner", rv);
+    }
+    if (!rows->count || ctl_cell_true(rows, 0, 1)) {
+        return CTL_OK;
+    }
+    if (!ctl_cell_true(rows, 0, 2)) {
+        return ctl_say(CTL_DATABASE, "the schema belongs to %s: connect as that role (--db), nothing was changed", ctl_cell(rows, 0, 0));
+    }
+    if (ctl_script(ctl, apr_pstrcat(ctl->p, "SET ROLE ", ctl_cell(rows, 0, 3), NULL), &error) != APR_SUCCESS) {
+        return ctl_say(CTL_DATABASE, "cannot act as %s, whom the schema belongs to: %s", ctl_cell(rows, 0, 0), error);
+    }
+    return CTL_OK;
+}
+
 int ctl_migrate(ctl_t *ctl)
 {
     apr_array_header_t *list;
@@ -271,6 +312,9 @@ int ctl_migrate(ctl_t *ctl)
     }
     if (rv != APR_SUCCESS) {
         return ctl_database_failure(ctl, "cannot lock the migrations", rv);
+    }
+    if (!ctl->sqlite && (code = become_owner(ctl)) != CTL_OK) {
+        return code;
     }
     if (ctl_script(ctl, apr_psprintf(ctl->p, CREATE_TABLE, ctl->sqlite ? "text" : "timestamptz"), &error) != APR_SUCCESS) {
         return ctl_say(CTL_DATABASE, "cannot create schema_migrations: %s (connect as the owner of the database)", error);

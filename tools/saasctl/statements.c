@@ -49,6 +49,9 @@ const saas_driver_statement_t ctl_statements[CTL_STATEMENTS] = {
     STATEMENT(CTL_OWNER, "look up the schema's owner",
         "SELECT pg_has_role(current_user, relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass('organizations')"),
     STATEMENT(CTL_LOCK, "lock the migrations", "SELECT pg_advisory_lock(hashtext('mod_saas migrate'))"),
+    STATEMENT(CTL_SCHEMA_OWNER, "look up the schema's owner",
+        "SELECT o.rolname, o.rolname = current_user, pg_has_role(current_user, o.oid, 'MEMBER'), quote_ident(o.rolname)"
+        " FROM pg_class c JOIN pg_roles o ON o.oid = c.relowner WHERE c.oid = to_regclass('schema_migrations')"),
 
     /* ----------------------------------------------------------- doctor -- */
     STATEMENT(CTL_DOCTOR_ROLES, "look up the roles",
