@@ -59,6 +59,9 @@ PARTS = (
     Part("console", "console", BOTH, False),
     Part("memory", "memory", PGSQL, False),
     Part("growth", "growth", BOTH, False),
+    Part("scale", "scale", PGSQL, False),
+    Part("costs", "costs", PGSQL, False),
+    Part("feedrate", "feedrate", PGSQL, False),
 )
 
 

@@ -4,6 +4,7 @@ verdict rests on (decide.py).
 """
 
 import dataclasses
+import os
 import statistics
 import subprocess
 import threading
@@ -129,6 +130,15 @@ def resident(pid):
     """Resident memory of a process, bytes."""
     with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status:
         return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS:"))
+
+
+def spent(pid):
+    """Seconds of the processors' time that a server has taken: a process and those that it has started, ended ones too."""
+    def times(one):
+        with open(f"/proc/{one}/stat", encoding="ascii", errors="replace") as stat:
+            return [int(word) / os.sysconf("SC_CLK_TCK") for word in stat.read().rsplit(") ", 1)[1].split()[11:15]]
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as children:
+        return sum(times(pid)) + sum(sum(times(child)[:2]) for child in children.read().split())
 
 
 class Watch:

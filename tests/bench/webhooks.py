@@ -2,23 +2,18 @@
 against pgbench with eight clients that runs the same statements in the same transactions on a copy of the database.
 """
 
-import bisect
 import contextlib
 import functools
-import math
 import re
-import signal
 import statistics
-import subprocess
 import time
 from pathlib import Path
 
 import decide
 import turns
 from measure import compare
+from pgbench import Pgbench
 from saastest import Site, stripe
-from saastest.places import clean_environment
-from saastest.postgres import bindir
 from saastest.site import WEBHOOK, Pgsql
 
 PEERS = Path(__file__).resolve().parent / "peers"
@@ -132,43 +127,6 @@ def peer_scripts(template, sent):
     return ["\n".join([*variables, *some, ""]) for some in (script, batched)]
 
 
-class Pgbench:
-    """Runs on a database from the start of the block, stopped but for its turns; its transactions afterwards."""
-
-    def __init__(self, database, run, payload, seconds, folder, script=SCRIPT):
-        self.database, self.prefix = database, folder / f"pgbench.{run}"
-        variables = {"organizations": ORGANIZATIONS, "run": run, "payload": payload}
-        self.argv = [str(bindir() / "pgbench"), "-n", "-M", "prepared", "-c", str(CONNECTIONS), "-j", str(THREADS),
-                     "-T", str(math.ceil(seconds) + 1), "-f", str(folder / script), "-l", f"--log-prefix={self.prefix}",
-                     *(part for name, value in variables.items() for part in ("-D", f"{name}={value}")),
-                     database.cluster.dsn(database.name, database.cluster.APP)]
-
-    def __enter__(self):
-        self.process = subprocess.Popen(self.argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                                        env=clean_environment(PGOPTIONS="-c role=saas_system"))
-        # It has connected and prepared its statements when it has run some of them.
-        end = time.monotonic() + 30
-        while self.database.execute("SELECT count(*) FROM stripe_events")[0][0] < 20 * CONNECTIONS and time.monotonic() < end:
-            time.sleep(0.01)
-        self.process.send_signal(signal.SIGSTOP)
-        return self
-
-    def __exit__(self, *exc):
-        self.process.send_signal(signal.SIGCONT)
-        self.said = self.process.communicate()[0]
-        if self.process.returncode and not exc[0]:
-            raise RuntimeError(f"pgbench:\n{self.said}")
-
-    def ends(self):
-        """When each transaction ended, seconds of the day's clock, in order."""
-        logs = [path.read_text().split() for path in self.prefix.parent.glob(f"{self.prefix.name}.*")]
-        found = sorted(int(second) + int(micros) / 1e6 for words in logs for second, micros in zip(words[4::6], words[5::6]))
-        done = int(re.search(r"transactions actually processed: (\d+)", self.said).group(1))
-        if len(found) != done:
-            raise RuntimeError(f"pgbench says {done} transactions and has logged {len(found)}")
-        return found
-
-
 class Webhooks:
     def __init__(self, database):
         self.database, self.runs = database, 0
@@ -194,6 +152,12 @@ class Webhooks:
             turns.take([turns.requests(self.site.httpd.port, self.events.more(100), once=True)], 0.2, TURN, 1)
         return statistics.mode(one for one in transactions if any(sql.startswith("INSERT INTO stripe_events") for sql in one))
 
+    def peer(self, script):
+        """It has begun when each client has applied some events."""
+        variables = {"organizations": ORGANIZATIONS, "run": self.runs, "payload": self.payload}
+        return Pgbench(self.copy, self.folder / script, self.folder / f"pgbench.{self.runs}", CONNECTIONS, THREADS, variables,
+                       lambda: self.copy.execute("SELECT count(*) FROM stripe_events")[0][0] >= 20 * CONNECTIONS)
+
     def tidy(self, database):
         database.execute("TRUNCATE stripe_events")
         database.execute("VACUUM organizations, subscriptions")
@@ -204,15 +168,13 @@ class Webhooks:
         self.runs += 1
         # For half of the time, and some more.
         ours = turns.requests(self.site.httpd.port, self.events.more(int(self.rate * seconds * 0.7) + 1000), once=True)
-        with Pgbench(self.copy, self.runs, self.payload, seconds, self.folder, script) as pgbench:
+        with self.peer(script) as pgbench:
             rounds = turns.take([ours, turns.process(pgbench.process.pid)], seconds, TURN, CONNECTIONS)
         self.applied(sum(turn.count for turn, _ in rounds))
-        ends = pgbench.ends()
         found = self.copy.execute("SELECT count(*) FROM stripe_events e JOIN subscriptions s ON s.org_id = e.organization_id")[0][0]
-        if found != len(ends):
-            raise RuntimeError(f"pgbench says {len(ends)} transactions, the database holds {found}")
-        pairs = [(turn.rate, max(1, bisect.bisect(ends, other.began + other.seconds) - bisect.bisect(ends, other.began)) / other.seconds)
-                 for turn, other in rounds]
+        if found != pgbench.done():
+            raise RuntimeError(f"pgbench says {pgbench.done()} transactions, the database holds {found}")
+        pairs = list(zip([turn.rate for turn, _ in rounds], pgbench.rates([turn for _, turn in rounds])))
         self.rate = statistics.median(rate for rate, _ in pairs)
         return pairs
 

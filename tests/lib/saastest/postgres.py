@@ -85,6 +85,11 @@ class Postgres:
         """What is committed here waits for these standbys; '' for none."""
         self.sql("postgres", f"ALTER SYSTEM SET synchronous_standby_names = '{names}'", "SELECT pg_reload_conf()")
 
+    def configure(self, **settings):
+        """Started anew with these; None: as it comes."""
+        self.sql("postgres", *(f"ALTER SYSTEM SET {name} = '{value}'" if value else f"ALTER SYSTEM RESET {name}" for name, value in settings.items()))
+        self.restart()
+
     def promote(self):
         """The standby is the primary from now on, and waits for nobody."""
         self.sql("postgres", "SELECT pg_promote(true, 60)")
