@@ -4,6 +4,7 @@ multiplies. No ratio, and of this machine; the share of the two and the order of
 
 import contextlib
 import dataclasses
+import functools
 
 import growth
 import turns
@@ -21,12 +22,13 @@ from saastest.places import free_port
 from saastest.site import Pgsql
 from webhooks import Webhooks
 
-ORGANIZATIONS = 1000
+ORGANIZATIONS = 5000
 # Requests under way at once: without the cache they are asked for together.
 CONNECTIONS = 16
 REQUESTS = {"gated GET, warm cache": Kind(growth.gate, 60_000, CONNECTIONS), "list of 20 audits": Kind(growth.audits, 10_000, CONNECTIONS),
-            "page of 50 findings": Kind(growth.findings, 10_000, CONNECTIONS)}
+            "page of 50 findings": Kind(functools.partial(growth.findings, looked_at=1), 10_000, CONNECTIONS)}
 OFF = {"gated GET, cache off": Kind(growth.gate, 30_000, CONNECTIONS), "gated GET, cache off, one at a time": Kind(growth.gate, 10_000, 1)}
+NOTED = "gated GET, cache off, first use of a token in a minute"
 LOGINS, EVENTS, ROWS, IMPORTED, TARGETS = 20, 10_000, 1_000_000, 100_000, 50
 
 
@@ -47,7 +49,7 @@ class Meter:
 
 
 def of_requests(database, args):
-    growth.fill(database, ORGANIZATIONS)
+    growth.fill(database, ORGANIZATIONS, 1)
     for cache, kinds in ((growth.CACHE, REQUESTS), (NO_CACHE, OFF)):
         with contextlib.closing(Installation(Side(database, ORGANIZATIONS, cache), max(kind.count for kind in kinds.values()))) as one:
             meter = Meter(one.site, database.cluster)
@@ -55,6 +57,8 @@ def of_requests(database, args):
                 one.once(dataclasses.replace(kind, count=ORGANIZATIONS))
                 yield from meter.of(name, lambda: one.once(kind) or kind.count)
             if cache == NO_CACHE:
+                database.execute("UPDATE tokens SET last_used_at = NULL")
+                yield from meter.of(NOTED, lambda: one.once(dataclasses.replace(OFF["gated GET, cache off"], count=ORGANIZATIONS)) or ORGANIZATIONS)
                 continue
             person = one.site.register(organization="Bench costs")
             yield from meter.of("log-in", lambda: sum(bool(one.site.nobody().ok("POST", "auth/login/", {"email": person.email, "password": PASSWORD}))

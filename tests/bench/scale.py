@@ -31,7 +31,7 @@ ORGANIZATION = ("users", "organizations", "memberships", "user_organizations", "
 
 findings, small_export = (functools.partial(path, looked_at=LOOKED_AT) for path in (growth.findings, growth.export))
 
-KINDS = {CACHE: {"gate, warm cache": Kind(gate, LARGE), "list of audits": Kind(audits, SMALL),
+KINDS = {CACHE: {"gate, warm cache": Kind(gate, LARGE), "list of audits": Kind(audits, LARGE),
                  "page of findings, by status": Kind(findings, SOME), f"export of {EVIDENCE} findings": Kind(small_export, SOME),
                  "first export byte": Kind(small_export, FEW, 1, "first")},
          NO_CACHE: {"gate, cache off": Kind(gate, LARGE)}}
