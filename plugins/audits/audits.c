@@ -211,8 +211,8 @@ saas_statement_t audits_statements[] = {
         " FROM jsonb_array_elements(CAST($3 AS jsonb)) AS rows(value) ON CONFLICT DO NOTHING", .sqlite =
         EVIDENCE_INSERT " SELECT $1, $2, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,"
         " value ->> 6 FROM json_each($3) WHERE TRUE ON CONFLICT DO NOTHING" },
-    [EVIDENCE_TIME] = { .name = "evidence_time", .scope = SAAS_TENANT, .sql =
-        "SELECT observed_at " EVIDENCE_OF " AND number = CAST($3 AS bigint)" },
+    [EVIDENCE_PLACE] = { .name = "evidence_place", .scope = SAAS_TENANT, .sql =
+        "SELECT observed_at, check_name, resource_id " EVIDENCE_OF " AND number = CAST($3 AS bigint)" },
     [EVIDENCE_SETTINGS] = { .name = "evidence_settings", .scope = SAAS_TENANT, WALK_SETTINGS("") },
     [EVIDENCE_SEARCH] = { .name = "evidence_search", .scope = SAAS_TENANT, WALK_SETTINGS(WALK_SEARCH) },
     [EVIDENCE_TRIGRAMS] = { .name = "evidence_trigrams", .scope = SAAS_TENANT, .sql =
@@ -393,14 +393,22 @@ saas_statement_t audits_statements[] = {
     WALK_KINDS("evidence_walk_severity", OF_SEVERITY),
     WALK_KINDS("evidence_walk_status", OF_STATUS),
     WALK_ALL("evidence_walk"),
-    WALK_TIME("evidence_walk_time_muted", RANGE_TIME_MUTED, RANGE_TIME_MUTED_SQLITE),
-    WALK_TIME("evidence_walk_time", RANGE_TIME, RANGE_TIME_SQLITE),
+    WALK_BY("evidence_walk_by_time_muted", RANGE_MUTED_BY, RANGE_MUTED_BY_SQLITE, BY_TIME_COLUMN),
+    WALK_BY("evidence_walk_by_time", RANGE_BY, RANGE_BY_SQLITE, BY_TIME_COLUMN),
+    WALK_BY("evidence_walk_by_check_muted", RANGE_MUTED_BY, RANGE_MUTED_BY_SQLITE, BY_CHECK_COLUMN),
+    WALK_BY("evidence_walk_by_check", RANGE_BY, RANGE_BY_SQLITE, BY_CHECK_COLUMN),
+    WALK_BY("evidence_walk_by_resource_muted", RANGE_MUTED_BY, RANGE_MUTED_BY_SQLITE, BY_RESOURCE_COLUMN),
+    WALK_BY("evidence_walk_by_resource", RANGE_BY, RANGE_BY_SQLITE, BY_RESOURCE_COLUMN),
     WALK_FOUND("evidence_walk_found"),
-    WALK_TIME("evidence_walk_time_found", RANGE_TIME_FOUND, RANGE_TIME_FOUND_SQLITE),
+    WALK_BY("evidence_walk_by_time_found", RANGE_FOUND_BY, RANGE_FOUND_BY_SQLITE, BY_TIME_COLUMN),
+    WALK_BY("evidence_walk_by_check_found", RANGE_FOUND_BY, RANGE_FOUND_BY_SQLITE, BY_CHECK_COLUMN),
+    WALK_BY("evidence_walk_by_resource_found", RANGE_FOUND_BY, RANGE_FOUND_BY_SQLITE, BY_RESOURCE_COLUMN),
     [EVIDENCE_END] = WALK_END_OF("evidence_end_resource", "evidence_resource", "resource_id"),
     WALK_END_OF("evidence_end_check", "evidence_check", "check_name"),
     WALK_END("evidence_end"),
-    WALK_END_TIME("evidence_end_time"),
+    WALK_END_BY("evidence_end_by_time", BY_TIME_COLUMN),
+    WALK_END_BY("evidence_end_by_check", BY_CHECK_COLUMN),
+    WALK_END_BY("evidence_end_by_resource", BY_RESOURCE_COLUMN),
     [AUDITS_STATEMENTS] = { .name = NULL }
 };
 

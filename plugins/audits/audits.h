@@ -62,7 +62,7 @@ enum {
     AUDIT_END,
     EVIDENCE_CLEAR,
     EVIDENCE_ADD,
-    EVIDENCE_TIME,
+    EVIDENCE_PLACE,
     EVIDENCE_SETTINGS,
     EVIDENCE_SEARCH,
     EVIDENCE_TRIGRAMS,
@@ -122,8 +122,8 @@ enum {
     EVIDENCE_LIST = AUDIT_SCHEDULED + 12,
     /* Up and down, see evidence.c: walks, and where ranges end. */
     EVIDENCE_WALK = EVIDENCE_LIST + 6,
-    EVIDENCE_END = EVIDENCE_WALK + 2 * 11,
-    AUDITS_STATEMENTS = EVIDENCE_END + 2 * 4
+    EVIDENCE_END = EVIDENCE_WALK + 2 * 17,
+    AUDITS_STATEMENTS = EVIDENCE_END + 2 * 6
 };
 enum { PART_OF_ALL, PART_OF_STATUS, PART_OF_CHECK, PART_OF_RESOURCE, PART_OF_MUTED, PART_OF_FOUND };
 /** Columns of EVIDENCE_SEARCH behind the number of rows: up to which row the audit is indexed, the last one, and the text

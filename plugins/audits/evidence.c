@@ -3,8 +3,8 @@
 /*
  * The evidence of an audit, page by page: by page number in any order, where all that the filter finds is counted,
  * or by cursor, where each page is a range of an index and so costs the same wherever it lies (walk.h).  Which index
- * that is says the table below.  By severity the walk is one after the other of those of all severities.  A cursor
- * is base64url of the order and the row before the page; clients may not rely on that.
+ * that is says the table below.  By severity and by status the walk is one after the other of those of all words.  A
+ * cursor is base64url of the order and the row before the page; clients may not rely on that.
  */
 
 #include "audits.h"
@@ -31,8 +31,11 @@ static const char *const orders[] = {
     "id", "-id", "severity", "-severity", "timestamp", "-timestamp", "status", "-status", "check_name", "-check_name",
     "resource_id", "-resource_id", NULL
 };
-/* The first orders have cursors; each of these is two of them, up and down. */
-typedef enum { BY_NUMBER, BY_SEVERITY, BY_TIME, WALKED } by_e;
+/* Each of these is two of them, up and down. */
+typedef enum { BY_NUMBER, BY_SEVERITY, BY_TIME, BY_STATUS, BY_CHECK, BY_RESOURCE, ORDERS } by_e;
+
+/* What comes after what, by a word. */
+static const char *const statuses[] = { "ERROR", "FAIL", "MANUAL", "PASS", NULL };
 
 /* Numbers in which a text is rather looked for than among the rows of a check or a resource. */
 #define FEW 2048
@@ -94,34 +97,38 @@ static int reply_numbered(saas_request_t *rq, const saas_finding_filter_t *filte
 enum { STATUS = 1, SEVERITY = 2, CHECK = 4, RESOURCE = 8, MUTED = 16, NOT_MUTED = 32, SEARCH = 64, ALL = 127 };
 
 /* The ends of ranges, in the order of the statements from EVIDENCE_END on. */
-typedef enum { END_RESOURCE, END_CHECK, END_NUMBER, END_TIME, NO_END } end_e;
+typedef enum { END_RESOURCE, END_CHECK, END_NUMBER, END_BY_TIME, END_BY_CHECK, END_BY_RESOURCE, NO_END } end_e;
 
 /* The walks, in the order of the statements from EVIDENCE_WALK on: the first one that fits is taken. */
 static const struct {
-    int by_time;
+    by_e by;                   /* a number, or another column */
     unsigned found;            /* by the index: all of it is asked for */
     unsigned tried;            /* on each row, when it is asked for besides */
     end_e end;                 /* of a range in which rows are tried */
 } walks[] = {
     /* What is muted has been decided by people: it is not much. */
-    { 0, MUTED, ALL, NO_END },
-    { 0, RESOURCE, ALL, END_RESOURCE },
-    { 0, CHECK, ALL, END_CHECK },
+    { BY_NUMBER, MUTED, ALL, NO_END },
+    { BY_NUMBER, RESOURCE, ALL, END_RESOURCE },
+    { BY_NUMBER, CHECK, ALL, END_CHECK },
     /* What is not muted is nearly all: tried without an end. */
-    { 0, STATUS | SEVERITY, NOT_MUTED, NO_END },
-    { 0, SEVERITY, NOT_MUTED, NO_END },
-    { 0, STATUS, NOT_MUTED, NO_END },
-    { 0, 0, ALL, END_NUMBER },
-    { 1, MUTED, ALL, NO_END },
-    { 1, 0, ALL, END_TIME },
+    { BY_NUMBER, STATUS | SEVERITY, NOT_MUTED, NO_END },
+    { BY_NUMBER, SEVERITY, NOT_MUTED, NO_END },
+    { BY_NUMBER, STATUS, NOT_MUTED, NO_END },
+    { BY_NUMBER, 0, ALL, END_NUMBER },
+    { BY_TIME, MUTED, ALL, NO_END },
+    { BY_TIME, 0, ALL, END_BY_TIME },
+    { BY_CHECK, MUTED, ALL, NO_END },
+    { BY_CHECK, 0, ALL, END_BY_CHECK },
+    { BY_RESOURCE, MUTED, ALL, NO_END },
+    { BY_RESOURCE, 0, ALL, END_BY_RESOURCE },
 };
 /* Behind them: of what the index of texts has found. */
-enum { WALK_FOUND_NUMBER = sizeof(walks) / sizeof(walks[0]), WALK_FOUND_TIME };
+enum { WALK_FOUND_NUMBER = sizeof(walks) / sizeof(walks[0]), WALK_FOUND_TIME, WALK_FOUND_CHECK, WALK_FOUND_RESOURCE };
 
 /** A row that a range begins after or ends with. */
 typedef struct place_t {
     const char *number;
-    const char *time;          /**< by time only; NULL: before the first, behind the last */
+    const char *value;         /**< of the column that it goes by; NULL: before the first, behind the last */
 } place_t;
 
 /** A page that is asked for. */
@@ -132,7 +139,8 @@ typedef struct walk_t {
     by_e by;
     int down;
     int size;
-    int severity;              /* the page begins in this one: an index of saas_finding_severities */
+    const char *const *words;  /* by severity, by status: one after the other; else NULL */
+    int word;                  /* the page begins in this one */
     place_t after;
     audits_search_t search;
     saas_rows_t rows;          /* found: one more than wanted, where there is one */
@@ -147,6 +155,12 @@ static unsigned asked(const saas_finding_filter_t *f)
            | (f->search ? SEARCH : 0u);
 }
 
+/** What the walk's ranges go by: a number, or another column. */
+static by_e range_of(const walk_t *walk)
+{
+    return walk->by == BY_TIME || walk->by == BY_CHECK || walk->by == BY_RESOURCE ? walk->by : BY_NUMBER;
+}
+
 /** The number of the walk, and where its range ends. */
 static int choose_walk(const walk_t *walk, end_e *end)
 {
@@ -156,7 +170,7 @@ static int choose_walk(const walk_t *walk, end_e *end)
 
     for (i = 0;; i++) {
         rest = wanted & ~walks[i].found;
-        if (walks[i].by_time == (walk->by == BY_TIME) && (wanted & walks[i].found) == walks[i].found
+        if (walks[i].by == range_of(walk) && (wanted & walks[i].found) == walks[i].found
             && !(rest & ~walks[i].tried)) {
             break;             /* at the latest at what tries everything */
         }
@@ -167,12 +181,13 @@ static int choose_walk(const walk_t *walk, end_e *end)
 
 /* --------------------------------------------------------------- cursor -- */
 
-static const char letters[WALKED][3] = { "ad", "sS", "tT" };
+static const char letters[ORDERS][3] = { "ad", "sS", "tT", "uU", "cC", "rR" };
 
-static int rank_of(const char *severity)
+/** The number of a word, the last one's for what is none and for NULL. */
+static int rank_of(const char *const *words, const char *word)
 {
     int i;
-    for (i = 0; saas_finding_severities[i + 1] && strcmp(saas_finding_severities[i], severity); i++) {
+    for (i = 0; words[i + 1] && (!word || strcmp(words[i], word)); i++) {
     }
     return i;
 }
@@ -180,7 +195,7 @@ static int rank_of(const char *severity)
 /** The place behind a row. */
 static const char *place_text(const walk_t *walk, int rank, const char *number)
 {
-    return walk->by == BY_SEVERITY ? apr_psprintf(walk->rq->pool, "%d%s", rank, number) : number;
+    return walk->words ? apr_psprintf(walk->rq->pool, "%d%s", rank, number) : number;
 }
 
 static const char *cursor_make(const walk_t *walk)
@@ -196,7 +211,7 @@ static int cursor_read(walk_t *walk, const char *cursor)
     apr_size_t len;
 
     walk->after.number = walk->down ? NUMBER_LAST : "0";
-    walk->severity = walk->down ? rank_of("informational") : 0;
+    walk->word = walk->words && walk->down ? rank_of(walk->words, NULL) : 0;
     if (!*cursor) {
         return 1;
     }
@@ -209,11 +224,11 @@ static int cursor_read(walk_t *walk, const char *cursor)
         || strspn(plain, "0123456789") != len - 1) {
         return 0;
     }
-    if (walk->by == BY_SEVERITY) {
-        walk->severity = *plain++ - '0';
+    if (walk->words) {
+        walk->word = *plain++ - '0';
     }
     walk->after.number = plain;
-    return *plain && strlen(plain) <= 18 && walk->severity <= rank_of("informational");
+    return *plain && strlen(plain) <= 18 && (!walk->words || walk->word <= rank_of(walk->words, NULL));
 }
 
 /** The request's URL with another cursor; all other parameters stay. */
@@ -235,14 +250,14 @@ static const char *cursor_url(saas_request_t *rq, const char *cursor)
 
 /* ---------------------------------------------------------------- pages -- */
 
-/** The time of the row that the page comes after.  APR_NOTFOUND: there is no such row. */
-static apr_status_t find_time(walk_t *walk, saas_db_t *db)
+/** Of the row that the page comes after the value that the walk goes by.  APR_NOTFOUND: there is no such row. */
+static apr_status_t find_value(walk_t *walk, saas_db_t *db)
 {
     saas_rows_t *rows;
-    apr_status_t rv = saas_db_query(db, &audits_statements[EVIDENCE_TIME], &rows,
+    apr_status_t rv = saas_db_query(db, &audits_statements[EVIDENCE_PLACE], &rows,
                                     SAAS_ARGS(walk->audit, walk->after.number));
     if (rv == APR_SUCCESS) {
-        walk->after.time = saas_cell(rows, 0, 0);
+        walk->after.value = saas_cell(rows, 0, walk->by == BY_TIME ? 0 : walk->by == BY_CHECK ? 1 : 2);
     }
     return rv == APR_SUCCESS && !rows->count ? APR_NOTFOUND : rv;
 }
@@ -252,15 +267,15 @@ static apr_status_t find_end(walk_t *walk, saas_db_t *db, end_e end, place_t *un
     saas_statement_t *st = &audits_statements[EVIDENCE_END + 2 * (int)end + walk->down];
     const char *more = end == END_RESOURCE ? walk->filter.resource
                        : end == END_CHECK  ? walk->filter.check
-                                           : walk->after.time;
+                                           : walk->after.value;
     const char *args[] = { walk->audit, walk->after.number, more };
     saas_rows_t *rows;
     apr_status_t rv = saas_db_query(db, st, &rows, args, end == END_NUMBER ? 2 : 3);
 
     if (rv == APR_SUCCESS && rows->count) {
         until->number = saas_cell(rows, 0, 0);
-        until->time = saas_cell(rows, 0, 1);
-        walk->next = place_text(walk, walk->severity, until->number);
+        until->value = saas_cell(rows, 0, 1);
+        walk->next = place_text(walk, walk->word, until->number);
     }
     return rv;
 }
@@ -276,12 +291,12 @@ static apr_status_t find_rows(const walk_t *walk, saas_db_t *db, int number, con
     const char *args[14] = { walk->audit, SAAS_FINDING_FILTER_ARGS(f), after->number };
     int n = 8;
 
-    if (walk->by == BY_TIME) {
-        args[n++] = after->time;
+    if (range_of(walk) != BY_NUMBER) {
+        args[n++] = after->value;
     }
     args[n++] = until->number;
-    if (walk->by == BY_TIME) {
-        args[n++] = until->time;
+    if (range_of(walk) != BY_NUMBER) {
+        args[n++] = until->value;
     }
     args[n++] = missing;
     if (blocks) {
@@ -307,8 +322,8 @@ static int is_full(walk_t *walk)
 {
     if (walk->rows.count > walk->size) {
         const int last = walk->size - 1;
-        walk->next = place_text(walk, rank_of(saas_cell(&walk->rows, last, E_SEVERITY)),
-                                saas_cell(&walk->rows, last, E_NUMBER));
+        const char *word = saas_cell(&walk->rows, last, walk->by == BY_STATUS ? E_STATUS : E_SEVERITY);
+        walk->next = place_text(walk, walk->words ? rank_of(walk->words, word) : 0, saas_cell(&walk->rows, last, E_NUMBER));
     }
     return walk->rows.count > walk->size;
 }
@@ -333,7 +348,7 @@ static apr_status_t go_found(walk_t *walk, saas_db_t *db)
         }
         if (!blocks) {
             if (!walk->down && walk->search.last > walk->search.to) {
-                walk->next = place_text(walk, walk->severity, apr_psprintf(walk->rq->pool, "%" APR_INT64_T_FMT, walk->search.to));
+                walk->next = place_text(walk, walk->word, apr_psprintf(walk->rq->pool, "%" APR_INT64_T_FMT, walk->search.to));
             }
             return APR_SUCCESS;
         }
@@ -342,7 +357,7 @@ static apr_status_t go_found(walk_t *walk, saas_db_t *db)
         most *= 8;
     } while (!is_full(walk) && read < WALK_MOST);
     if (walk->rows.count <= walk->size) {
-        walk->next = place_text(walk, walk->severity, apr_psprintf(walk->rq->pool, "%" APR_INT64_T_FMT, at));
+        walk->next = place_text(walk, walk->word, apr_psprintf(walk->rq->pool, "%" APR_INT64_T_FMT, at));
     }
     return APR_SUCCESS;
 }
@@ -363,6 +378,7 @@ static apr_status_t go(walk_t *walk, saas_db_t *db)
     const char *blocks = NULL;
     saas_rows_t *rows;
     end_e end;
+    const by_e by = range_of(walk);
     int number = choose_walk(walk, &end);
     apr_status_t rv = APR_SUCCESS;
 
@@ -370,9 +386,10 @@ static apr_status_t go(walk_t *walk, saas_db_t *db)
         return go_found(walk, db);
     }
     if (end != NO_END) {
-        rv = audits_search_all(&walk->search, db, walk->rq->pool, end == END_TIME ? WALK_MOST : FEW, &blocks);
+        rv = audits_search_all(&walk->search, db, walk->rq->pool, by == BY_NUMBER ? FEW : WALK_MOST, &blocks);
         if (rv == APR_SUCCESS && blocks) {
-            number = end == END_TIME ? WALK_FOUND_TIME : WALK_FOUND_NUMBER;
+            number = by == BY_TIME ? WALK_FOUND_TIME : by == BY_CHECK ? WALK_FOUND_CHECK : by == BY_RESOURCE ? WALK_FOUND_RESOURCE
+                                                                                            : WALK_FOUND_NUMBER;
         }
         else if (rv == APR_SUCCESS) {
             rv = find_end(walk, db, end, &until);
@@ -389,14 +406,14 @@ static apr_status_t go(walk_t *walk, saas_db_t *db)
     return APR_SUCCESS;
 }
 
-static apr_status_t go_by_severity(walk_t *walk, saas_db_t *db)
+static apr_status_t go_by_word(walk_t *walk, saas_db_t *db)
 {
     apr_status_t rv = APR_SUCCESS;
 
-    while (rv == APR_SUCCESS && !walk->next && walk->severity >= 0 && saas_finding_severities[walk->severity]) {
-        walk->filter.severity = saas_finding_severities[walk->severity];
+    while (rv == APR_SUCCESS && !walk->next && walk->word >= 0 && walk->words[walk->word]) {
+        *(walk->by == BY_STATUS ? &walk->filter.status : &walk->filter.severity) = walk->words[walk->word];
         rv = go(walk, db);
-        walk->severity += walk->down ? -1 : 1;
+        walk->word += walk->down ? -1 : 1;
         walk->after.number = walk->down ? NUMBER_LAST : "0";
     }
     return rv;
@@ -415,11 +432,11 @@ static apr_status_t find_page(walk_t *walk, saas_db_t *db, int first, apr_int64_
     else if (rv == APR_SUCCESS) {
         rv = saas_db_queue_rows(db, &audits_statements[EVIDENCE_SETTINGS], &audit, SAAS_ARGS(walk->audit));
     }
-    if (rv == APR_SUCCESS && walk->by == BY_TIME && !first) {
-        rv = find_time(walk, db);
+    if (rv == APR_SUCCESS && range_of(walk) != BY_NUMBER && !first) {
+        rv = find_value(walk, db);
     }
     if (rv == APR_SUCCESS) {
-        rv = walk->by == BY_SEVERITY ? go_by_severity(walk, db) : go(walk, db);
+        rv = walk->words ? go_by_word(walk, db) : go(walk, db);
     }
     if (rv == APR_SUCCESS && (rv = saas_db_commit(db)) == APR_SUCCESS) {
         *count = saas_cell_int(audit, 0, 0);
@@ -472,17 +489,16 @@ int audits_evidence(saas_request_t *rq)
         return reply_numbered(rq, &walk.filter, order);
     }
     saas_request_page(rq, &page);
-    if (order >= 2 * WALKED) {
-        saas_request_error(rq, "ordering", "With a cursor, only id, severity and timestamp, each also with -.");
-    }
     if (rq->errors) {
         return saas_reply_errors(rq);
     }
     walk.size = page.size;
     walk.by = (by_e)(order / 2);
     walk.down = order % 2;
-    if (walk.by == BY_SEVERITY && walk.filter.severity) {
-        walk.by = BY_NUMBER;   /* of one severity, they are in this order */
+    if ((walk.by == BY_SEVERITY && walk.filter.severity) || (walk.by == BY_STATUS && walk.filter.status)
+        || (walk.by == BY_CHECK && walk.filter.check) || (walk.by == BY_RESOURCE && walk.filter.resource)) {
+        walk.by = BY_NUMBER;   /* of one value, they are in this order */
     }
+    walk.words = walk.by == BY_SEVERITY ? saas_finding_severities : walk.by == BY_STATUS ? statuses : NULL;
     return reply_walked(&walk, cursor);
 }

@@ -2,7 +2,7 @@
 
 /**
  * @file walk.h
- * The statements by which the evidence of an audit is walked through from a row on, by number or by time.
+ * The statements by which the evidence of an audit is walked through from a row on, by number, time, check or resource.
  *
  * A page is one range of an index, or of a few whose rows are merged, that begins after a row, and so costs the same
  * wherever it lies.  What is asked for besides is tried on each row of the range.  There the range has an end too, a
@@ -74,6 +74,8 @@
 #define DOWN "<", ">=", " DESC"
 /* With these: the macro's own arguments, then a direction's. */
 #define WITH(macro, ...) macro(__VA_ARGS__)
+/* And with those of a column, around the other. */
+#define WITH_COLUMN(macro, ...) macro(__VA_ARGS__)
 
 /* The rows of a range that the filter lets through, in its order, and how many at most. */
 #define RANGE(evidence, where, order, limit) \
@@ -103,42 +105,52 @@
 #define RANGE_KIND_SQLITE(kind, gt, le, desc) \
     RANGE("evidence INDEXED BY evidence_kind", " AND " KIND " = " kind NUMBERS(gt, le), "number" desc, "$11")
 
-/* After the row of time $10 and number $9, up to $12 and $11; no time: before the first, the last; $13 rows.  In
- * SQLite, which keeps times as text, none comes before the empty text, and each before a blob.  (CASE, since
+/* By another column: after the row of value $10 and number $9, up to $12 and $11; no value: before the first, the last; $13
+ * rows.  In SQLite, which keeps all of them as texts, none comes before the empty text, and each before a blob.  (CASE, since
  * PostgreSQL takes coalesce() for a leak of rows that row-level security hides, and would try the condition on each
  * row instead.  No CAST of numbers, since SQLite would compare them as those of no column, and look at all rows of a
- * time.) */
-#define TIME_OR(time, otherwise) "CASE WHEN " time " IS NULL THEN " otherwise " ELSE " time " END"
-#define TIMES_AFTER(cast, from, gt) \
-    "(observed_at, number) " gt " (" TIME_OR("$10" cast, from) ", $9)"
-#define TIMES_UNTIL(cast, to, le) \
-    "(observed_at, number) " le " (" TIME_OR("$12" cast, to) ", $11)"
-#define TIMES(cast, from, to, gt, le) " AND " TIMES_AFTER(cast, from, gt) " AND " TIMES_UNTIL(cast, to, le)
-#define TIMES_ORDER(desc) "observed_at" desc ", number" desc
-#define RANGE_TIME(from, to, gt, le, desc) \
-    RANGE_MOST(" AND " TIMES_AFTER("::timestamptz", from, gt), TIMES_UNTIL("::timestamptz", to, le), \
-               TIMES_ORDER(desc), "$13")
-#define RANGE_TIME_SQLITE(from, to, gt, le, desc) \
-    RANGE("evidence INDEXED BY evidence_time", TIMES("", from, to, gt, le), TIMES_ORDER(desc), "$13")
-#define TIMES_UP "'-infinity'", "'infinity'", UP
-#define TIMES_DOWN "'infinity'", "'-infinity'", DOWN
-#define TIMES_UP_SQLITE "''", "x''", UP
-#define TIMES_DOWN_SQLITE "x''", "''", DOWN
+ * value.) */
+#define VALUE_OR(value, otherwise) "CASE WHEN " value " IS NULL THEN " otherwise " ELSE " value " END"
+#define VALUES_AFTER(column, cast, from, gt) \
+    "(" column ", number) " gt " (" VALUE_OR("$10" cast, from) ", $9)"
+#define VALUES_UNTIL(column, cast, le) \
+    "CASE WHEN $12" cast " IS NULL THEN TRUE ELSE (" column ", number) " le " ($12" cast ", $11) END"
+#define VALUES_UNTIL_SQLITE(column, to, le) \
+    "(" column ", number) " le " (" VALUE_OR("$12", to) ", $11)"
+#define VALUES(column, cast, from, gt, le) \
+    " AND " VALUES_AFTER(column, cast, from, gt) " AND " VALUES_UNTIL(column, cast, le)
+#define VALUES_SQLITE(column, from, to, gt, le) \
+    " AND " VALUES_AFTER(column, "", from, gt) " AND " VALUES_UNTIL_SQLITE(column, to, le)
+#define RANGE_BY(column, cast, from, gt, le, desc) \
+    RANGE_MOST(" AND " VALUES_AFTER(column, cast, from, gt), VALUES_UNTIL(column, cast, le), column desc ", number" desc, "$13")
+#define RANGE_BY_SQLITE(index, column, from, to, gt, le, desc) \
+    RANGE("evidence INDEXED BY " index, VALUES_SQLITE(column, from, to, gt, le), column desc ", number" desc, "$13")
+/* What a walk begins before, up and down: of PostgreSQL as told, of SQLite always this. */
+#define FROM_UP_SQLITE "''", "x''", UP
+#define FROM_DOWN_SQLITE "x''", "''", DOWN
+
+/* The columns, with their index, their type, and what is before the first and behind the last of them; behind all texts
+ * there is none, but the last one with a number behind all numbers. */
+#define LAST_TEXT(column) "(SELECT " column " " EVIDENCE_OF " ORDER BY " column " DESC LIMIT 1)"
+#define BY_TIME_COLUMN "evidence_time", "observed_at", "::timestamptz", "'-infinity'", "'infinity'"
+#define BY_CHECK_COLUMN "evidence_check", "check_name", "::text", "''", LAST_TEXT("check_name")
+#define BY_RESOURCE_COLUMN "evidence_resource", "resource_id", "::text", "''", LAST_TEXT("resource_id")
 
 /* What is muted is found from the other side, by the resources about which that was decided; and sorted. */
 #define MUTED_RESOURCES \
     "SELECT DISTINCT m.resource_id FROM triage m WHERE m.org_id = $1 AND " SAAS_FINDING_MUTED("m.")
 #define MUTED_ROWS(where) \
-    "SELECT r.* FROM (" MUTED_RESOURCES ") d CROSS JOIN LATERAL (SELECT " EVIDENCE_COLUMNS " " EVIDENCE_OF \
-    " AND (resource_id, number) > (d.resource_id, 0) AND resource_id <= d.resource_id" \
+    "SELECT r.* FROM (" MUTED_RESOURCES ") d(muted) CROSS JOIN LATERAL (SELECT " EVIDENCE_COLUMNS " " EVIDENCE_OF \
+    " AND (resource_id, number) > (d.muted, 0) AND resource_id <= d.muted" \
     " AND " SAAS_FINDING_FILTER " ORDER BY resource_id, number OFFSET 0) r WHERE TRUE" where
 #define MUTED_ROWS_SQLITE(where) \
     "SELECT " EVIDENCE_COLUMNS " FROM evidence INDEXED BY evidence_resource WHERE org_id = $1 AND audit_id = $2" \
     " AND resource_id IN (" MUTED_RESOURCES ")" where " AND " SAAS_FINDING_FILTER
 #define RANGE_MUTED(gt, le, desc) MUTED_ROWS(NUMBERS(gt, le))
 #define RANGE_MUTED_SQLITE(gt, le, desc) MUTED_ROWS_SQLITE(NUMBERS(gt, le))
-#define RANGE_TIME_MUTED(from, to, gt, le, desc) MUTED_ROWS(TIMES("::timestamptz", from, to, gt, le))
-#define RANGE_TIME_MUTED_SQLITE(from, to, gt, le, desc) MUTED_ROWS_SQLITE(TIMES("", from, to, gt, le))
+/* (+: not by this is the index gone through.) */
+#define RANGE_MUTED_BY(column, cast, from, gt, le, desc) MUTED_ROWS(VALUES(column, cast, from, gt, le))
+#define RANGE_MUTED_BY_SQLITE(index, column, from, to, gt, le, desc) MUTED_ROWS_SQLITE(VALUES_SQLITE("+" column, from, to, gt, le))
 
 /* Where the index of texts says that a text may be: numbers from and to of blocks, as JSON (search.h).  (Taken apart before
  * they are compared with rows: PostgreSQL takes what reads JSON for a leak.  And it has to know how few rows they are.) */
@@ -152,8 +164,9 @@
     " AND number >= json_each.value ->> 0 AND number <= json_each.value ->> 1" where " AND " SAAS_FINDING_FILTER
 #define RANGE_FOUND(gt, le, desc) FOUND_ROWS("$12", NUMBERS(gt, le))
 #define RANGE_FOUND_SQLITE(gt, le, desc) FOUND_ROWS_SQLITE("$12", NUMBERS(gt, le))
-#define RANGE_TIME_FOUND(from, to, gt, le, desc) FOUND_ROWS("$14", TIMES("::timestamptz", from, to, gt, le))
-#define RANGE_TIME_FOUND_SQLITE(from, to, gt, le, desc) FOUND_ROWS_SQLITE("$14", TIMES("", from, to, gt, le))
+#define RANGE_FOUND_BY(column, cast, from, gt, le, desc) FOUND_ROWS("$14", VALUES(column, cast, from, gt, le))
+#define RANGE_FOUND_BY_SQLITE(index, column, from, to, gt, le, desc) \
+    FOUND_ROWS_SQLITE("$14", VALUES_SQLITE(column, from, to, gt, le))
 
 /* Of a status all severities, of a severity all statuses. */
 #define OF_STATUS(range, ...) \
@@ -198,9 +211,12 @@
 #define WALK_FOUND(name_) \
     WALKED_UP(name_, WITH(RANGE_FOUND, UP), WITH(RANGE_FOUND_SQLITE, UP)), \
     WALKED_DOWN(name_, WITH(RANGE_FOUND, DOWN), WITH(RANGE_FOUND_SQLITE, DOWN))
-#define WALK_TIME(name_, range, range_sqlite) \
-    WALKED(name_, TIMES_ORDER(""), "$13", WITH(range, TIMES_UP), WITH(range_sqlite, TIMES_UP_SQLITE)), \
-    WALKED(name_ "_desc", TIMES_ORDER(" DESC"), "$13", WITH(range, TIMES_DOWN), WITH(range_sqlite, TIMES_DOWN_SQLITE))
+#define WALK_BY(name_, range, range_sqlite, by) WITH_COLUMN(WALK_BY_COLUMN, name_, range, range_sqlite, by)
+#define WALK_BY_COLUMN(name_, range, range_sqlite, index, column, cast, first, last) \
+    WALKED(name_, column ", number", "$13", WITH(range, column, cast, first, UP), \
+           WITH(range_sqlite, index, column, FROM_UP_SQLITE)), \
+    WALKED(name_ "_desc", column " DESC, number DESC", "$13", WITH(range, column, cast, last, DOWN), \
+           WITH(range_sqlite, index, column, FROM_DOWN_SQLITE))
 
 /* ------------------------------------------------------------------ ends -- */
 
@@ -209,7 +225,7 @@
 #define WALK_MOST_TEXT "20000"
 #define WALK_OFFSET "19999"
 
-/* The row that such a range ends with, and its time where it is by time; none: it is shorter. */
+/* The row that such a range ends with, and its value where it is by a column; none: it is shorter. */
 #define END(columns, evidence, where, order) \
     "SELECT " columns " FROM " evidence " WHERE org_id = $1 AND audit_id = $2" where " ORDER BY " order \
     " LIMIT 1 OFFSET " WALK_OFFSET
@@ -227,15 +243,15 @@
       .sqlite = END_OF_SQLITE(index, column, ">", "") }, \
     { .name = name_ "_desc", .scope = SAAS_TENANT, .sql = END_OF(column, "<", ">=", " DESC"), \
       .sqlite = END_OF_SQLITE(index, column, "<", " DESC") }
-#define END_BY_TIME(from, gt, desc) \
-    END("number, observed_at", "evidence", " AND (observed_at, number) " gt " (" from ", $3)", \
-        TIMES_ORDER(desc))
-#define WALK_END_TIME(name_) \
+#define END_BY(column, evidence, from, gt, desc) \
+    END("number, " column, evidence, " AND (" column ", number) " gt " (" from ", $3)", column desc ", number" desc)
+#define WALK_END_BY(name_, by) WITH_COLUMN(WALK_END_BY_COLUMN, name_, by)
+#define WALK_END_BY_COLUMN(name_, index, column, cast, first, last) \
     { .name = name_, .scope = SAAS_TENANT, \
-      .sql = END_BY_TIME(TIME_OR("$4::timestamptz", "'-infinity'"), ">", ""), \
-      .sqlite = END_BY_TIME(TIME_OR("$4", "''"), ">", "") }, \
+      .sql = END_BY(column, "evidence", VALUE_OR("$4" cast, first), ">", ""), \
+      .sqlite = END_BY(column, "evidence INDEXED BY " index, VALUE_OR("$4", "''"), ">", "") }, \
     { .name = name_ "_desc", .scope = SAAS_TENANT, \
-      .sql = END_BY_TIME(TIME_OR("$4::timestamptz", "'infinity'"), "<", " DESC"), \
-      .sqlite = END_BY_TIME(TIME_OR("$4", "x''"), "<", " DESC") }
+      .sql = END_BY(column, "evidence", VALUE_OR("$4" cast, last), "<", " DESC"), \
+      .sqlite = END_BY(column, "evidence INDEXED BY " index, VALUE_OR("$4", "x''"), "<", " DESC") }
 
 #endif

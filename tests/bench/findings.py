@@ -16,6 +16,7 @@ WALKS = {
     "all": ("", FOUND), "a status": ("status=FAIL", FOUND), "a severity": ("severity=critical", FOUND), "both": ("status=ERROR&severity=low", FOUND),
     "a check": ("check=check_5", FOUND), "a resource": ("resource_id=https://host-77.example.test/", FOUND), "muted": ("muted=true", FOUND),
     "by severity": ("ordering=severity", FOUND), "failed, by severity": ("status=FAIL&ordering=severity", FOUND), "by time": ("ordering=-timestamp", FOUND),
+    "by status": ("ordering=status", FOUND), "by check": ("ordering=-check_name", FOUND), "by resource": ("ordering=resource_id", FOUND),
     "a text of many": ("search=check_5", FOUND), "a text of one": ("search=number 777777", FOUND), "a text of none": ("search=no such text", FOUND),
     "two letters of none": ("search=zq", SEARCHED),
 }
@@ -23,7 +24,7 @@ WALKS = {
 
 def after(number, query):
     """The cursor behind a row, as plugins/audits/evidence.c makes it."""
-    order = {"": "a", "severity": "s2", "-timestamp": "T"}[dict(part.split("=", 1) for part in query.split("&") if part).get("ordering", "")]
+    order = {"": "a", "severity": "s2", "-timestamp": "T", "status": "u1", "-check_name": "C", "resource_id": "r"}[dict(part.split("=", 1) for part in query.split("&") if part).get("ordering", "")]
     return base64.urlsafe_b64encode(f"{order}{number}".encode()).decode().rstrip("=")
 
 
