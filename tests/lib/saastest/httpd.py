@@ -183,7 +183,8 @@ class Httpd:
         return [int(pid) for pid, state in map(str.split, out.splitlines()) if not state.startswith("Z")]
 
     def kill_children(self, most=None):
-        """Kills as many of the children as there are, or so many of them, and at least one; their process ids."""
+        """Kills as many of the children as there are, or so many of them, and at least one; their process ids, once they are
+        dead and their connections with them."""
         killed = []
         while not killed:
             for pid in self.wait_children()[:most]:
@@ -192,6 +193,10 @@ class Httpd:
                     killed.append(pid)
                 except ProcessLookupError:
                     pass  # it has ended by itself
+        until = time.monotonic() + 60
+        while set(killed) & set(self.children()):
+            assert time.monotonic() < until, "killed children do not die"
+            time.sleep(0.02)
         return killed
 
     def wait_children(self, count=1, seconds=60):
