@@ -26,6 +26,8 @@ class Pair:
         self.opened = opened
         self.primary = Postgres().create()
         opened.callback(self.primary.close)
+        # A second base backup ends a segment, which the first standby may not have read to its end by then.
+        self.primary.sql("postgres", "ALTER SYSTEM SET wal_keep_size = '1GB'", "SELECT pg_reload_conf()")
         self.database = Pgsql(self.primary, NAME)
         self.standby = self.primary.standby()
         opened.callback(self.standby.close)
@@ -56,7 +58,7 @@ class Pair:
         at = self.primary.sql("postgres", "SELECT pg_current_wal_lsn()")[0][0]
         end = time.monotonic() + 30
         while not self.standby.sql("postgres", f"SELECT pg_last_wal_replay_lsn() >= '{at}'")[0][0]:
-            assert time.monotonic() < end
+            assert time.monotonic() < end, self.standby.log.read_text()[-3000:]
             time.sleep(0.02)
 
     def export(self, path="export/csv/", site=None):

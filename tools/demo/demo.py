@@ -162,7 +162,10 @@ class State:
         live = [(name, pid) for name, (pid, began) in self.processes().items() if began is not None and started_at(pid) == began]
         live.sort(key=lambda entry: ("haproxy", "httpd", "backend", "sandbox", "mail", "postgres").index(entry[0].rstrip("0123456789")))
         for name, pid in live:
-            os.kill(pid, signal.SIGINT if name == "postgres" else signal.SIGTERM)
+            try:
+                os.kill(pid, signal.SIGINT if name == "postgres" else signal.SIGTERM)
+            except ProcessLookupError:
+                pass    # it has ended since, for want of the one before
             until = time.monotonic() + 15
             while gone_or_zombie(pid) is False and time.monotonic() < until:
                 time.sleep(0.05)
