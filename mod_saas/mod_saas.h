@@ -1383,8 +1383,8 @@ static inline apr_status_t saas_db_set_organization(saas_db_t *db, const char *o
 
 /** Since minor 6.  Before a long read: from here on the unit of work is one on the standby that SaasExportDB names, if that
  *  has what the database has committed by now, and mod_dbd's connection is free for others.  Else, and where there is no
- *  such directive, all stays as it was.  Not inside a transaction, and nothing is written afterwards.  Waits at most
- *  SaasDBTimeout.  True: it is the standby. */
+ *  such directive, all stays as it was.  Not inside a transaction, and nothing is written afterwards.  Each wait for
+ *  the standby is SaasDBTimeout at most, for its being behind 100 ms.  True: it is the standby. */
 static inline int saas_db_to_replica(saas_db_t *db)
 {
     return saas_host()->db_to_replica(db);

@@ -27,7 +27,7 @@ struct saas_db_t {
     apr_pool_t *p;       /* of the caller; results go here */
     apr_pool_t *scratch; /* ends with the unit of work */
     server_rec *s;
-    ap_dbd_t *rec; /* NULL: given back */
+    ap_dbd_t *rec; /* NULL: given back, or there is a replica */
     saas_replica_t *replica; /* in the place of rec; NULL: there is none */
     saas_connection_t *c; /* NULL: the unit of work is over */
     const char *organization;

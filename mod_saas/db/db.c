@@ -214,7 +214,7 @@ apr_status_t saas_db_begin_impl(saas_db_t *db, saas_transaction_e mode)
     if (!db->c || db->transaction) {
         return saas_db_misuse(db, "SAAS1107", NULL,
                               db->c ? "a transaction was begun inside another one"
-                                      : "a transaction was begun on a closed connection");
+                                    : "a transaction was begun on a closed connection");
     }
     db->failed = 0;
     db->promises = NULL;

@@ -8,7 +8,8 @@
  * can always do it.
  *
  * mod_dbd knows one database of each server, so the connections are made here.  A child keeps a few; no more are made
- * than exports may run.  After a failure nobody tries for a second, and no wait is longer than SaasDBTimeout.
+ * than exports may run.  After a failure nobody makes one for a second; each wait is SaasDBTimeout at most, but for the
+ * resolver's of a host's name.
  */
 #include "replica.h"
 #include "borrow.h"

@@ -16,12 +16,12 @@
 
 typedef struct saas_replica_t saas_replica_t;
 
-
 /** Makes the child's store of connections; options must live as long as the child. */
 void saas_replica_child_init(apr_pool_t *pchild, server_rec *s, const saas_driver_options_t *options);
 
 /** A connection that is ready, to a standby of the server behind `from`, which has by now everything that `from` has
- *  committed until this call; NULL: there is none that is to be had at once, and why is in the log.  p: for scratch. */
+ *  committed until this call; NULL: there is none.  Why is in the log, unless as many are in use as exports may run,
+ *  or one has failed within the last second.  p: for scratch. */
 saas_replica_t *saas_replica_take(apr_pool_t *p, server_rec *s, saas_connection_t *from);
 
 /** The driver's side of it. */

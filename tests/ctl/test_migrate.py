@@ -1,4 +1,4 @@
-"""Bad days of a migration: killed, two at once, a full disk, the wrong role. A clear message, nothing lost, and the next run goes
+"""Bad days of a migration: killed, several at once, a full disk, the wrong role. A clear message, nothing lost, and the next run goes
 on. (Nodes at work meanwhile: tests/faults/test_upgrade.py.)
 """
 
