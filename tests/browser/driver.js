@@ -129,6 +129,15 @@ const steps = {
             await route.fulfill({ response, body });
         });
     },
+    // What matches waits from now on, before it is sent; release() lets it go.
+    async hold(page, key, pattern) {
+        page.held = [];
+        await page.route(pattern, route => page.held.push(route));
+    },
+    async release(page, key, pattern) {
+        await Promise.all(page.held.splice(0).map(route => route.continue().catch(() => { /* nobody waits any more */ })));
+        await page.unroute(pattern);
+    },
     async unroute(page, key, pattern) {
         await page.unroute(pattern);
     },

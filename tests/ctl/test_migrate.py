@@ -7,6 +7,7 @@ import re
 import resource
 import secrets
 import subprocess
+import time
 
 import pytest
 
@@ -57,15 +58,23 @@ def fresh(empty):
     return structure(url)
 
 
+@pytest.fixture
+def whole(empty):
+    """The seconds that a run takes here which nothing disturbs."""
+    url, begun = empty(), time.monotonic()
+    saasctl(url, "migrate")
+    return time.monotonic() - begun
+
+
 def assert_whole(url, fresh):
     assert structure(url) == fresh
     assert [line.split("\t")[0] for line in saasctl(url, "migrate", "--status").splitlines()[1:]] == [str(n + 1) for n in range(LAST)]
     assert "nothing to do" in saasctl(url, "migrate")
 
 
-def test_killed_again_and_again(empty, fresh):
+def test_killed_again_and_again(empty, fresh, whole):
     """Each run gets a little further, or not; what is there is whole files."""
-    url, kills, seconds = empty(), 0, 0.01
+    url, kills, seconds = empty(), 0, whole / 20
     while True:
         run = begin(url)
         try:
@@ -75,7 +84,7 @@ def test_killed_again_and_again(empty, fresh):
             run.kill()
             run.communicate()
             kills += 1
-            seconds = 0.01 + seconds * 1.15
+            seconds *= 1.25
     assert run.returncode == 0, err
     assert kills >= 3, "it was never killed on its way"
     assert_whole(url, fresh)

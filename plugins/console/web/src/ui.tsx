@@ -276,13 +276,18 @@ function Labelled({ id, label, hint, wrong, children }: {
     </div>;
 }
 
+/* A field begins with what was so when it came: what is loaded later, while somebody types or chooses, changes nothing of it. */
+function useFirst<T>(value: T): T {
+    return useState(value)[0];
+}
+
 type InputProps = { name: string; label: string; hint?: ComponentChildren; initial?: string } & Omit<JSX.HTMLAttributes<HTMLInputElement>, "name" | "label" | "value">
     & { type?: string; autocomplete?: string; required?: boolean; accept?: string; min?: string; max?: string; maxLength?: number; spellcheck?: boolean; inputMode?: string };
 
 export function Field({ name, label, hint, initial, ...more }: InputProps) {
-    const { id, wrong, described } = useField(name);
+    const { id, wrong, described } = useField(name), first = useFirst(initial ?? "");
     return <Labelled id={id} label={label} hint={hint} wrong={wrong}>
-        <input id={id} name={name} defaultValue={initial ?? ""} {...described} aria-describedby={[hint && `${id}-hint`, wrong && `${id}-wrong`].filter(Boolean).join(" ") || undefined}
+        <input id={id} name={name} defaultValue={first} {...described} aria-describedby={[hint && `${id}-hint`, wrong && `${id}-wrong`].filter(Boolean).join(" ") || undefined}
                {...more as JSX.HTMLAttributes<HTMLInputElement>} />
     </Labelled>;
 }
@@ -290,9 +295,9 @@ export function Field({ name, label, hint, initial, ...more }: InputProps) {
 export function TextArea({ name, label, hint, initial, rows, onInput }: {
     name: string; label: string; hint?: ComponentChildren; initial?: string; rows?: number; onInput?: (event: Event) => void;
 }) {
-    const { id, wrong, described } = useField(name);
+    const { id, wrong, described } = useField(name), first = useFirst(initial ?? "");
     return <Labelled id={id} label={label} hint={hint} wrong={wrong}>
-        <textarea id={id} name={name} rows={rows ?? 3} defaultValue={initial ?? ""} {...described} spellcheck={false} onInput={onInput}
+        <textarea id={id} name={name} rows={rows ?? 3} defaultValue={first} {...described} spellcheck={false} onInput={onInput}
                   aria-describedby={[hint && `${id}-hint`, wrong && `${id}-wrong`].filter(Boolean).join(" ") || undefined} />
     </Labelled>;
 }
@@ -300,11 +305,11 @@ export function TextArea({ name, label, hint, initial, rows, onInput }: {
 export function Choice({ name, label, options, initial, onChange }: {
     name: string; label: string; options: [value: string, text: string][]; initial?: string | undefined; onChange?: (value: string) => void;
 }) {
-    const { id, wrong, described } = useField(name);
+    const { id, wrong, described } = useField(name), first = useFirst(initial ?? options[0]?.[0]);
     return <Labelled id={id} label={label} wrong={wrong}>
         <select id={id} name={name} {...described} onChange={event => onChange?.(event.currentTarget.value)}>
             {options.map(([value, text]) => <option key={value} value={value}
-                {...{ defaultSelected: value === (initial ?? options[0]?.[0]) } /* also what a form is reset to */}>{text}</option>)}
+                {...{ defaultSelected: value === first } /* also what a form is reset to */}>{text}</option>)}
         </select>
     </Labelled>;
 }

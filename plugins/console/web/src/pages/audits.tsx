@@ -31,7 +31,7 @@ function Start() {
     const targets = split(typed), wrong = targets.filter(hopeless);
     // Pressed twice, or again after a cut connection, it is the same audit.
     const key = useRef({ of: "", is: "" });
-    return <Form class="card" submit={t.startAudit} send={async values => {
+    return <Form key={wanted} class="card" submit={t.startAudit} send={async values => {
         const body = { targets: split(values.targets ?? ""), ...(values.name ? { name: values.name } : {}) };
         if (key.current.of !== JSON.stringify(body)) {
             key.current = { of: JSON.stringify(body), is: randomKey() };

@@ -1,5 +1,5 @@
 // Audits that start by themselves: which there are, when each starts next and what became of it last, a new one, a change.
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 
 import { api, type AuditSchedule, must, Problem } from "../api";
 import { mayWrite, membership, orgPath } from "../organization";
@@ -102,12 +102,15 @@ function bodyOf(values: Values) {
     };
 }
 
-function Schedule({ schedule, changed }: { schedule: AuditSchedule; changed: () => void }) {
+function Schedule({ listed, changed }: { listed: AuditSchedule; changed: () => void }) {
+    // What a change has answered is shown at once, and until the list is there again.
+    const [schedule, show] = useState(listed);
+    useEffect(() => show(listed), [listed]);
     const path = { audit_schedule: schedule.id }, name = schedule.name || schedule.targets.join(" ");
     const [asked, ask] = useState<"" | "change" | "remove">("");
     const close = () => ask("");
     const pause = useAction(async () => {
-        await must(api.PATCH("/audits/schedules/{audit_schedule}/", { params: { path }, body: { enabled: !schedule.enabled } }));
+        show(await must(api.PATCH("/audits/schedules/{audit_schedule}/", { params: { path }, body: { enabled: !schedule.enabled } })));
         changed();
     });
     const remove = useAction(async () => {
@@ -134,7 +137,7 @@ function Schedule({ schedule, changed }: { schedule: AuditSchedule; changed: () 
         {pause.problem && <Refusal problem={pause.problem} />}
         {asked === "change" && <Dialog title={t.changeIt} close={close}>
             <Form submit={t.save} send={async values => {
-                await must(api.PATCH("/audits/schedules/{audit_schedule}/", { params: { path }, body: bodyOf(values) }));
+                show(await must(api.PATCH("/audits/schedules/{audit_schedule}/", { params: { path }, body: bodyOf(values) })));
                 close();
                 changed();
             }}><Fields schedule={schedule} /></Form></Dialog>}
@@ -176,7 +179,7 @@ export function Schedules() {
                 setMade(made + 1);
                 schedules.reload();
             }}><Fields /></Form></details>}
-        <Show of={schedules}>{rows => rows.length ? <div class="stack">{rows.map(schedule => <Schedule key={schedule.id} schedule={schedule} changed={schedules.reload} />)}</div>
+        <Show of={schedules}>{rows => rows.length ? <div class="stack">{rows.map(schedule => <Schedule key={schedule.id} listed={schedule} changed={schedules.reload} />)}</div>
             : <p class="muted">{t.noSchedules}</p>}</Show>
         <More left={schedules.left} busy={schedules.busy} more={schedules.more} />
         <Alerts />
