@@ -9,6 +9,9 @@ let browser;
 
 const timeout = 15000;
 
+// Milliseconds by which every call of the API comes later: a test that goes on before a page has what it is about fails then.
+const late = Number(process.env.SAAS_LATE || 0);
+
 // What a person does, and what they see.
 const steps = {
     async open(page, key, options) {
@@ -18,6 +21,12 @@ const steps = {
             ignoreDefaultArgs: ["--disable-back-forward-cache", "--disable-component-extensions-with-background-pages"],
         });
         const context = await browser.newContext({ ignoreHTTPSErrors: true, acceptDownloads: true, ...options });
+        if (late) {
+            await context.route("**/api/v1/**", async route => {
+                await new Promise(go => setTimeout(go, late));
+                await route.fallback().catch(() => { /* nobody waits any more */ });
+            });
+        }
         const made = await context.newPage();
         made.setDefaultTimeout(timeout);
         made.problems = [];

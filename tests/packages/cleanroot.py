@@ -19,6 +19,7 @@ import pytest
 from saastest.places import AS_ROOT, BUILD, clean_environment, program
 
 CLONE_NEWNET = 0x40000000
+KEPT = 3        # archives, for what the packages depend on changes
 # apt's words for a machine without network. In CI that is a failure as any other.
 AWAY = re.compile(r"Could not (resolve|connect)|Temporary failure|Network is unreachable|Connection (timed out|refused)|Failed to fetch")
 
@@ -34,9 +35,14 @@ def needed(debs):
     return sorted(names - own)
 
 
-def base(debs):
-    """The archive of a Debian in which only these packages are missing."""
-    include = ",".join(["apache2", "ca-certificates", "curl", *needed(debs)])
+def node(debs):
+    """What a Debian has in which only these packages are missing."""
+    return ["apache2", "ca-certificates", "curl", *needed(debs)]
+
+
+def base(packages):
+    """The archive of a Debian that has these packages."""
+    include = ",".join(packages)
     release = re.search(r"^VERSION_CODENAME=(\w+)$", Path("/etc/os-release").read_text(), re.M).group(1)
     key = hashlib.sha256(f"{release} {include}".encode()).hexdigest()[:12]
     archive = BUILD / "cleanroot" / f"{release}-{key}.tar"
@@ -50,20 +56,21 @@ def base(debs):
         if done.returncode != 0 and AWAY.search(done.stderr) and not os.environ.get("CI"):
             pytest.skip("no clean Debian: the registry of packages cannot be reached")
         assert done.returncode == 0, f"mmdebstrap made no Debian: {done.stderr[-2000:]}"
-        for old in archive.parent.glob("*.tar"):
-            if old != new and f".{os.getpid()}." not in old.name:
-                old.unlink()
         new.rename(archive)
+        for old in sorted(archive.parent.glob(f"{release}-????????????.tar"), key=lambda p: p.stat().st_mtime)[:-KEPT]:
+            old.unlink()
+    else:
+        os.utime(archive)
     return archive
 
 
 class CleanRoot:
-    """debs: what will be installed, and lies in /srv/packages already."""
+    """debs: what will be installed, and lies in /srv/packages already. packages: what is there, else what debs depend on."""
 
-    def __init__(self, debs):
+    def __init__(self, debs=(), packages=None):
         if not AS_ROOT:
             pytest.skip("a clean Debian is made and entered by root alone")
-        archive = base(debs)
+        archive = base(packages or node(debs))
         self.path = Path(tempfile.mkdtemp(prefix="saas-root-"))
         self.keeper = None
         try:
@@ -75,7 +82,7 @@ class CleanRoot:
             policy.chmod(0o755)
             self.put(debs)
             # A first process that takes leave of those that have ended, as init does: a shell that waits.
-            self.keeper = subprocess.Popen([program("setpriv"), "--pdeathsig", "KILL", program("unshare"), "--mount", "--pid", "--net", "--fork",
+            self.keeper = subprocess.Popen([program("setpriv"), "--pdeathsig", "KILL", program("unshare"), "--mount", "--pid", "--net", "--uts", "--fork",
                                             "--kill-child", f"--mount-proc={self.path}/proc", "chroot", str(self.path), "sh", "-c",
                                             "sleep infinity & wait"], stdin=subprocess.DEVNULL)
             self.inner = self._inner()
@@ -103,11 +110,11 @@ class CleanRoot:
         for deb in debs:
             shutil.copy(deb, folder)
 
-    def run(self, script, check=True):
+    def run(self, script, check=True, **env):
         """What sh says to a script in there, as root, in the folder with the packages."""
-        done = subprocess.run([program("nsenter"), "-t", str(self.inner), "-m", "-p", "-n", "-r", "-w", "/usr/bin/env", "-i", "HOME=/root", "LC_ALL=C.UTF-8",
+        done = subprocess.run([program("nsenter"), "-t", str(self.inner), "-m", "-p", "-n", "-u", "-r", "-w", "/usr/bin/env", "-i", "HOME=/root", "LC_ALL=C.UTF-8",
                                "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND=noninteractive",
-                               "sh", "-euc", "cd /srv/packages 2>/dev/null || cd /; " + script],
+                               *(f"{name}={value}" for name, value in env.items()), "sh", "-euc", "cd /srv/packages 2>/dev/null || cd /; " + script],
                               text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=300)
         assert not check or done.returncode == 0, f"{script}\nended with {done.returncode}: {done.stdout[-4000:]}"
         return done.stdout if check else done
@@ -147,3 +154,41 @@ class CleanRoot:
             self.keeper.wait()
         if not os.environ.get("SAAS_KEEP"):
             shutil.rmtree(self.path, ignore_errors=True)
+
+
+class Lan:
+    """A network between clean Debians, with no way out of it: machines is {name: (address, CleanRoot)}; each knows the others
+    by name."""
+
+    def __init__(self, machines):
+        self.machines = machines
+        self.keeper = subprocess.Popen([program("setpriv"), "--pdeathsig", "KILL", program("unshare"), "--net", "sleep", "infinity"],
+                                       stdin=subprocess.DEVNULL)
+        try:
+            own, end = os.readlink("/proc/self/ns/net"), time.monotonic() + 30
+            while os.readlink(f"/proc/{self.keeper.pid}/ns/net") == own:
+                assert time.monotonic() < end and self.keeper.poll() is None, "unshare has made no network"
+                time.sleep(0.02)
+            self._ip(self.keeper.pid, "link add lan type bridge", "link set lan up")
+            hosts = "".join(f"{address} {name}\n" for name, (address, _) in machines.items())
+            for number, (name, (address, root)) in enumerate(machines.items()):
+                self._ip(self.keeper.pid, f"link add port{number} type veth peer name eth0 netns {root.inner}", f"link set port{number} master lan up")
+                self._ip(root.inner, f"addr add {address}/24 dev eth0", "link set eth0 up")
+                root.file("/etc/hosts").write_text(f"127.0.0.1 localhost\n{hosts}")
+                root.run(f"hostname {name}")
+        except BaseException:
+            self.close()
+            raise
+
+    @staticmethod
+    def _ip(process, *commands):
+        for command in commands:
+            subprocess.run([program("nsenter"), f"--net=/proc/{process}/ns/net", program("ip"), *command.split()], check=True)
+
+    def cut(self, name, off=True):
+        """A machine has no network, or has it again."""
+        self._ip(self.keeper.pid, f"link set port{list(self.machines).index(name)} {'down' if off else 'up'}")
+
+    def close(self):
+        self.keeper.kill()
+        self.keeper.wait()

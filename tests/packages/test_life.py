@@ -20,6 +20,7 @@ from saastest.places import PLUGINS, clean_environment, program
 
 MANUAL = (ROOT / "docs" / "packages.md").read_text(encoding="utf-8")
 BASE = "http://localhost"
+VERSION = len(list((ROOT / "sql" / "pgsql").glob("*.sql")))     # of the schema
 DB = "sqlite:/var/lib/mod_saas/saas.db"
 GATES = """
 <Location "/premium">
@@ -104,14 +105,15 @@ def earlier(built, places):
     return [repacked(deb, places.folder("earlier"), "0.0.1", change) for deb in installable(built)]
 
 
-def next_release(built, places):
-    """The release after this one: host and saasctl made for the next version of the schema, and its migration."""
+def next_release(built, places, works_from=None):
+    """The release after this one: host and saasctl made for the next version of the schema, and its migration. works_from: the first
+    version whose builds go on working with it."""
     made = places.folder("next")
     done = subprocess.run(["make", "-s", "-f", "tests/faults/next.mk", f"OUT={made}", f"BUILD={os.path.relpath(BUILD, ROOT)}",
                            "CFLAGS=-DSAAS_SQLDIR='\"/usr/share/mod_saas/sql\"'"],
                           cwd=ROOT, capture_output=True, text=True, env=clean_environment())
     assert done.returncode == 0, done.stdout + done.stderr
-    number = len(list((ROOT / "sql" / "pgsql").glob("*.sql"))) + 1
+    number = VERSION + 1
 
     def change(tree):
         if (tree / "usr" / "bin").is_dir():
@@ -119,7 +121,8 @@ def next_release(built, places):
             shutil.copyfile(made / "mod_saas.so", tree / "usr" / "lib" / "apache2" / "modules" / "mod_saas.so")
             for kind in ("pgsql", "sqlite"):
                 file = tree / "usr" / "share" / "mod_saas" / "sql" / kind / f"{number:04d}_next.sql"
-                file.write_text("-- What the next version needs.\nALTER TABLE audits ADD COLUMN mood text DEFAULT 'calm';\n")
+                says = f"-- works-from: {works_from}\n" if works_from else ""
+                file.write_text(f"-- What the next version needs.\n{says}ALTER TABLE audits ADD COLUMN mood text DEFAULT 'calm';\n")
     return [repacked(deb, places.folder("later"), "99.0", change) for deb in installable(built)]
 
 

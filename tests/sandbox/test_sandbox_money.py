@@ -96,6 +96,7 @@ def test_a_trial_is_ended_or_moved(sandbox, receiver):
     receiver.clear()
     later = sub["trial_end"] + 86400
     assert good(post(sandbox, "subscriptions/" + sub["id"], ("trial_end", str(later))))["trial_end"] == later
+    sandbox.settled()  # events of two calls overtake one another
     over = good(post(sandbox, "subscriptions/" + sub["id"], ("trial_end", "now")))
     assert over["status"] == "active"
     assert post(sandbox, "subscriptions/" + sub["id"], ("trial_end", "now")).error["param"] == "trial_end"
@@ -109,6 +110,7 @@ def test_pause_and_resume(sandbox, receiver):
     receiver.clear()
     paused = good(post(sandbox, "subscriptions/%s/pause" % sub["id"], Stripe_Version="2026-10-28.endive"))
     assert paused["status_details"]["paused"]["subscription"]["type"] == "pause_requested"
+    sandbox.settled()
     assert post(sandbox, "subscriptions/%s/pause" % sub["id"]).status == 400
     again = good(post(sandbox, "subscriptions/%s/resume" % sub["id"], ("billing_cycle_anchor[type]", "unchanged")))
     assert again["items"]["data"][0]["current_period_end"] == sub["items"]["data"][0]["current_period_end"]

@@ -25,7 +25,7 @@ class Browser:
         self.process = subprocess.Popen(
             [program("setpriv"), "--pdeathsig", "TERM", "--", program("node"), str(ROOT / "tests" / "browser" / "driver.js")],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env=clean_environment(NODE_PATH=MODULES, SAAS_CHROMIUM=program("chromium"), SAAS_CHROMIUM_ARGS=json.dumps(args)))
+            env=clean_environment(NODE_PATH=MODULES, SAAS_CHROMIUM=program("chromium"), SAAS_CHROMIUM_ARGS=json.dumps(args), SAAS_LATE=os.environ.get("SAAS_LATE", "")))
 
     def step(self, do, page, *args):
         number = next(self.numbers)
