@@ -87,6 +87,8 @@ class CleanRoot:
                                             "sleep infinity & wait"], stdin=subprocess.DEVNULL)
             self.inner = self._inner()
             subprocess.run([program("nsenter"), f"--net=/proc/{self.inner}/ns/net", program("ip"), "link", "set", "lo", "up"], check=True)
+            self.file("/dev/shm").mkdir(exist_ok=True)
+            self._mount("-t", "tmpfs", "-o", "mode=1777", "shm", self.file("/dev/shm"))
         except BaseException:
             self.close()
             raise
@@ -122,7 +124,10 @@ class CleanRoot:
     def mount(self, folder, name):
         """A folder of this machine is seen in there, too, under a name."""
         self.file(name).mkdir()
-        subprocess.run([program("nsenter"), "-t", str(self.inner), "-m", "mount", "--bind", str(folder), str(self.file(name))], check=True)
+        self._mount("--bind", folder, self.file(name))
+
+    def _mount(self, *args):
+        subprocess.run([program("nsenter"), "-t", str(self.inner), "-m", "mount", *map(str, args)], check=True)
 
     @contextlib.contextmanager
     def network(self):
