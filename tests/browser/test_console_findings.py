@@ -3,6 +3,7 @@ finds, and what who only reads sees of that.
 """
 
 import datetime
+import json
 
 import pytest
 
@@ -283,3 +284,42 @@ def test_in_german(site, browser, person, audit):
         console.silent()
     finally:
         page.close()
+
+
+def test_the_table_is_sorted(site, console, person):
+    """By whatever the API sorts by, from both ends; the address keeps it, and a filter takes nothing of it away."""
+    audit = seed.large_audit(site.database, person.org["id"], 1000)
+    console.page.session(person)
+    console.goto(at(person, audit))
+    console.page.wait(".gridbody [role=row]")
+    found = "[...document.querySelectorAll('.gridbody [role=row]')].map(row => [...row.children].slice(2).map(cell => cell.textContent))"
+
+    def first_of(ordering, **filters):
+        rows = person.ok("GET", f"audits/{audit}/evidence/", params={"ordering": ordering, "page_size": 5, "cursor": "", **filters})["results"]
+        return [[row["check_name"], row["resource_id"], row["comment"]] for row in rows]
+
+    def shows(rows):
+        told = json.dumps(rows)
+        console.page.until(f"JSON.stringify({found}.slice(0, 5)) === JSON.stringify({told})")
+
+    shows(first_of("id"))
+    assert "ordering" not in console.at()
+    offered = console.page.evaluate("[...document.querySelectorAll('[name=ordering] option')].map(one => one.value)")
+    assert len(offered) >= 6 and offered[0] == ""
+    for ordering in offered[1:]:
+        console.page.choose("[name=ordering]", ordering)
+        shows(first_of(ordering))
+        assert f"ordering={ordering}" in console.at()
+        console.press("To the last")
+        last = first_of(ordering.removeprefix("-") if ordering.startswith("-") else f"-{ordering}")[::-1]
+        console.page.until(f"JSON.stringify({found}.slice(-5)) === JSON.stringify({json.dumps(last)})")
+    console.page.choose("[name=ordering]", "severity")
+    console.page.choose("[name=status]", "FAIL")
+    shows(first_of("severity", status="FAIL"))
+    console.page.reload()
+    shows(first_of("severity", status="FAIL"))
+    assert console.page.evaluate("document.querySelector('[name=ordering]').value") == "severity"
+    console.looks("sorted")
+    console.page.choose("[name=ordering]", "")
+    shows(first_of("id", status="FAIL"))
+    assert "ordering" not in console.at()

@@ -134,8 +134,8 @@ def set_up(machines):
         folder.mkdir()
         (folder / "index.html").write_text("paid for")
     pack, unpack, doctor = blocks("The second node, the third")
-    machines.run("node1", pack)
-    machines.carry("node1", "/root/node.tar.gz", ("node2", "node3"))
+    machines.run("node1", pack + "mv ~/node.tar.gz /srv\n")
+    machines.carry("node1", "/srv/node.tar.gz", ("node2", "node3"))
     for name in ("node2", "node3"):
         assert '"status":"ready"' in machines.run(name, unpack)
     assert "\nwrong" not in machines.run("node1", doctor)

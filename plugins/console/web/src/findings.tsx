@@ -7,7 +7,7 @@ import { checksOf } from "./checks";
 import { Details } from "./finding";
 import { mayWrite } from "./organization";
 import { setQuery, usePlace } from "./router";
-import { type Book, type End, useBook } from "./rows";
+import { type Book, type End, type Order, ORDERS, useBook } from "./rows";
 import { number, t } from "./text";
 import { DecideAll, type Filter } from "./triage";
 import { Badge, Done, Refusal } from "./ui";
@@ -31,6 +31,11 @@ export function filterOf(query: URLSearchParams): Filter {
              ...(resource_id ? { resource_id } : {}), ...(search ? { search } : {}) };
 }
 
+/* The order that an address names. */
+function orderOf(query: URLSearchParams): Order {
+    return ORDERS.find(one => one === query.get("ordering")) ?? "id";
+}
+
 /* By a check's whole name: those that the engine knows are offered, asked for when somebody comes to the field. */
 function CheckFilter({ filter: { check = "" }, audit, set }: { filter: Filter; audit: Audit; set: (value: string) => void }) {
     const field = useRef<HTMLInputElement>(null), list = useId();
@@ -51,9 +56,9 @@ function CheckFilter({ filter: { check = "" }, audit, set }: { filter: Filter; a
         <datalist id={list}>{names.map(name => <option key={name} value={name} />)}</datalist></label>;
 }
 
-function Filters({ filter, audit }: { filter: Filter; audit: Audit }) {
+function Filters({ filter, order, audit }: { filter: Filter; order: Order; audit: Audit }) {
     const timer = useRef(0);
-    const set = (name: keyof Filter, value: string) => {
+    const set = (name: keyof Filter | "ordering", value: string) => {
         const query = new URLSearchParams(location.search);
         value ? query.set(name, value) : query.delete(name);
         setQuery(query);
@@ -76,6 +81,9 @@ function Filters({ filter, audit }: { filter: Filter; audit: Audit }) {
         <label>{t.muted} <select name="muted" onChange={event => set("muted", event.currentTarget.value)}>
             <option value="">{t.all}</option>
             {MUTED.map(one => <option key={one} value={one} selected={one === filter.muted}>{t.mutedOrNot[one]}</option>)}
+        </select></label>
+        <label>{t.ordering} <select name="ordering" onChange={event => set("ordering", event.currentTarget.value)}>
+            {ORDERS.map(one => <option key={one} value={one === "id" ? "" : one} selected={one === order}>{t.orders[one]}</option>)}
         </select></label>
         {filter.resource_id && <button type="button" onClick={() => set("resource_id", "")}>{t.onlyCheck(filter.resource_id)} ×</button>}
     </form>;
@@ -215,14 +223,14 @@ function Table({ book, version, open, reopen }: { book: Book; version: number; o
 }
 
 export function Findings({ audit }: { audit: Audit }) {
-    const filter = filterOf(usePlace().query);
-    const { book, version, reopen } = useBook(audit, filter);
+    const { query } = usePlace(), filter = filterOf(query), order = orderOf(query);
+    const { book, version, reopen } = useBook(audit, filter, order);
     const [open, setOpen] = useState<Evidence>(), [many, setMany] = useState(false), [changed, setChanged] = useState<number>();
     // What was done to others is no word about these.
     useEffect(() => setChanged(undefined), [JSON.stringify(filter)]);
     return <section class="findings">
         <h2 id="findings">{t.findings}</h2>
-        <Filters filter={filter} audit={audit} />
+        <Filters filter={filter} order={order} audit={audit} />
         <p class="muted" role="status">{book && (book.total === undefined ? t.firstFindings(number(book.known)) : t.allFindings(book.total, number(book.total)))}</p>
         {book?.problem && <Refusal problem={book.problem} again={() => book.again()} />}
         {mayWrite() && Object.keys(filter).length > 0 && book && book.known > 0

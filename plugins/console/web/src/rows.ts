@@ -14,6 +14,15 @@ const LONGEST_WAIT = 30;
 
 export type End = "start" | "end";
 
+/** What a table may be sorted by, each the other way round by its end: as it was found, the gravest first, the newest first … */
+export const ORDERS = ["id", "severity", "status", "check_name", "resource_id", "-timestamp"] as const;
+export type Order = typeof ORDERS[number];
+
+/* The other way round. */
+function reverse(order: Order) {
+    return order === "-timestamp" ? "timestamp" : `-${order}` as const;
+}
+
 export class Book {
     /** How many rows have been seen so far. */
     known = 0;
@@ -28,7 +37,7 @@ export class Book {
     private busy = false;
     private timer = 0;
 
-    constructor(private readonly audit: Audit, private readonly filter: Filter, readonly from: End, private readonly changed: () => void) {
+    constructor(private readonly audit: Audit, private readonly filter: Filter, private readonly order: Order, readonly from: End, private readonly changed: () => void) {
         this.total = Object.keys(filter).length ? undefined : audit.evidence_count;
     }
 
@@ -97,7 +106,7 @@ export class Book {
     }
 
     private async read(page: number): Promise<void> {
-        const path = { audit: this.audit.id }, { signal } = this.control;
+        const path = { audit: this.audit.id }, { signal } = this.control, ordering = this.from === "start" ? this.order : reverse(this.order);
         this.busy = true;
         try {
             // A cursor's count is the audit's, whatever the filter.
@@ -110,7 +119,7 @@ export class Book {
             while (cursor !== null && rows.length < PAGE) {
                 const asked: string = cursor;
                 const found = await must(api.GET("/audits/{audit}/evidence/", {
-                    params: { path, query: { ...this.filter, cursor: asked, page_size: PAGE - rows.length, ordering: this.from === "start" ? "id" : "-id" } }, signal,
+                    params: { path, query: { ...this.filter, cursor: asked, page_size: PAGE - rows.length, ordering } }, signal,
                 }));
                 rows.push(...found.results);
                 cursor = found.next && new URL(found.next).searchParams.get("cursor");
@@ -148,13 +157,13 @@ export class Book {
     }
 }
 
-/** The rows of an audit that a filter finds. What was there stays until the first of them have come. */
-export function useBook(audit: Audit, filter: Filter) {
+/** The rows of an audit that a filter finds, in an order. What was there stays until the first of them have come. */
+export function useBook(audit: Audit, filter: Filter, order: Order) {
     const [book, show] = useState<Book>(), [version, redraw] = useReducer((count: number, _: void) => count + 1, 0);
     const [wanted, want] = useState<{ of: string; from: End }>({ of: "", from: "start" });
-    const of = JSON.stringify([audit.id, filter]);
+    const of = JSON.stringify([audit.id, filter, order]);
     useEffect(() => {
-        const made = new Book(audit, filter, wanted.of === of ? wanted.from : "start", () => {
+        const made = new Book(audit, filter, order, wanted.of === of ? wanted.from : "start", () => {
             show(made);
             redraw();
         });

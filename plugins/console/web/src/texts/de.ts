@@ -64,6 +64,7 @@ export const de: Texts = {
     findings: "Befunde", findingStatus: { PASS: "Bestanden", FAIL: "Fehler", MANUAL: "Selbst prüfen", ERROR: "Nicht erreicht" },
     severity: "Schwere", search: "Suche", check: "Prüfung", resource: "Gegenstand", comment: "Bemerkung", time: "Zeit", allOfCheck: "Alle Befunde dieser Prüfung",
     onlyCheck: name => `Nur ${name}`, firstFindings: n => `Bisher ${n} Befunde; weitere kommen beim Blättern.`,
+    ordering: "Sortiert nach", orders: { id: "Wie gefunden", severity: "Schwere", status: "Stand", check_name: "Prüfung", resource_id: "Gegenstand", "-timestamp": "Zeit, neueste zuerst" },
     allFindings: (n, shown) => n === 0 ? "Keine Befunde." : n === 1 ? "1 Befund." : `${shown} Befunde.`,
     nextUpgrade: "Wechseln Sie den Tarif, um Befunde zu exportieren.",
 

@@ -62,6 +62,7 @@ export const en = {
     findings: "Findings", findingStatus: { PASS: "Passed", FAIL: "Failed", MANUAL: "Look yourself", ERROR: "Not reached" },
     severity: "Severity", search: "Search", check: "Check", resource: "Resource", comment: "Comment", time: "Time", allOfCheck: "All findings of this check",
     onlyCheck: (name: string) => `Only ${name}`, firstFindings: (n: string) => `${n} findings so far; more come as you scroll.`,
+    ordering: "Sorted by", orders: { id: "As found", severity: "Severity", status: "Status", check_name: "Check", resource_id: "Resource", "-timestamp": "Time, newest first" },
     allFindings: (n: number, shown: string) => n === 0 ? "No findings." : n === 1 ? "1 finding." : `${shown} findings.`,
     nextUpgrade: "Upgrade to export what was found.",
 
