@@ -98,7 +98,6 @@ class Counting:
         data, begun = bytearray(), False
         with contextlib.suppress(OSError):
             while got := client.recv(65536):
-                server.sendall(got)
                 data += got
                 while len(data) >= (8 if not begun else 5):
                     # The first message has no type.
@@ -108,6 +107,8 @@ class Counting:
                     self.waits += begun and data[:1] == b"S"
                     del data[:size]
                     begun = True
+                # After it is counted: who has the answer finds it in the count.
+                server.sendall(got)
         with contextlib.suppress(OSError):
             server.shutdown(socket.SHUT_RDWR)
 
@@ -133,7 +134,10 @@ def relayed(site, conf=""):
         def close(self):
             pass
 
-    made = Site(Relayed(), conf=f"SaasJobThreads 0\nSaasCacheSize 0\n{conf}", mpm="prefork", with_stripe=False)
+    # One child, of one connection, whom nobody keeps waiting.
+    made = Site(Relayed(), mpm="prefork", with_stripe=False,
+                conf="SaasJobThreads 0\nSaasCacheSize 0\nStartServers 1\nMinSpareServers 1\nMaxSpareServers 1\nMaxRequestWorkers 1\n"
+                     f"KeepAlive Off\n{conf}")
     try:
         made.start()
         made.relay = relay
@@ -181,32 +185,44 @@ def test_how_often_a_webhook_waits_for_the_database(counted, site, person):
     assert site.database.execute(verdicts) == [("applied", 40, 60), ("ignored:type", 20, 20), ("ignored:unbound", 20, 20)]
 
 
-def usual(site, calls):
-    """How often each of these calls waited; the usual number."""
+def still(site):
+    """The count, once it has stood still: what a request leaves to be done it does after its answer."""
+    last, since = -1, 0.0
+    while last != site.relay.waits or time.monotonic() - since < 0.1:
+        if last != site.relay.waits:
+            last, since = site.relay.waits, time.monotonic()
+        time.sleep(0.01)
+    return last
+
+
+def each(site, calls):
+    """How often each of these calls waits, but for the first, which makes the connection ready."""
+    first, *others = calls
+    assert first().status_code in (200, 201, 202)
     seen = []
-    for call in calls:
-        before = site.relay.waits
+    for call in others:
+        before = still(site)
         assert call().status_code in (200, 201, 202)
-        seen.append(site.relay.waits - before)
-    return statistics.mode(seen)
+        seen.append(still(site) - before)
+    return seen
 
 
 def starts(site, server, person):
     api = Api(server.base, token=person.new_token(organization=person.org["id"])["token"])
-    return [lambda: api.post("audits/start/", {"targets": ["http://127.0.0.1:9/"]}) for _ in range(9)]
+    return [lambda: api.post("audits/start/", {"targets": ["http://127.0.0.1:9/"]}) for _ in range(5)]
 
 
 def keyed(site, server, person):
     """The same audit again and again."""
     api, key = Api(server.base, token=person.new_token(organization=person.org["id"])["token"]), secrets.token_hex(8)
-    return [lambda: api.post("audits/start/", {"targets": ["http://127.0.0.1:9/"]}, headers={"Idempotency-Key": key}) for _ in range(9)]
+    return [lambda: api.post("audits/start/", {"targets": ["http://127.0.0.1:9/"]}, headers={"Idempotency-Key": key}) for _ in range(5)]
 
 
 def acceptances(site, server, person):
     def accept(guest):
         api, token = Api(server.base, token=guest.new_token()["token"]), invite_token(invite(person, guest.email))
         return lambda: api.post("invites/accept/", {"token": token})
-    return [accept(site.newcomer()) for _ in range(9)]
+    return [accept(site.newcomer()) for _ in range(5)]
 
 
 def registrations(site, server, person):
@@ -218,16 +234,13 @@ def registrations(site, server, person):
 
 def invitations(site, server, person):
     api = Api(server.base, token=person.new_token(organization=person.org["id"])["token"])
-    return [lambda: api.post(f"organizations/{person.org['id']}/invites/", {"email": address(), "role": "MEMBER"}) for _ in range(9)]
+    return [lambda: api.post(f"organizations/{person.org['id']}/invites/", {"email": address(), "role": "MEMBER"}) for _ in range(5)]
 
 
-@pytest.mark.parametrize("made, most", [(starts, 3), (keyed, 4), (acceptances, 10), (registrations, 4), (invitations, 6)])
+@pytest.mark.parametrize("made, most", [(starts, 3), (keyed, 4), (acceptances, 8), (registrations, 4), (invitations, 6)])
 def test_a_limit_costs_no_round_trip(counted, planned, site, made, most):
     """Not with plans, and not counting where there are none; most: what it was before there were limits, and what
     it is where nothing of whoever calls is in memory."""
-    without, with_plans = [], []
-    for _ in range(3):      # what comes between costs round trips and spares none
-        person = site.newcomer()
-        without.append(usual(counted, made(site, counted, person)))
-        with_plans.append(usual(planned, made(site, planned, person)))
-    assert min(without) == min(with_plans) <= most, (without, with_plans)
+    person = site.newcomer()
+    without, with_plans = each(counted, made(site, counted, person)), each(planned, made(site, planned, person))
+    assert without == with_plans and max(without) <= most, (without, with_plans)

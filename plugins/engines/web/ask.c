@@ -78,6 +78,8 @@ static void open_resolver(saas_web_asker_t *a, resolver_t *r)
         { "msg-cache-size:", "1m" },         { "rrset-cache-size:", "1m" },
         { "outgoing-range:", "128" }, /* SAAS_WEB_QUESTIONS_OPEN: what waits inside would have its time run out */
         { "key-cache-size:", "1m" },         { "infra-cache-numhosts:", "16" },
+        { "outbound-msg-retry:", "16" }, /* how long a name server may be silent is said here, not there: five tries can be over
+                                            in three seconds, and are then told as a failure */
     };
     int validating = r == &a->validating;
     struct ub_ctx *ctx;
