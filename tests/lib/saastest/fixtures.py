@@ -42,6 +42,8 @@ def pytest_configure(config):
     # A run that is told to end still ends its servers and removes its folders, as with Ctrl-C.
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # What a thread of a test has met with is the test's.
+    config.addinivalue_line("filterwarnings", "error::pytest.PytestUnhandledThreadExceptionWarning")
     config.addinivalue_line("markers", "expects(*words): log lines at warn or above with one of these words are expected")
     config.addinivalue_line("markers", "kills: the test kills a child of httpd")
     config.addinivalue_line("markers", "long(seconds): about how long it takes, if that is long")

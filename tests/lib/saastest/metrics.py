@@ -56,6 +56,9 @@ def moved(site):
     change = Moved()
     before = scrape(site)
     yield change
+    # A request is counted when its answer has gone out, which may be a moment after it was read. (To look until nothing moves any
+    # more would be counted, too.)
+    time.sleep(0.1)
     after = scrape(site)
     change.update({series: value - before.get(series, 0) for series, value in after.items() if value != before.get(series, 0)})
 

@@ -1,6 +1,6 @@
 // What pages are made of.
 import { createContext, type ComponentChildren, type JSX } from "preact";
-import { useCallback, useContext, useEffect, useId, useRef, useState } from "preact/hooks";
+import { useCallback, useContext, useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import { api, asProblem, must, Problem } from "./api";
 import { orgPath, PAYING } from "./organization";
@@ -319,7 +319,7 @@ export function Choice({ name, label, options, initial, onChange }: {
 /** Asks before something that cannot be undone, or for more than a button can hold. Escape closes it, the focus comes back. */
 export function Dialog({ title, close, children }: { title: string; close: () => void; children: ComponentChildren }) {
     const dialog = useRef<HTMLDialogElement>(null), id = useId();
-    useEffect(() => {
+    useLayoutEffect(() => {      // with it in the document: a key that is quicker than the next frame is the dialog's
         dialog.current!.showModal();
     }, []);
     return <dialog ref={dialog} aria-labelledby={id} onClose={close}>
