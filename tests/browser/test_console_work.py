@@ -88,10 +88,14 @@ def test_from_the_first_audit_to_the_export(site, console, person):
     console.reads("Premium, renews on")
     console.looks("billing-premium")
     console.page.press("main button.primary")
+    site.sandbox.config(paused=True)
     console.page.press("#cancel-at-period-end")
     console.page.press("#return")
     console.heading("Billing")
     assert console.at() == org(person, "billing")
+    # Stripe's word of it comes later than the person.
+    console.reads("Premium, renews on")
+    site.sandbox.config(paused=False)
     console.reads("Premium, ends on")
 
 

@@ -150,9 +150,11 @@ def test_a_card_that_fails_and_one_that_pays(sandbox, receiver):
     sandbox.control("POST", "clock", {"advance": "32d"})
     portal = Portal(sandbox, sub)
     assert "pay-invoice" in portal.page().ids
+    sandbox.settled()
     receiver.clear()
     refused = portal.press("pay")
     assert refused.status == 402 and "declined" in Page(refused).ids
+    sandbox.settled()
     assert portal.press("card", card="good").status == 303
     assert portal.press("pay").status == 303
     sandbox.settled()

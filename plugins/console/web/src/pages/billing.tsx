@@ -58,6 +58,8 @@ function Manage({ subscription }: { subscription: Subscription }) {
     </>;
 }
 
+const AFTER = [1, 3, 6, 10, 20];    // seconds
+
 export function Billing() {
     const { organization } = membership();
     const all = useLoad(async signal => {
@@ -66,7 +68,12 @@ export function Billing() {
         ]);
         return { subscription, usage, plans };
     }, [organization.id]);
-    useEffect(() => sessionStorage.removeItem(PAYING), []);
+    // Back from Stripe's pages: what was changed there is told by a webhook, which may take a moment longer than the way back.
+    useEffect(() => {
+        const timers = sessionStorage.getItem(PAYING) === null ? [] : AFTER.map(seconds => setTimeout(all.reload, seconds * 1000));
+        sessionStorage.removeItem(PAYING);
+        return () => timers.forEach(clearTimeout);
+    }, []);
     return <Page title={t.billing}>
         <Show of={all}>{({ subscription, usage, plans }) => {
             const bought = plans.find(plan => plan.prices.some(price => price.id === subscription.price));
