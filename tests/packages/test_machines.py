@@ -54,8 +54,8 @@ class Machines:
         """Whatever is asked meanwhile is asked by a client in the same network."""
         return self.roots["balancer"].network()
 
-    def ready(self, name, path="/saas/ready"):
-        return self.run(name, f"curl -s -m 5 -o /dev/null -w '%{{http_code}}' http://localhost{path}", check=False).stdout == "200"
+    def ready(self, name):
+        return self.run(name, "curl -s -m 5 -o /dev/null -w '%{http_code}' http://localhost/saas/ready", check=False).stdout == "200"
 
     def customer(self, email):
         """Somebody with an organization that may use everything, and an audit."""

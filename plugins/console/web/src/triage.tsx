@@ -33,11 +33,10 @@ function muteOf({ reason = "", until = "" }: Values): Decision {
     return { muted: true, reason, until: endOf(until) };
 }
 
-function MuteFields({ triage }: { triage?: Triage }) {
+function MuteFields() {
     return <>
-        <TextArea name="reason" label={t.muteReason} rows={2} hint={t.muteReasonHint} initial={triage?.muted ? triage.reason ?? "" : ""} />
-        <Field name="until" label={t.muteUntil} type="date" min={dayOf(new Date())} hint={t.muteUntilHint}
-               initial={triage?.muted && triage.until ? dayOf(new Date(triage.until)) : ""} />
+        <TextArea name="reason" label={t.muteReason} rows={2} hint={t.muteReasonHint} />
+        <Field name="until" label={t.muteUntil} type="date" min={dayOf(new Date())} hint={t.muteUntilHint} />
     </>;
 }
 
