@@ -1,5 +1,5 @@
 """Debian's Chromium, driven by playwright-core in a node process (tests/browser/driver.js): what a person does there, and
-what they see.
+what they see. SAAS_LATE=400 make test-browser: each call of the API comes so many milliseconds later, to find tests that do not wait.
 """
 
 import itertools
